@@ -1,52 +1,80 @@
-# bench: measure networks over batch sizes, decide, prove. `make help` lists what can be made.
-# Variables: VARIANT=release|debug|san  CC=gcc|clang  BUILD=folder  WERROR=1
+# bench: measure neural networks over batch sizes, decide, prove. `make help` lists what can be made.
+#   VARIANT=release|debug|san|fuzz   CC=gcc|clang   BUILD=folder   WERROR=1   V=1 (print whole commands)
 
 VARIANT       ?= release
 BUILD         ?= build
+PREFIX        ?= /usr/local
+FUZZ_S        ?= 300
 flags-release := -O2 -g
 flags-debug   := -O0 -g3
 flags-san     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-$(if $(flags-$(VARIANT)),,$(error VARIANT=$(VARIANT): allowed are release, debug, san))
+flags-fuzz    := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+$(if $(flags-$(VARIANT)),,$(error VARIANT=$(VARIANT): allowed are release, debug, san, fuzz))
 
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-out    := $(BUILD)/$(VARIANT)-$(notdir $(firstword $(CC)))
+out    := $(BUILD)/$(VARIANT)-$(notdir $(firstword $(CC)))#   per compiler too, so objects never mix
+say    := $(if $(V),@:,@echo)
+do     := $(if $(V),,@)
 warn   := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
           $(if $(WERROR)$(CI),-Werror)
-openmp := -fopenmp
-cflags  = -std=c11 $(warn) -I. -D_GNU_SOURCE -DBENCH_VARIANT='"$(VARIANT)"' -MMD -MP $(openmp) $(flags-$(VARIANT)) $(CFLAGS)
-
-# --- probes: what this machine can build; each prints what it found ---------------------------------------------
-have = $(shell printf '%s\n' '$(1)' | $(CC) -E -o /dev/null -x c - 2>/dev/null && echo yes)
-hash := \#
-ifeq ($(filter deps deps-run deps-test run test help clean print-packages,$(or $(MAKECMDGOALS),all)),)
-  dnnl := $(call have,$(hash)include <dnnl.h>)
-  $(if $(dnnl),,$(info oneDNN: no dnnl.h, bench-worker-onednn is not built (make deps installs libdnnl-dev)))
-endif
-
-# --- sources: a folder is a room, a room is an archive -----------------------------------------------------------
-rooms   := kernels/base kernels/graph kernels/models kernels/reference kernels/cpu kernels/worker tuner \
-           bench/config bench/measure bench/telemetry bench/store bench/output bench/output/reader bench/verbs
-mains   := $(wildcard kernels/worker/main_*.c)
-sources  = $(filter-out $(mains),$(wildcard $(1)/*.c))
-objects  = $(patsubst %.c,$(out)/obj/%.o,$(call sources,$(1)))
-archive  = $(out)/lib/lib$(subst /,-,$(1)).a
-bench-rooms  := bench/verbs bench/output bench/output/reader bench/measure bench/store bench/telemetry bench/config tuner
-worker-rooms := kernels/worker kernels/models kernels/graph kernels/base
-bench-libs   := -lsqlite3 -lyaml -ljansson -lcrypto -lm -lpthread
-worker-libs  := -lyaml -ljansson -lcrypto -lm -lpthread
-
-programs := bench bench-worker-reference bench-worker-scripted worker-conformance $(if $(dnnl),bench-worker-onednn)
+commit := $(shell git describe --always --dirty --abbrev=10 2>/dev/null)
+cflags  = -std=c11 $(warn) -I. -D_GNU_SOURCE -fopenmp -MMD -MP $(flags-$(VARIANT)) $(CFLAGS)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-run deps-test run test check check-cli check-fault fuzz install clean help print-packages
+.PHONY: all deps deps-test deps-fuzz run test check check-cli memcheck bench-harness fuzz fuzz-run install clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 
+# --- packages: on Debian and Ubuntu missing ones are installed, elsewhere they are named -------------------------
+packages      := gcc libc6-dev libdnnl-dev libyaml-dev libjansson-dev libsqlite3-dev libssl-dev gnuplot-nox \
+                 fonts-dejavu-core
+packages-test := $(packages) libcmocka-dev python3 clang libomp-dev git
+packages-fuzz := $(packages) clang libclang-rt-dev libomp-dev
+
+define install-packages
+	@missing=; for p in $(1); do \
+	   dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	 if [ -z "$$missing" ]; then exit 0; fi; \
+	 if ! command -v apt-get >/dev/null; then \
+	   echo "deps: no apt-get here: install what your system calls:$$missing"; exit 0; fi; \
+	 as_root=; if [ "$$(id -u)" != 0 ]; then as_root=sudo; fi; \
+	 echo "deps: installing$$missing"; \
+	 $$as_root env DEBIAN_FRONTEND=noninteractive sh -c \
+	   "apt-get update -q >/dev/null && apt-get install -y -q --no-install-recommends $$missing >/dev/null"
+endef
+
+deps:  ## install the packages that building and running need
+	$(call install-packages,$(packages))
+deps-test:
+	$(call install-packages,$(packages-test))
+deps-fuzz:
+	$(call install-packages,$(packages-fuzz))
+
+# --- probes: what this machine can build; each says what it did not find -----------------------------------------
+hash  := \#
+have   = $(shell echo '$(hash)include <$(1)>' | $(CC) -E -o /dev/null -x c - 2>/dev/null && echo yes)
+probes := $(if $(filter-out deps deps-test deps-fuzz run test fuzz help clean,$(or $(MAKECMDGOALS),all)),yes)
+ifdef probes
+  dnnl := $(call have,dnnl.h)
+  $(if $(dnnl),,$(info oneDNN: no dnnl.h, so bench-worker-onednn is not built: `make deps` installs libdnnl-dev))
+endif
+
+# --- sources: a folder is a room, a room is an archive -----------------------------------------------------------
+bench-rooms  := bench/verbs bench/output bench/measure bench/store bench/telemetry bench/config tuner
+worker-rooms := kernels/worker kernels/models kernels/graph kernels/base
+engine-rooms := kernels/reference $(if $(dnnl),kernels/cpu)
+rooms        := $(bench-rooms) $(worker-rooms) $(engine-rooms)
+sources  = $(filter-out kernels/worker/main_%.c,$(wildcard $(1)/*.c))
+archive  = $(out)/lib/lib$(subst /,-,$(1)).a
+archives = $(foreach room,$(1),$(call archive,$(room)))
+libs     := -lsqlite3 -lyaml -ljansson -lcrypto -lm -lpthread
+programs := bench bench-worker-reference bench-worker-scripted worker-conformance $(if $(dnnl),bench-worker-onednn)
+
 all: $(programs:%=$(out)/bin/%)  ## build what this machine can build, into build/VARIANT-CC/bin
 
-# instruction sets are chosen at run time: one file per set, named by its suffix
+# instruction sets are chosen at run time: the suffix of a file names the one it needs
 isa-avx2       := -mavx2 -mfma -mf16c
 isa-avx512     := $(isa-avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq
 isa-avx512bf16 := $(isa-avx512) -mavx512bf16
@@ -54,50 +82,101 @@ isa-of          = $(isa-$(lastword $(subst _, ,$(basename $(notdir $(1))))))
 
 $(out)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(cflags) $(call isa-of,$<) -c -o $@ $<
+	$(say) "cc   $<"
+	$(do)$(CC) $(cflags) $(call isa-of,$<) -c -o $@ $<
+
+# the program says which build it is; only this object depends on the commit
+$(out)/obj/kernels/base/build.o: private CFLAGS += -DBUILD_VARIANT='"$(VARIANT)"' -DBUILD_COMMIT='"$(commit)"'
+$(out)/obj/kernels/base/build.o: $(out)/commit
+$(out)/commit: force
+	@mkdir -p $(@D); echo '$(commit)' | cmp -s - $@ || echo '$(commit)' > $@
+.PHONY: force
 
 define room-rule
-$(call archive,$(1)): $(call objects,$(1))
-	@mkdir -p $$(@D)
-	@rm -f $$@
-	@$(AR) rcs $$@ $$^
+$(call archive,$(1)): $(patsubst %.c,$(out)/obj/%.o,$(call sources,$(1)))
+	@mkdir -p $$(@D); rm -f $$@; $(AR) rcs $$@ $$^
 endef
 $(foreach room,$(rooms),$(eval $(call room-rule,$(room))))
 
-link = @mkdir -p $(@D); echo "link $@"; $(CC) $(openmp) $(flags-$(VARIANT)) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+link = $(CC) -fopenmp $(flags-$(VARIANT)) $(LDFLAGS) -o $@ $(filter %.o,$^) \
        -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 
-$(out)/bin/bench: $(out)/obj/bench/main.o $(foreach r,$(bench-rooms) kernels/base,$(call archive,$(r)))
-	$(link) $(bench-libs)
-$(out)/bin/bench-worker-onednn: $(out)/obj/kernels/worker/main_onednn.o $(foreach r,kernels/cpu $(worker-rooms),$(call archive,$(r)))
-	$(link) -ldnnl $(worker-libs)
-$(out)/bin/bench-worker-reference: $(out)/obj/kernels/worker/main_reference.o $(foreach r,kernels/reference $(worker-rooms),$(call archive,$(r)))
-	$(link) $(worker-libs)
-$(out)/bin/bench-worker-scripted: $(out)/obj/kernels/worker/main_scripted.o $(foreach r,kernels/worker kernels/base,$(call archive,$(r)))
-	$(link) $(worker-libs)
-$(out)/bin/worker-conformance: $(out)/obj/tests/cli/worker_conformance.o $(foreach r,bench/measure bench/telemetry kernels/base,$(call archive,$(r)))
-	$(link) $(bench-libs)
+$(out)/bin/bench: $(out)/obj/bench/main.o $(call archives,$(bench-rooms) kernels/base)
+$(out)/bin/bench-worker-onednn: $(out)/obj/kernels/worker/main_onednn.o $(call archives,kernels/cpu $(worker-rooms))
+$(out)/bin/bench-worker-reference: $(out)/obj/kernels/worker/main_reference.o $(call archives,kernels/reference $(worker-rooms))
+$(out)/bin/bench-worker-scripted: $(out)/obj/kernels/worker/main_scripted.o $(call archives,kernels/worker kernels/base)
+$(out)/bin/worker-conformance: $(out)/obj/tests/cli/worker_conformance.o $(call archives,bench/measure tuner bench/store bench/telemetry bench/config kernels/base)
+$(out)/bin/bench-worker-onednn: private libs += -ldnnl
+$(out)/bin/%:
+	@mkdir -p $(@D)
+	$(say) "link $@"
+	$(do)$(link) $(libs)
 
 # --- tests: each file of tests/unit and tests/property is a program that prints TAP ------------------------------
-test-sources  := $(wildcard tests/unit/*.c tests/property/*.c)
-test-programs := $(patsubst %.c,$(out)/%,$(test-sources))
-test-rooms    := $(bench-rooms) kernels/cpu kernels/reference $(worker-rooms)
-test-archives := $(foreach r,$(if $(dnnl),$(test-rooms),$(filter-out kernels/cpu,$(test-rooms))),$(call archive,$(r)))
-# a test of the CPU engine is named cpu_*: it is left out where oneDNN is missing
-test-programs := $(if $(dnnl),$(test-programs),$(filter-out $(out)/tests/unit/cpu_% $(out)/tests/property/cpu_%,$(test-programs)))
+# (cpu_*: tests of the CPU engine, left out where oneDNN is missing)
+test-sources  := $(filter-out $(if $(dnnl),,%/cpu_%),$(wildcard tests/unit/*_test.c tests/property/*_test.c))
+test-programs := $(test-sources:%.c=$(out)/%)
+san-programs   = $(test-sources:%.c=$(BUILD)/san-$(notdir $(firstword $(CC)))/%)
+script-tests  := $(wildcard tests/golden/*_test.py tests/cli/*_test.py tests/fault/*_test.py)
 
-$(out)/tests/%: $(out)/obj/tests/%.o $(test-archives)
-	$(link) $(if $(dnnl),-ldnnl) -lcmocka $(bench-libs)
+$(out)/tests/%: private libs += -lcmocka $(if $(dnnl),-ldnnl)
+$(out)/tests/%: $(out)/obj/tests/%.o $(call archives,$(rooms))
+	@mkdir -p $(@D)
+	$(say) "link $@"
+	$(do)$(link) $(libs)
 
-check: $(test-programs)  ## unit and property tests: no device, seconds
+check: $(test-programs)  ## unit and property tests: no device, seconds (VARIANT=san: under the sanitizers)
 	@tests/run.py $(test-programs)
 
 check-cli: all  ## command-line, golden and fault tests with real processes
-	@BENCH_BIN=$(abspath $(out)/bin) tests/run.py $(wildcard tests/golden/*_test.py tests/cli/*_test.py tests/fault/*_test.py)
+	@BENCH_BIN=$(abspath $(out)/bin) tests/run.py $(script-tests)
 
--include $(shell find $(out) -name '*.d' 2>/dev/null)
+memcheck: $(test-programs)  ## unit tests under valgrind
+	@tests/run.py --under 'valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite' \
+	   $(test-programs)
+
+test: deps-test  ## install what is missing, build with gcc and clang, run every test that needs no GPU
+	@$(MAKE) --no-print-directory VARIANT=debug CC=clang WERROR=1 all
+	@$(MAKE) --no-print-directory VARIANT=san test-build
+	@$(MAKE) --no-print-directory test-run
+test-build: all $(test-programs)
+test-run: test-build
+	@BENCH_BIN=$(abspath $(out)/bin) tests/run.py $(test-programs) $(san-programs) $(script-tests)
+.PHONY: test-build test-run
+
+# --- fuzzing: libFuzzer, each target FUZZ_S seconds; findings stay in build/fuzz-clang -----------------------------
+fuzz-targets := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz: deps-fuzz  ## fuzz every reader for FUZZ_S seconds (300)
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang fuzz-run
+$(out)/fuzz/%: $(out)/obj/tests/fuzz/%.o $(call archives,kernels/worker kernels/graph kernels/base)
+	@mkdir -p $(@D)
+	$(do)$(link) -fsanitize=fuzzer $(libs)
+fuzz-run: $(fuzz-targets:%=$(out)/fuzz/%)
+	@for target in $(fuzz-targets); do \
+	   corpus=$(out)/corpus/$$target; mkdir -p $$corpus; \
+	   echo "$$target: $(FUZZ_S) s"; \
+	   (cd $(out)/fuzz && ./$$target -max_total_time=$(FUZZ_S) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+	     -verbosity=0 $(abspath $(out))/corpus/$$target $(CURDIR)/tests/fuzz/seeds/$${target#fuzz_}) 2>&1 | tail -n 12 || exit 1; \
+	   ls $(out)/fuzz/ | grep -E '^(crash|leak|timeout|oom)-' && exit 1; done; echo "fuzz: no finding"
+
+# --- the main job --------------------------------------------------------------------------------------------------
+run: deps  ## install what is missing, build, measure the three networks at 256x256 (at most 6 minutes)
+	@$(MAKE) --no-print-directory all
+	@$(out)/bin/bench --all-models --config configs/quick.yaml $(ARGS); code=$$?; \
+	 if [ $$code = 4 ]; then echo "exit 4: undecided in so short a budget; the files hold the best so far"; exit 0; fi; exit $$code
+
+install: all  ## copy programs, configurations and plot scripts to PREFIX (/usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bench/configs/models \
+	   $(DESTDIR)$(PREFIX)/share/bench/configs/engines $(DESTDIR)$(PREFIX)/share/bench/plots
+	install -m 755 $(filter-out %worker-conformance,$(programs:%=$(out)/bin/%)) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(wildcard configs/*.yaml) $(DESTDIR)$(PREFIX)/share/bench/configs
+	install -m 644 $(wildcard configs/models/*) $(DESTDIR)$(PREFIX)/share/bench/configs/models
+	install -m 644 $(wildcard configs/engines/*) $(DESTDIR)$(PREFIX)/share/bench/configs/engines
+	install -m 644 $(wildcard plots/*) $(DESTDIR)$(PREFIX)/share/bench/plots
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile
 clean:  ## remove everything that was built (results stay)
 	rm -rf $(BUILD)
+
+-include $(shell find $(out) -name '*.d' 2>/dev/null)

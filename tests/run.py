@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Runs test programs that print TAP, two at a time, and ends with `N passed, N failed`.
 
-usage: run.py [-j JOBS] PROGRAM...
+usage: run.py [-j JOBS] [--under 'COMMAND ...'] PROGRAM...
 A program fails as a whole if it exits with a status other than 0 without a `not ok`, if it prints no test at all,
 or if it outlives its limit. Exit 0 only if nothing failed and something passed.
 """
 import concurrent.futures
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -15,9 +16,9 @@ import time
 LIMIT_S = int(os.environ.get("TEST_LIMIT_S", "600"))
 
 
-def run(program):
+def run(program, under):
     start = time.monotonic()
-    command = [sys.executable, program] if program.endswith(".py") else [program]
+    command = [sys.executable, program] if program.endswith(".py") else under + [program]
     environment = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
     try:
         done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -36,12 +37,16 @@ def run(program):
 
 def main():
     arguments = sys.argv[1:]
-    jobs = os.cpu_count() or 1
-    if arguments[:1] == ["-j"]:
-        jobs, arguments = int(arguments[1]), arguments[2:]
+    jobs, under = os.cpu_count() or 1, []
+    while arguments and arguments[0] in ("-j", "--under"):
+        if arguments[0] == "-j":
+            jobs = int(arguments[1])
+        else:
+            under = shlex.split(arguments[1])
+        arguments = arguments[2:]
     passed = failed = skipped = 0
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for name, p, f, s, output, seconds in pool.map(run, arguments):
+        for name, p, f, s, output, seconds in pool.map(lambda program: run(program, under), arguments):
             passed, failed, skipped = passed + p, failed + f, skipped + s
             print("%-4s %-58s %4d passed %6.1f s" % ("FAIL" if f else "ok", os.path.relpath(name), p, seconds))
             if f:
