@@ -28,7 +28,8 @@ struct yaml {
 enum status yaml_read_file(struct yaml **out, const char *path, struct err *err);
 /* `name` stands for the file in messages. */
 enum status yaml_read_text(struct yaml **out, const char *name, const char *text, size_t size, struct err *err);
-void yaml_free(struct yaml *y);
+/* NULL is allowed. Hidden, because libyaml calls a function of its own of the same name. */
+void yaml_free(struct yaml *y) __attribute__((visibility("hidden")));
 
 /* Value of a key of a map; NULL if absent or y is no map. */
 const struct yaml *yaml_get(const struct yaml *y, const char *key);
