@@ -114,11 +114,15 @@ enum status graph_finish(struct graph *g, int output, struct err *err);
 /* Makes the marked node the output and drops every node that it does not need. Parameters stay (a checkpoint is
  * loaded whole). ST_INVALID names the nearest mark. */
 enum status graph_cut(struct graph *g, const char *until, struct err *err);
+/* Drops every node that the output does not need; parameters stay. */
+enum status graph_drop_unread(struct graph *g, struct err *err);
 
 /* --- measures, per image --- */
 uint64_t graph_node_macs(const struct graph *g, int node);  /* models' counting rule: dense, padding included */
 uint64_t graph_macs(const struct graph *g);
 uint64_t graph_parameters(const struct graph *g);           /* unused ones included */
+/* Least traffic of a node: every input, parameter and output element once. */
+uint64_t graph_node_bytes(const struct graph *g, int node, size_t element_bytes);
 /* Hex SHA-256 over model name, nodes, shapes and all f32 weights (data[param] as loaded). */
 void graph_sha256(char hex[65], const struct graph *g, const float *const *data);
 
