@@ -40,7 +40,11 @@
 
 enum fused_type { FUSED_F32, FUSED_BF16 };
 enum fused_act { FUSED_NONE, FUSED_RELU, FUSED_SIGMOID };
-enum fused_resize { FUSED_SAME, FUSED_CORNERS, FUSED_HALF_PIXEL }; /* bilinear; see the networks' up_ac and up_hp */
+/* CORNERS, HALF_PIXEL: bilinear, align_corners true and false (with src = max((dst + 0.5) * in / out - 0.5, 0)).
+ * WIDE: not an interpolation but the order in which a 2x2 transposed convolution computed as a product leaves its
+ * pixels: src is (h/2, w/2) with 4 c channels (view: c = 4 c of the output), and pixel (y,x), channel k of the output
+ * is src[y/2][x/2][(2 (y%2) + x%2) * c + k]. The output's h and w are even then. */
+enum fused_resize { FUSED_SAME, FUSED_CORNERS, FUSED_HALF_PIXEL, FUSED_WIDE };
 
 struct fused_view {
     void *data;            /* NULL: there is no such tensor */
@@ -69,7 +73,8 @@ struct fused_stats {
 };
 
 /* One addend: resize(relu?(scale * (pixel * src) + shift)). src has the output's n and c; its h and w too unless
- * it is resized (then any). Without relu the affine part commutes with the interpolation; either order is right. */
+ * it is resized (then any); FUSED_WIDE: c is four times the output's and pixel is NULL, scale and shift are [n][c of
+ * the output]. Without relu the affine part commutes with the interpolation; either order is right. */
 struct fused_term {
     struct fused_view src;
     const float *scale, *shift; /* [n][c] or NULL */
