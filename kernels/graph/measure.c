@@ -75,7 +75,7 @@ static void add_ints(struct sha256 *s, const int *values, int count)
 
 static void add_node(struct sha256 *s, const struct node *n)
 {
-    const int numbers[] = { n->op, n->inputs, n->c, n->h, n->w, n->kernel_h, n->kernel_w, n->stride, n->pad_h,
+    const int numbers[] = { (int)n->op, n->inputs, n->c, n->h, n->w, n->kernel_h, n->kernel_w, n->stride, n->pad_h,
                             n->pad_w, n->groups, n->align_corners, n->heads };
     add_ints(s, numbers, (int)(sizeof numbers / sizeof *numbers));
     add_ints(s, n->in, n->inputs);

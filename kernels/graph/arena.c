@@ -1,0 +1,99 @@
+#include "kernels/graph/arena.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+struct placed { /* an item's room, and in which order it is looked at */
+    size_t offset, bytes, item;
+};
+
+static size_t aligned(size_t bytes) { return (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT; }
+
+/* Largest first; equal sizes in the order of the items, so that the plan is the same everywhere. */
+static int by_size(const void *a, const void *b)
+{
+    const struct placed *x = a, *y = b;
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? 1 : -1;
+    return x->item < y->item ? -1 : x->item > y->item;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    const struct placed *x = a, *y = b;
+    if (x->offset != y->offset)
+        return x->offset < y->offset ? -1 : 1;
+    return x->item < y->item ? -1 : x->item > y->item;
+}
+
+static bool together(const struct arena_item *a, const struct arena_item *b)
+{
+    return a->first <= b->last && b->first <= a->last;
+}
+
+/* The smallest hole between the neighbours (sorted by offset) that takes `bytes`, else the end of the last one. */
+static size_t best_hole(const struct placed *neighbours, size_t count, size_t bytes)
+{
+    size_t end = 0, best = 0, best_bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        const size_t hole = neighbours[i].offset > end ? neighbours[i].offset - end : 0;
+        if (hole >= bytes && (best_bytes == 0 || hole < best_bytes)) {
+            best = end;
+            best_bytes = hole;
+        }
+        const size_t stop = neighbours[i].offset + neighbours[i].bytes;
+        end = stop > end ? stop : end;
+    }
+    return best_bytes > 0 ? best : end;
+}
+
+/* Places todo[i], knowing where todo[0..i) lie. room: [i] scratch. */
+static void place(struct placed *todo, size_t i, const struct arena_item *items, struct placed *room)
+{
+    size_t count = 0;
+    for (size_t k = 0; k < i; k++)
+        if (todo[k].bytes > 0 && together(&items[todo[k].item], &items[todo[i].item]))
+            room[count++] = todo[k];
+    if (count > 0)
+        qsort(room, count, sizeof *room, by_offset);
+    todo[i].offset = best_hole(room, count, todo[i].bytes);
+}
+
+enum status arena_plan(size_t *offsets, size_t *total, const struct arena_item *items, size_t count,
+                       struct err *err)
+{
+    *total = 0;
+    for (size_t i = 0; i < count; i++)
+        if (items[i].first > items[i].last)
+            return err_set(err, ST_INTERNAL, "arena: item %zu lives from step %d to %d", i, items[i].first,
+                           items[i].last);
+    struct placed *todo = malloc(2 * (count + 1) * sizeof *todo);
+    if (!todo)
+        return err_set(err, ST_OUT_OF_MEMORY, "no memory to plan %zu buffers", count);
+    for (size_t i = 0; i < count; i++)
+        todo[i] = (struct placed){ 0, aligned(items[i].bytes), i };
+    if (count > 0)
+        qsort(todo, count, sizeof *todo, by_size);
+    for (size_t i = 0; i < count && todo[i].bytes > 0; i++) {
+        place(todo, i, items, todo + count);
+        const size_t end = todo[i].offset + todo[i].bytes;
+        *total = end > *total ? end : *total;
+    }
+    for (size_t i = 0; i < count; i++)
+        offsets[todo[i].item] = todo[i].offset;
+    free(todo);
+    return ST_OK;
+}
+
+size_t arena_bound(const struct arena_item *items, size_t count)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < count; i++) { /* the peak is at the first step of some item */
+        size_t alive = 0;
+        for (size_t k = 0; k < count; k++)
+            if (items[k].first <= items[i].first && items[i].first <= items[k].last)
+                alive += aligned(items[k].bytes);
+        most = alive > most ? alive : most;
+    }
+    return most;
+}
