@@ -35,6 +35,7 @@ struct hello_info {
     const char *precisions[ENGINE_ITEMS_MAX];         /* "f32", "bf16", ...: what this machine can run */
     size_t precision_count;
     bool can_stages, can_output, can_memory, can_profile, can_virtual;
+    void *context;                                    /* in: the engine's, see struct engine */
 };
 
 struct model_request {          /* `load`; all pointers borrowed for the call */
@@ -49,6 +50,8 @@ struct model_request {          /* `load`; all pointers borrowed for the call */
     bool cold;
     const char *until;          /* "" or the module after which the graph ends */
     const json_t *options;      /* the engine's own, or NULL */
+    uint64_t now_ns;            /* where virtual time starts; of no meaning to an engine in real time */
+    void *context;              /* the engine's, see struct engine */
 };
 struct model_info {
     uint64_t parameters, weight_bytes, macs_per_image;
@@ -99,6 +102,11 @@ struct engine {
     void (*close)(struct model *m);
     /* The clock that iterations are timed with: NULL = the system's; scripted engines may give a virtual one. */
     const struct clock *(*clock)(struct model *m);
+    /* Adds the engine's own members to the answer of a request that was done (`op` is its name), once a model is open.
+     * NULL: nothing to add. */
+    void (*annotate)(struct model *m, const char *op, json_t *answer);
+    /* What the main of a worker program hands to hello and open (its command line, say); NULL for most. */
+    void *context;
 };
 
 #endif
