@@ -1,11 +1,12 @@
-/* config.h - every setting of a campaign: one table of rows feeds the YAML parser, the command line, ranges,
- * defaults and --help. A struct config owns its lists (config_free). */
+/* config.h - every setting of a campaign: one table of rows (table.c) feeds the YAML parser, the command line, ranges,
+ * defaults, --help and the effective text. A struct config owns everything inside (config_free). */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "kernels/base/err.h"
 
@@ -50,18 +51,62 @@ struct config {
     bool   allow_scripted;
     char  *base;                     /* --base: FILE, "none" or NULL */
     /* the run */
-    bool   resume, quiet, json;
-    char  *text;                     /* the effective configuration as YAML, for the store */
+    bool   resume, quiet, json, csv;
+    char  *config_file;              /* --config: as given; NULL: none */
+    /* stood on the command line: what the user named must be there, what a file or a preset names may be missing */
+    bool   engines_named, devices_named, precisions_named;
+    bool   all_models_named, models_named;
+    char  *text;                     /* the effective configuration as YAML, for the store; reads back to the same */
 };
+
+/* Groups of rows: a verb takes the flags of its groups. A --config file may hold every key, whatever the verb. */
+enum config_group {
+    CONFIG_MODELS  = 1 << 0,         /* --all-models, --model */
+    CONFIG_TARGETS = 1 << 1,         /* --engine ... --weights */
+    CONFIG_BATCHES = 1 << 2,         /* --batches, --max-batch */
+    CONFIG_DECIDE  = 1 << 3,         /* --within, --budget ... */
+    CONFIG_MEMORY  = 1 << 4,         /* --reserve, --memory-limit */
+    CONFIG_FILES   = 1 << 5,         /* what goes into batch_sizes.json */
+    CONFIG_OUT     = 1 << 6,         /* --out */
+    CONFIG_RUN     = 1 << 7,         /* --resume, --quiet */
+    CONFIG_JSON    = 1 << 8,
+    CONFIG_CSV     = 1 << 9,
+    CONFIG_SOURCE  = 1 << 10,        /* --config */
+    CONFIG_SEED    = 1 << 11,        /* --seed */
+};
+
+/* The command line of one verb, after its name. */
+struct config_ask {
+    const char *verb;                /* for messages */
+    unsigned groups;
+    char *const *argv;
+    size_t argc;
+    size_t words_max;                /* more words without a flag are refused */
+};
+/* Defaults, then the file of --config, then the flags; `words` (room for words_max) borrows from argv what stands
+ * without a flag. ST_USAGE: a flag is unknown, repeated, without or with a bad value; ST_CONFIG: the file (with
+ * file:line:column); ST_IO: it cannot be read. *out is all zero unless ST_OK. */
+enum status config_read(struct config *out, const char **words, size_t *word_count, const struct config_ask *ask,
+                        struct err *err);
+/* The same from a text that stands for the file of --config (the store's config_text). */
+enum status config_read_text(struct config *out, const char *name, const char *text, size_t size, struct err *err);
+/* Prints the rows of the groups: flag, value, help, key, range, default. */
+void config_print_help(FILE *out, unsigned groups);
+/* Every precision that a configuration may name. */
+const char *const *config_precisions(size_t *count);
 
 /* Engine file configs/engines/NAME.yaml: name, command (list), description, env (map, optional),
  * devices/precisions are asked from the worker. */
 struct engine_config {
     char   name[64], description[160];
-    char **command; /* NULL-terminated; command[0] resolved with home_program */
+    char **command; /* NULL-terminated; command[0] resolved with home_program, as given if it is not there */
+    char **environment; /* "NAME=value", NULL-terminated, for struct worker_start; NULL: none */
     char   file[4096];
 };
+/* Reads configs/engines/NAME.yaml, or `engine` itself if it ends in .yaml. ST_USAGE: no such engine, with the nearest
+ * known name and the list; ST_CONFIG: the file is wrong, with file:line:column. *out is all zero unless ST_OK. */
 enum status engine_config_read(struct engine_config *out, const char *engine, struct err *err);
+/* All of configs/engines, sorted by name. engine_config_free each, then free(*out). */
 enum status engine_config_list(struct engine_config **out, size_t *count, struct err *err);
 void engine_config_free(struct engine_config *e);
 

@@ -1,0 +1,110 @@
+#include "bench/config/row.h"
+
+#include "kernels/base/model_config.h"
+
+#define LEN(a) (sizeof(a) / sizeof *(a))
+#define AT(field) .offset = offsetof(struct config, field)
+#define GIVEN(field) .given = offsetof(struct config, field)
+#define NAMED(field) .named = offsetof(struct config, field)
+#define CHOICES(list) .choices = list, .choice_count = LEN(list)
+#define TIB 0x1p40
+
+static const char *const precisions[] = { "f32", "bf16", "f16", "tf32" };
+static const char *const modes[] = { "e2e", "compute" };
+static const char *const max_safe_rules[] = { "executed", "ceiling" };
+
+static const struct config_row rows[] = {
+    { .key = "all_models", .flag = "all-models", .type = &config_type_bool, .group = CONFIG_MODELS, AT(all_models),
+      NAMED(all_models_named), .preset = "false", .help = "measure every served model (bench list)" },
+    { .key = "models", .flag = "model", .type = &config_type_names, .group = CONFIG_MODELS, .unit = "LIST",
+      AT(models), NAMED(models_named), .preset_text = "none",
+      .help = "models to measure: names of bench list, or paths of .yaml files" },
+
+    { .key = "engines", .flag = "engine", .type = &config_type_names, .group = CONFIG_TARGETS, .unit = "LIST",
+      AT(engines), NAMED(engines_named), .preset = "onednn",
+      .help = "engines to measure them on: names of bench list, or paths of .yaml files" },
+    { .key = "devices", .flag = "device", .type = &config_type_names, .group = CONFIG_TARGETS, .unit = "LIST",
+      AT(devices), NAMED(devices_named), .preset_text = "the first of each engine",
+      .help = "devices, as bench list names them (cpu:0)" },
+    { .key = "precisions", .flag = "precision", .type = &config_type_names, .group = CONFIG_TARGETS, .unit = "LIST",
+      AT(precisions), NAMED(precisions_named), CHOICES(precisions), .preset = "f32",
+      .help = "number formats to measure: each is a curve of its own" },
+    { .key = "threads", .flag = "threads", .type = &config_type_threads, .group = CONFIG_TARGETS, .unit = "LIST",
+      AT(threads), .min = 1, .max = 4096, .preset = "auto",
+      .help = "threads of a worker; auto: the CPUs and the quota that this process has" },
+    { .key = "input", .flag = "input", .type = &config_type_size, .group = CONFIG_TARGETS, .unit = "HxW",
+      AT(input_h), .min = 1, .max = MODEL_SIDE_MAX, .preset = "auto", .preset_text = "each model's own",
+      .help = "height and width of the images" },
+    { .key = "mode", .flag = "mode", .type = &config_type_choice, .group = CONFIG_TARGETS, .unit = "MODE", AT(mode),
+      CHOICES(modes), .preset = "e2e",
+      .help = "what is timed: e2e (copies and computing) or compute (only where the engine reports stages)" },
+    { .key = "weights", .flag = "weights", .type = &config_type_text, .group = CONFIG_TARGETS, .unit = "FILE",
+      AT(weights), .max = 4095, .preset = "seeded", .help = "weights: seeded, or a .safetensors file" },
+
+    { .key = "batches", .flag = "batches", .type = &config_type_batches, .group = CONFIG_BATCHES, .unit = "LIST",
+      AT(batches), .min = 1, .max = BATCH_MAX, .preset = "auto",
+      .help = "batch sizes to try: a list (1,2,4), a range (1..16), or auto (doubling until it no longer pays)" },
+    { .key = "max_batch", .flag = "max-batch", .type = &config_type_int, .group = CONFIG_BATCHES, .unit = "N",
+      AT(max_batch), .min = 1, .max = BATCH_MAX, .preset = "128", .help = "where auto stops doubling" },
+
+    { .key = "within", .flag = "within", .type = &config_type_percent, .group = CONFIG_DECIDE, .unit = "PERCENT",
+      AT(within), .min = 1, .max = 20, .preset = "5%",
+      .help = "choose the smallest batch size within this of the best" },
+    { .key = "budget", .flag = "budget", .type = &config_type_duration, .group = CONFIG_DECIDE, .unit = "TIME",
+      AT(budget_ns), GIVEN(budget_set), .max = 30 * 86400e9, .preset_text = "15m for each target",
+      .help = "time of the whole campaign (40m, 2h); 0: no limit. What does not fit is not begun" },
+    { .key = "seed", .flag = "seed", .type = &config_type_seed, .group = CONFIG_SEED, .unit = "N", AT(seed),
+      GIVEN(seed_set), .preset_text = "drawn once and stored", .help = "seed of the random orders of the rounds" },
+    { .key = "gate", .flag = "gate", .type = &config_type_bool, .group = CONFIG_DECIDE, AT(gate), .preset = "true",
+      .help = "compare outputs with the reference before any time counts" },
+
+    { .key = "memory.reserve", .flag = "reserve", .type = &config_type_percent, .group = CONFIG_MEMORY,
+      .unit = "PERCENT", AT(reserve), .min = 0, .max = 50, .preset = "10%",
+      .help = "share of the free memory that no batch size may take" },
+    { .key = "memory.limit", .flag = "memory-limit", .type = &config_type_bytes, .group = CONFIG_MEMORY,
+      .unit = "BYTES", AT(memory_limit_bytes), .max = 1024 * TIB, .preset_text = "by the machine",
+      .help = "lowers the memory limit of a target (6GiB)" },
+
+    { .key = "output.dir", .flag = "out", .type = &config_type_text, .group = CONFIG_OUT, .unit = "DIR", AT(out),
+      .max = 3000, .preset = "results", .help = "folder of the store, the files and the plots" },
+    { .key = "output.for", .type = &config_type_output_for, .group = CONFIG_FILES, .unit = "MAP", AT(output_for),
+      .preset_text = "the only target, or the fastest",
+      .help = "which target a model's entry is made from: {hrnet: {precision: f32}, \"*\": {engine: onednn}}" },
+    { .key = "output.models", .type = &config_type_names, .group = CONFIG_FILES, .unit = "LIST", AT(output_models),
+      .preset_text = "none", .help = "models that must stand in batch_sizes.json" },
+    { .key = "output.drop", .type = &config_type_names, .group = CONFIG_FILES, .unit = "LIST", AT(output_drop),
+      .preset_text = "none", .help = "models of the old file that are not carried over" },
+    { .key = "output.max_safe", .type = &config_type_either, .group = CONFIG_FILES, .unit = "RULE",
+      AT(max_safe_executed), CHOICES(max_safe_rules), .preset = "executed",
+      .help = "what max_safe means: the consumer executes it, or only caps requests by it (ceiling)" },
+    { .key = "output.max_age", .type = &config_type_int, .group = CONFIG_FILES, .unit = "DAYS", AT(max_age_days),
+      .min = 1, .max = 3650, .preset = "90", .help = "days after which readers call a decision stale" },
+    { .flag = "base", .type = &config_type_text, .group = CONFIG_FILES, .unit = "FILE", AT(base), .max = 4095,
+      .preset_text = "the file in place",
+      .help = "file whose unmeasured models are carried over, or none" },
+    { .flag = "allow-scripted", .type = &config_type_bool, .group = CONFIG_FILES, AT(allow_scripted),
+      .preset = "false", .help = "for tests: let numbers of the scripted engine into the files" },
+
+    { .flag = "config", .type = &config_type_text, .group = CONFIG_SOURCE, .unit = "FILE", AT(config_file),
+      .max = 4095, .preset_text = "none", .help = "YAML file with any of the keys named here; flags go over it" },
+    { .flag = "resume", .type = &config_type_bool, .group = CONFIG_RUN, AT(resume), .preset = "false",
+      .help = "continue the last unfinished campaign of the store; no completed block is repeated" },
+    { .flag = "quiet", .type = &config_type_bool, .group = CONFIG_RUN, AT(quiet), .preset = "false",
+      .help = "no progress, only results, warnings and errors" },
+    { .flag = "json", .type = &config_type_bool, .group = CONFIG_JSON, AT(json), .preset = "false",
+      .help = "print the result as JSON" },
+    { .flag = "csv", .type = &config_type_bool, .group = CONFIG_CSV, AT(csv), .preset = "false",
+      .help = "print the result as CSV" },
+};
+
+const struct config_row *config_rows(size_t *count)
+{
+    *count = LEN(rows);
+    return rows;
+}
+
+const char *const *config_precisions(size_t *count)
+{
+    *count = LEN(precisions);
+    return precisions;
+}
