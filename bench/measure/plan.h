@@ -1,0 +1,53 @@
+/* plan.h - everything that a campaign will do, expanded before anything runs: targets and their batch sizes.
+ * What plan_make gives, plan_free takes back. Starts no worker and needs no device. */
+#ifndef MEASURE_PLAN_H
+#define MEASURE_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bench/config/config.h"
+#include "bench/store/store.h"
+#include "kernels/base/err.h"
+#include "kernels/base/model_config.h"
+
+#define PLAN_BATCHES_MAX 256
+
+struct plan_point {
+    int      batch;
+    uint64_t predicted_bytes;        /* 0: unknown */
+    double   predicted_s;            /* of probing it and measuring it until the stop rule's cap; NaN: unknown */
+    double   images_per_s;           /* of the earlier measurement that this comes from; NaN: none */
+};
+struct plan_target {
+    struct model_config model;
+    const struct engine_config *engine; /* of the plan */
+    char   device[64], precision[16], mode[32];
+    int    threads, instances;       /* threads: resolved, >= 1 */
+    int    shape[3];                 /* C,H,W */
+    char   key[256];                 /* model|engine|device|precision|threads|instances|CxHxW|mode */
+    char   name[192];                /* for people: "hrnet onednn cpu:0 f32", threads added if a plan has several */
+    bool   batches_auto;             /* the ascent: points are the powers of two it may try */
+    struct plan_point *points;       /* ascending */
+    size_t point_count;
+};
+struct plan {
+    struct engine_config *engines;
+    size_t engine_count;
+    struct plan_target *targets;     /* model, engine, device, precision, threads: the last changes fastest */
+    size_t target_count;
+};
+
+/* store: earlier measurements of the same key give the predictions; NULL: none are known.
+ * ST_USAGE: nothing to measure, an unknown model, engine, device or precision (with the nearest known name), a size
+ * that the model cannot take, a precision that the device does not have, more threads than CPUs or quota, too many
+ * sizes; ST_CONFIG: a model or engine file is wrong; others as store_load_earlier. *out is all zero unless ST_OK. */
+enum status plan_make(struct plan *out, const struct config *config, struct store *store, struct err *err);
+void plan_free(struct plan *p);
+
+/* Threads that this process may use at once: CPUs of its affinity mask, cut by the smallest CPU quota of its cgroups;
+ * at least 1. *quota: CPUs of that quota, 0 if there is none; may be NULL. */
+int plan_cpus(double *quota);
+
+#endif
