@@ -1,0 +1,50 @@
+#include "bench/verbs/verbs.h"
+
+#define LEN(a) (sizeof(a) / sizeof *(a))
+
+static const struct verb verbs[] = {
+    { .name = "tune", .summary = "measure, decide, write batch_sizes.json (also without a verb: bench --all-models)",
+      .words_text = "", .run = verb_tune,
+      .groups = CONFIG_MODELS | CONFIG_TARGETS | CONFIG_BATCHES | CONFIG_DECIDE | CONFIG_SEED | CONFIG_MEMORY |
+                CONFIG_FILES | CONFIG_OUT | CONFIG_RUN | CONFIG_JSON | CONFIG_SOURCE,
+      .about = "Measures every model on every engine, device and precision that was asked for, over batch sizes;\n"
+               "chooses the smallest size within --within of the best; writes batch_sizes.json,\n"
+               "production_batch_config.json, curves as CSV and JSON, plots and a page into --out.\n"
+               "Ctrl-C ends it with what is known so far; --resume goes on where it stopped." },
+    { .name = "plan", .summary = "what tune would measure, with predicted memory and time; touches no device",
+      .words_text = "", .run = verb_plan,
+      .groups = CONFIG_MODELS | CONFIG_TARGETS | CONFIG_BATCHES | CONFIG_DECIDE | CONFIG_MEMORY | CONFIG_OUT |
+                CONFIG_JSON | CONFIG_SOURCE,
+      .about = "Expands the configuration into targets and points. Predictions come from earlier campaigns in the\n"
+               "store of --out; what was never measured is `-`." },
+    { .name = "list", .summary = "models, engines, their devices and precisions, and why one is not available",
+      .words_text = "", .run = verb_list, .groups = CONFIG_JSON,
+      .about = "Reads configs/models and configs/engines and starts each engine's worker to ask what it can do." },
+    { .name = "show", .summary = "tables of a stored campaign, or the list of campaigns",
+      .words_text = "[CAMPAIGN|campaigns]", .words_max = 1, .run = verb_show,
+      .groups = CONFIG_OUT | CONFIG_JSON | CONFIG_CSV,
+      .about = "Without a name the newest campaign is shown; `bench show campaigns` lists all that are stored." },
+    { .name = "report", .summary = "plots and one self-contained HTML page of a stored campaign",
+      .words_text = "[CAMPAIGN]", .words_max = 1, .run = verb_report, .groups = CONFIG_OUT,
+      .about = "Makes the curves, plots and the page of a campaign again from the store, into its folder in --out.\n"
+               "Without a name: the newest campaign." },
+    { .name = "profile", .summary = "time of every layer, beside what the machine could do at best",
+      .words_text = "", .run = verb_profile,
+      .groups = CONFIG_MODELS | CONFIG_TARGETS | CONFIG_BATCHES | CONFIG_OUT | CONFIG_JSON | CONFIG_SOURCE,
+      .about = "Profiles each target at each batch size (--batches auto: at 1)." },
+    { .name = "verify", .summary = "check a batch_sizes.json as its readers would",
+      .words_text = "FILE", .words_min = 1, .words_max = 1, .run = verb_verify, .groups = 0,
+      .about = "Checks schema and rules of batch_sizes.json or production_batch_config.json; of the first also\n"
+               "whether the second one beside it agrees. Exit 1 if anything is wrong." },
+    { .name = "check", .summary = "conformance vectors and comparison with the reference, on this machine",
+      .words_text = "", .run = verb_check,
+      .groups = CONFIG_MODELS | CONFIG_TARGETS | CONFIG_OUT | CONFIG_JSON | CONFIG_SOURCE,
+      .about = "Runs the networks on known weights and compares every checkpoint with recorded values.\n"
+               "Without --model: all served models. Exit 1 if a value is off." },
+};
+
+const struct verb *verbs_table(size_t *count)
+{
+    *count = LEN(verbs);
+    return verbs;
+}
