@@ -35,6 +35,7 @@
 
 #define FUSED_TERMS_MAX 4
 #define FUSED_CHANNEL_BLOCK 16
+#define FUSED_CHANNELS_MAX 2048 /* c of stats, apply and survey: what segments of a row are sized for */
 #define FUSED_NORM_EPS 1e-5f
 #define FUSED_SIMAM_LAMBDA 1e-4f
 
@@ -191,7 +192,7 @@ struct fused_scatter {
  *   acc = acc * exp(m - m'); first: m = -inf, sum = 0 and acc is not read but set to 0. */
 struct fused_softmax {
     int groups, rows, cols, depth;
-    float scale;
+    float scale;                 /* > 0 */
     bool first;
     const float *scores;         /* [groups][rows][cols] */
     void *probs;                 /* [groups][rows][cols], may be scores if f32 */
