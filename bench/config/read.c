@@ -144,9 +144,11 @@ static enum status unknown_key(const char *file, const struct yaml *at, const ch
     size_t count, named = 0;
     const struct config_row *rows = config_rows(&count);
     for (size_t i = 0; i < count && named < ROWS_MAX; i++) {
-        if (rows[i].key && rows[i].flag && strcmp(rows[i].flag, key) == 0)
-            return err_set(err, ST_CONFIG, "%s:%d:%d: there is no key \"%.80s\" (did you mean \"%s\"?)", file,
-                           at->line, at->column, key, rows[i].key);
+        if (rows[i].flag && strcmp(rows[i].flag, key) == 0)
+            return rows[i].key ? err_set(err, ST_CONFIG, "%s:%d:%d: there is no key \"%.80s\" (did you mean \"%s\"?)",
+                                         file, at->line, at->column, key, rows[i].key)
+                               : err_set(err, ST_CONFIG, "%s:%d:%d: \"%s\" is no key: give --%s on the command line",
+                                         file, at->line, at->column, key, key);
         if (rows[i].key)
             names[named++] = rows[i].key;
     }
