@@ -108,8 +108,8 @@ static char *join_argv(int argc, char **argv)
     return text;
 }
 
-static enum status run_verb(const struct verb *verb, const struct config_ask *ask, const char *argv_text,
-                            struct err *err)
+static enum status run_verb(const struct verb *verb, const struct config_ask *ask, const char *program,
+                            const char *argv_text, struct err *err)
 {
     struct config config;
     const char *words[WORDS_MAX];
@@ -118,7 +118,7 @@ static enum status run_verb(const struct verb *verb, const struct config_ask *as
     if (st != ST_OK)
         return st;
     struct invocation inv = { .config = &config, .words = words, .word_count = word_count, .argv_text = argv_text,
-                              .stop = &stop };
+                              .program = program, .ask = ask, .stop = &stop };
     if (word_count < verb->words_min)
         st = err_set(err, ST_USAGE, "bench %s wants %s", verb->name, verb->words_text);
     else
@@ -157,7 +157,7 @@ static enum status run(int argc, char **argv, struct err *err)
     char *argv_text = join_argv(argc, argv);
     struct config_ask ask = { .verb = verb->name, .groups = verb->groups, .argv = argv + args,
                               .argc = (size_t)(argc - args), .words_max = verb->words_max };
-    st = argv_text ? run_verb(verb, &ask, argv_text, err)
+    st = argv_text ? run_verb(verb, &ask, argc > 0 ? argv[0] : "bench", argv_text, err)
                    : err_set(err, ST_INTERNAL, "not enough memory for the command line");
     free(argv_text);
     return st;

@@ -82,8 +82,9 @@ struct config_ask {
     char *const *argv;
     size_t argc;
     size_t words_max;                /* more words without a flag are refused */
+    const char *base_text;           /* effective text of an earlier run, read between presets and file; NULL: none */
 };
-/* Defaults, then the file of --config, then the flags; `words` (room for words_max) borrows from argv what stands
+/* Defaults, then base_text, then the file of --config, then the flags; `words` (room for words_max) borrows from argv what stands
  * without a flag. ST_USAGE: a flag is unknown, repeated, without or with a bad value; ST_CONFIG: the file (with
  * file:line:column); ST_IO: it cannot be read. *out is all zero unless ST_OK. */
 enum status config_read(struct config *out, const char **words, size_t *word_count, const struct config_ask *ask,

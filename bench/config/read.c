@@ -193,6 +193,16 @@ static enum status set_tree(struct config *c, const char *file, const struct yam
     return st;
 }
 
+static enum status set_base(struct config *c, const char *text, struct err *err)
+{
+    struct yaml *tree = NULL;
+    enum status st = yaml_read_text(&tree, "the stored configuration", text, strlen(text), err);
+    if (st == ST_OK)
+        st = set_tree(c, "the stored configuration", tree, err);
+    yaml_free(tree);
+    return st;
+}
+
 static enum status set_file(struct config *c, struct err *err)
 {
     struct yaml *tree = NULL;
@@ -377,6 +387,8 @@ enum status config_read(struct config *out, const char **words, size_t *word_cou
     enum status st = read_argv(flags, &flag_count, words, word_count, ask, err);
     if (st == ST_OK)
         st = set_presets(out, err);
+    if (st == ST_OK && ask->base_text)
+        st = set_base(out, ask->base_text, err);
     if (st == ST_OK)
         st = set_flags(out, flags, flag_count, err);
     free(flags);

@@ -15,6 +15,8 @@ struct invocation {
     const char *const *words;            /* [word_count] what stands after the verb without a flag: a file, a campaign */
     size_t word_count;
     const char *argv_text;               /* the whole command line, for the store */
+    const char *program;                 /* argv[0]: how the user calls us, for commands that are printed */
+    const struct config_ask *ask;        /* what config was read from, to read it again over other settings */
     volatile sig_atomic_t *stop;         /* becomes the number of SIGINT or SIGTERM; a second one kills the program */
 };
 
