@@ -1,6 +1,6 @@
 /* reference.h - every operator in plain C, double accumulation: the oracle for all kernels.
  * Activations are (N,H,W,C) doubles; parameters are f32 in their stored layout; bias may be NULL.
- * dst never overlaps src. Nothing allocates except where said; OpenMP over outputs only, so that the result does
+ * dst never overlaps src (reference_add: may be a). Nothing allocates except where said; OpenMP over outputs only, so that the result does
  * not depend on the thread count. One file per operator family. */
 #ifndef REFERENCE_REFERENCE_H
 #define REFERENCE_REFERENCE_H
@@ -33,11 +33,13 @@ void reference_concat(double *dst, const double *const *src, const int *channels
 /* pool.c, resize.c: dst (N,h/2,w/2,C); dst (N,to_h,to_w,C) */
 void reference_maxpool(double *dst, const double *src, struct ref_shape s);
 void reference_resize(double *dst, const double *src, struct ref_shape s, int to_h, int to_w, bool align_corners);
-/* gates.c: squeeze-excite (fc0 (R,C), fc3 (C,R)), spatial gate (weight (1,2,7,7)), triplet */
-void reference_se(double *dst, const double *src, struct ref_shape s, int hidden, const float *fc0, const float *fc3);
-void reference_spatial_gate(double *dst, const double *src, struct ref_shape s, const float *weight);
-void reference_triplet(double *dst, const double *src, struct ref_shape s, const float *ch, const float *cw,
-                       const float *hw);
+/* gates.c: squeeze-excite (fc0 (R,C), fc3 (C,R)), spatial gate (weight (1,2,7,7)), triplet ((1,2,1,7), (1,2,7,1),
+ * (1,2,7,7)). They allocate their descriptors: ST_OUT_OF_MEMORY. */
+enum status reference_se(double *dst, const double *src, struct ref_shape s, int hidden, const float *fc0,
+                         const float *fc3);
+enum status reference_spatial_gate(double *dst, const double *src, struct ref_shape s, const float *weight);
+enum status reference_triplet(double *dst, const double *src, struct ref_shape s, const float *ch, const float *cw,
+                              const float *hw);
 /* attention.c: src (N,H,W,3C) = Q,K,V; dst (N,H,W,C); channel h*d + i is component i of head h */
 void reference_attention(double *dst, const double *src, struct ref_shape s, int heads);
 
@@ -45,5 +47,8 @@ void reference_attention(double *dst, const double *src, struct ref_shape s, int
  * Allocates per node and frees as soon as the last reader is done. ST_OUT_OF_MEMORY. */
 enum status reference_run(double *dst, const struct graph *g, const struct weights *w, const float *src, int batch,
                           struct err *err);
+/* The same; the time of every node is added to node_ns[node_count] (NULL: not asked for). */
+enum status reference_run_timed(double *dst, const struct graph *g, const struct weights *w, const float *src,
+                                int batch, uint64_t *node_ns, struct err *err);
 
 #endif
