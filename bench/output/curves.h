@@ -34,6 +34,8 @@ extern const size_t curve_field_count;
 void curve_row_of(struct curve_row *out, const struct target_view *target, const struct point_view *point);
 /* Is this point's number good to be compared: it ran, and nothing says that it failed? */
 bool curve_point_is_valid(const struct point_view *point);
+/* Was it tried, and failed: no memory, a crash, wrong output ...? */
+bool curve_point_failed(const struct point_view *point);
 /* "verified" if the accuracy gate passed for the target, "unverified" if it did not run, "failed". */
 const char *curve_output_word(const struct target_view *target);
 /* "" or what makes the numbers of this target no measurement: "debug build", "scripted engine", joined by ", ". */

@@ -19,12 +19,14 @@ enum field_type {
     FIELD_TEXT,    /* char [] inside the row; "" means none */
 };
 struct field {
-    const char *name;       /* heading, JSON key, CSV column */
+    const char *name;       /* JSON key, CSV column; has its unit in it */
+    const char *heading;    /* of the text table; NULL: the name */
     const char *unit;       /* units row; "" none */
     size_t      offset;
     enum field_type type;
-    int         digits;     /* of FIELD_REAL in text; JSON and CSV are exact */
-    bool        data_only;  /* only in JSON and CSV */
+    int         digits;     /* of FIELD_REAL in text: after the point; JSON and CSV have 6 significant ones */
+    bool        significant; /* digits are significant ones of the column's smallest value, same point for all */
+    bool        data_only, text_only; /* only in JSON and CSV; only in text */
 };
 
 struct table {
