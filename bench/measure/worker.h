@@ -150,7 +150,7 @@ struct worker_run_ask {
     int  unmeasured;                     /* iterations before, not reported */
 };
 struct worker_run_result {
-    int  batch, outputs;             /* as executed; always those asked for if ST_OK */
+    int  batch, outputs;             /* as executed: the batch asked for, outputs = batch x iterations, if ST_OK */
     size_t iterations;
     uint64_t *iteration_ns;          /* [iterations], in order */
     uint64_t *h2d_ns, *compute_ns, *d2h_ns; /* [iterations], or all NULL if the worker reports no stages */

@@ -21,7 +21,7 @@ struct block {
     uint64_t *h2d_ns, *compute_ns, *d2h_ns; /* [room] of the caller, valid if has_stages */
     size_t    room, count;
     uint64_t  start_ns, end_ns; /* the times add up to exactly end_ns - start_ns */
-    uint64_t  images;           /* result images of the timed iterations: always batch x count if ST_OK */
+    uint64_t  images;           /* result images of the timed iterations, batch x count (`outputs` of the answer) */
     int       batch;            /* executed, as the engine read it back */
     bool      has_stages;       /* every iteration had them */
 };
