@@ -1,0 +1,102 @@
+"""What the tests of the command line share: run `bench` in a folder of its own, and print TAP lines.
+
+Programs come from $BENCH_BIN (`make check-cli` sets it); configuration from the tree or $BENCH_HOME.
+"""
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BIN = os.environ.get("BENCH_BIN") or os.path.join(ROOT, "build", "release-gcc", "bin")
+BENCH = os.path.join(BIN, "bench")
+
+# A network's name and size that the scripted engine is asked for: it computes nothing, the size is only a label.
+SMALL = ["--model", "resunet_small", "--input", "64x64"]
+
+CURVE = """
+time: virtual
+seed: 1
+curve: {images_per_s: {1: 55, 2: 75, 4: 90, 8: 97, 16: 98, 32: 98.5}}
+noise: [{kind: normal, sigma: 0.004, per: iteration}]
+"""
+
+
+class Failed(Exception):
+    """A check that did not hold; its text says what was seen."""
+
+
+def check(condition, text):
+    if not condition:
+        raise Failed(text)
+
+
+def environment(**more):
+    env = dict(os.environ, BENCH_HOME=os.environ.get("BENCH_HOME", ROOT), LC_ALL="C", **more)
+    env.pop("NO_COLOR", None)
+    env.update(more)
+    return env
+
+
+def bench(*arguments, cwd, timeout=120, env=None, **more):
+    """Runs bench to its end; stdout and stderr are texts."""
+    return subprocess.run([BENCH, *arguments], cwd=cwd, env=env or environment(), stdin=subprocess.DEVNULL,
+                          stdout=more.pop("stdout", subprocess.PIPE), stderr=subprocess.PIPE, timeout=timeout,
+                          universal_newlines=True, errors="replace", **more)
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as f:
+        f.write(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def scripted(folder, name="scripted", script=CURVE, command=None):
+    """Writes an engine file for the scripted worker with its script; gives the engine file's path."""
+    script_path = write(os.path.join(folder, name + "-script.yaml"), script)
+    words = command or ["bench-worker-scripted", "--script", script_path]
+    lines = "name: scripted\ncommand: [%s]\n" % ", ".join('"%s"' % w for w in words)
+    return write(os.path.join(folder, name + ".yaml"), lines)
+
+
+def tune_arguments(folder, engine, *more):
+    return ["tune", *SMALL, "--engine", engine, "--no-gate", "--allow-scripted", "--out",
+            os.path.join(folder, "out"), *more]
+
+
+def snapshot(folder):
+    """Path and content hash of every file and folder below."""
+    seen = {}
+    for base, folders, files in os.walk(folder):
+        for name in folders:
+            seen[os.path.relpath(os.path.join(base, name), folder)] = "folder"
+        for name in files:
+            path = os.path.join(base, name)
+            with open(path, "rb") as f:
+                seen[os.path.relpath(path, folder)] = hashlib.sha256(f.read()).hexdigest()
+    return seen
+
+
+def run_tests(tests):
+    """Each test gets a fresh folder; prints TAP and gives the exit status."""
+    failed = 0
+    for number, test in enumerate(tests, 1):
+        folder = tempfile.mkdtemp(prefix="bench-test-")
+        name = (test.__doc__ or test.__name__.replace("_", " ")).strip().splitlines()[0]
+        try:
+            test(folder)
+            print("ok %d - %s" % (number, name))
+        except Exception as error:  # a broken test is a failed test
+            failed += 1
+            print("not ok %d - %s" % (number, name))
+            text = str(error) if isinstance(error, Failed) else traceback.format_exc()
+            print("\n".join("# " + line for line in text.splitlines()))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        sys.stdout.flush()
+    print("1..%d" % len(tests))
+    return 1 if failed else 0
