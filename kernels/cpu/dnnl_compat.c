@@ -253,6 +253,11 @@ static void ask_all(struct compat_kernel *k)
     desc_ask(&k->scratch, k->pd, dnnl_query_scratchpad_md);
 }
 
+bool compat_conv_same(const struct compat_conv *a, const struct compat_conv *b)
+{
+    return memcmp(a, b, offsetof(struct compat_conv, bias)) == 0 && a->bias == b->bias; /* no gaps before bias */
+}
+
 static dnnl_status_t describe_conv(struct compat_kernel *k, const struct compat_conv *s)
 {
     dnnl_data_type_t type = data_type(s->type);

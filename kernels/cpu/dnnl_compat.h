@@ -29,6 +29,7 @@ struct compat_conv {
     enum fused_type type;   /* of src, weights and dst; the bias is f32 */
     bool bias;
 };
+bool compat_conv_same(const struct compat_conv *a, const struct compat_conv *b);
 /* Only describes: cheap, the machine code is made by compat_build. */
 enum status compat_describe_conv(struct compat_kernel **out, struct compat *c, const struct compat_conv *shape,
                                  struct err *err);
