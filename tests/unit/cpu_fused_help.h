@@ -104,10 +104,10 @@ static inline size_t tensor_guard_misses(const struct tensor *t)
     return misses;
 }
 
-/* f32: a few roundings; bf16: half a unit of its last place on top (2^-9 of the value). */
+/* f32: a few roundings; bf16: half a unit of its last place on top (2^-8 of the value). */
 static inline bool near(double got, double want, enum fused_type type, double slack)
 {
-    double limit = slack * (1 + fabs(want)) + (type == FUSED_BF16 ? fabs(want) / 512 * 1.001 : 0);
+    double limit = slack * (1 + fabs(want)) + (type == FUSED_BF16 ? fabs(want) / 256 * 1.001 : 0);
     return isnan(want) ? isnan(got) : got == want || fabs(got - want) <= limit;
 }
 
