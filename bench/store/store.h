@@ -70,7 +70,7 @@ struct store_block_parts {           /* what is stored together with a block */
     const struct mark_row *marks;    /* subject "block" with subject_id 0 means: this block */
     size_t mark_count;
 };
-/* One transaction: block, samples with their digest, telemetry, marks. row->id is given. */
+/* One transaction: block, samples with their digest, telemetry, marks. row->id is given; row->iterations is >= 1. */
 enum status store_append_block(struct store *s, struct block_row *row, const struct store_block_parts *parts,
                                struct err *err);
 enum status store_append_mark(struct store *s, const struct mark_row *row, struct err *err);

@@ -1,0 +1,169 @@
+#include "bench/store/table.h"
+
+#define LEN(a) (sizeof(a) / sizeof *(a))
+#define COLUMN(column_name, column_type, row, member) \
+    { .name = column_name, .type = column_type, .offset = offsetof(struct row, member), \
+      .size = sizeof(((struct row *)0)->member) }
+#define ID(row)           COLUMN("id", COLUMN_ID, row, id)
+#define OF(parent, row)   COLUMN(parent, COLUMN_I64, row, id)
+#define I64(row, member)  COLUMN(#member, COLUMN_I64, row, member)
+#define U64(row, member)  COLUMN(#member, COLUMN_U64, row, member)
+#define INT(row, member)  COLUMN(#member, COLUMN_INT, row, member)
+#define BOOL(row, member) COLUMN(#member, COLUMN_BOOL, row, member)
+#define REAL(row, member) COLUMN(#member, COLUMN_REAL, row, member)
+#define CHARS(row, member) COLUMN(#member, COLUMN_CHARS, row, member)
+#define TEXT(row, member) COLUMN(#member, COLUMN_TEXT, row, member)
+#define SHAPE(row, member) COLUMN(#member, COLUMN_SHAPE, row, member)
+
+#define TABLE(table_name, table_class, ...) \
+    const struct table table_##table_name = { .name = #table_name, .class = table_class, .columns = table_name##_columns, \
+                                              .count = LEN(table_name##_columns), __VA_ARGS__ }
+
+static const struct column run_columns[] = {
+    ID(run_row), CHARS(run_row, name), CHARS(run_row, kind), U64(run_row, seed), TEXT(run_row, argv),
+    TEXT(run_row, config_text), CHARS(run_row, config_sha256), CHARS(run_row, build), CHARS(run_row, variant),
+    INT(run_row, rule_version), I64(run_row, start_unix_s), U64(run_row, budget_ns),
+};
+TABLE(run, TABLE_RAW, .constraints = "UNIQUE(\"name\")");
+
+static const struct column run_state_columns[] = {
+    OF("run", run_row), I64(run_row, end_unix_s), CHARS(run_row, state), INT(run_row, exit_code),
+};
+TABLE(run_state, TABLE_RAW, .index = "\"run\"");
+
+#define FIELD_COLUMNS(entry) \
+    COLUMN("name", COLUMN_CHARS, entry, field.name), COLUMN("text", COLUMN_CHARS, entry, field.text), \
+    COLUMN("number", COLUMN_REAL, entry, field.number), COLUMN("is_number", COLUMN_BOOL, entry, field.is_number), \
+    COLUMN("absent", COLUMN_CHARS, entry, field.absent), COLUMN("source", COLUMN_CHARS, entry, field.source), \
+    COLUMN("class_name", COLUMN_CHARS, entry, field.class_name)
+
+static const struct column environment_columns[] = {
+    I64(environment_entry, run), I64(environment_entry, execution), FIELD_COLUMNS(environment_entry),
+};
+TABLE(environment, TABLE_RAW, .index = "\"run\", \"execution\"");
+
+static const struct column target_columns[] = {
+    ID(target_row), I64(target_row, run), INT(target_row, place), CHARS(target_row, model), CHARS(target_row, engine),
+    CHARS(target_row, device), CHARS(target_row, precision), CHARS(target_row, mode), INT(target_row, instances),
+    SHAPE(target_row, shape),
+};
+TABLE(target, TABLE_RAW, .index = "\"run\"");
+
+static const struct column target_state_columns[] = {
+    OF("target", target_row), INT(target_row, threads), CHARS(target_row, key), CHARS(target_row, key_sha256),
+    CHARS(target_row, model_sha256), BOOL(target_row, scripted), U64(target_row, parameters),
+    U64(target_row, weight_bytes), U64(target_row, macs_per_image), SHAPE(target_row, output_shape),
+    U64(target_row, memory_limit_bytes), CHARS(target_row, engine_versions), CHARS(target_row, device_name),
+    U64(target_row, device_memory_bytes), CHARS(target_row, result), CHARS(target_row, detail),
+};
+TABLE(target_state, TABLE_RAW, .index = "\"target\"");
+
+static const struct column execution_columns[] = {
+    ID(execution_row), I64(execution_row, target), CHARS(execution_row, label), TEXT(execution_row, command),
+    I64(execution_row, start_unix_s),
+};
+TABLE(execution, TABLE_RAW, .index = "\"target\"");
+
+static const struct column execution_state_columns[] = {
+    OF("execution", execution_row), I64(execution_row, pid), I64(execution_row, end_unix_s),
+    REAL(execution_row, overhead_ns), U64(execution_row, granularity_ns), U64(execution_row, load_ns),
+    U64(execution_row, warmup_ns), CHARS(execution_row, steady), CHARS(execution_row, class_name),
+    INT(execution_row, exit_code), INT(execution_row, exit_signal), TEXT(execution_row, stderr_tail),
+};
+TABLE(execution_state, TABLE_RAW, .index = "\"execution\"");
+
+static const struct column prepared_columns[] = {
+    I64(prepared_row, execution), INT(prepared_row, batch), U64(prepared_row, prepare_ns),
+    U64(prepared_row, first_run_ns), U64(prepared_row, planned_weights_bytes),
+    U64(prepared_row, planned_activations_bytes), U64(prepared_row, planned_workspace_bytes),
+    U64(prepared_row, predicted_bytes), U64(prepared_row, peak_bytes), CHARS(prepared_row, result),
+    CHARS(prepared_row, detail),
+};
+TABLE(prepared, TABLE_RAW, .index = "\"execution\"");
+
+static const struct column block_columns[] = {
+    ID(block_row), I64(block_row, execution), INT(block_row, round), INT(block_row, place), INT(block_row, batch),
+    COLUMN("kind", COLUMN_KIND, block_row, kind), INT(block_row, retry), U64(block_row, start_ns),
+    U64(block_row, end_ns), U64(block_row, worker_start_ns), U64(block_row, worker_end_ns), INT(block_row, images),
+    INT(block_row, outputs), INT(block_row, iterations), INT(block_row, unmeasured), REAL(block_row, y),
+    REAL(block_row, wall_images_per_s), BOOL(block_row, valid),
+};
+TABLE(block, TABLE_RAW, .index = "\"execution\"");
+
+static const struct column samples_columns[] = { I64(samples_entry, block) };
+TABLE(samples, TABLE_RAW, .index = "\"block\"",
+      .constraints = "\"iteration_ns\" BLOB NOT NULL, \"h2d_ns\" BLOB, \"compute_ns\" BLOB, \"d2h_ns\" BLOB, "
+                     "\"digest\" TEXT NOT NULL, UNIQUE(\"block\")");
+
+static const struct column telemetry_columns[] = { I64(telemetry_entry, block), FIELD_COLUMNS(telemetry_entry) };
+TABLE(telemetry, TABLE_RAW, .index = "\"block\"");
+
+static const struct column mark_columns[] = {
+    CHARS(mark_row, subject), I64(mark_row, subject_id), INT(mark_row, batch), CHARS(mark_row, reason),
+    REAL(mark_row, value), REAL(mark_row, limit), INT(mark_row, rule_version),
+};
+TABLE(mark, TABLE_RAW, .index = "\"subject\", \"subject_id\"");
+
+static const struct column accuracy_columns[] = {
+    I64(accuracy_row, target), CHARS(accuracy_row, check), INT(accuracy_row, batch), CHARS(accuracy_row, image_sha256),
+    REAL(accuracy_row, rel_l2), REAL(accuracy_row, mask), REAL(accuracy_row, rel_l2_limit),
+    REAL(accuracy_row, mask_limit), CHARS(accuracy_row, outcome), CHARS(accuracy_row, detail),
+};
+TABLE(accuracy, TABLE_RAW, .index = "\"target\"");
+
+static const struct column output_columns[] = {
+    TEXT(output_entry, origin), TEXT(output_entry, model_sha256), TEXT(output_entry, image_sha256),
+    SHAPE(output_entry, shape), SHAPE(output_entry, output_shape),
+};
+TABLE(output, TABLE_RAW,
+      .constraints = "\"values_f32\" BLOB NOT NULL, \"digest\" TEXT NOT NULL, "
+                     "UNIQUE(\"origin\", \"model_sha256\", \"image_sha256\", \"shape\")");
+
+static const struct column estimate_columns[] = {
+    I64(estimate_row, target), INT(estimate_row, batch), CHARS(estimate_row, method), CHARS(estimate_row, kind),
+    REAL(estimate_row, y), REAL(estimate_row, y_low), REAL(estimate_row, y_high), REAL(estimate_row, mad),
+    REAL(estimate_row, wall_images_per_s), INT(estimate_row, executions), INT(estimate_row, rounds),
+    INT(estimate_row, blocks), INT(estimate_row, invalid_blocks), INT(estimate_row, iterations),
+    REAL(estimate_row, half_width), REAL(estimate_row, mde), REAL(estimate_row, service_p50_ms),
+    REAL(estimate_row, service_p90_ms), REAL(estimate_row, service_p95_ms), REAL(estimate_row, service_p99_ms),
+    REAL(estimate_row, service_min_ms), CHARS(estimate_row, stop), CHARS(estimate_row, labels),
+};
+TABLE(estimate, TABLE_DERIVED, .constraints = "PRIMARY KEY(\"target\", \"batch\", \"method\")");
+
+static const struct column decision_columns[] = {
+    I64(decision_row, target), INT(decision_row, batch), CHARS(decision_row, confidence), BOOL(decision_row, verified),
+    CHARS(decision_row, cause), CHARS(decision_row, reason), REAL(decision_row, x), REAL(decision_row, alpha),
+    REAL(decision_row, memory_reserve), INT(decision_row, leader), INT(decision_row, incumbent),
+    CHARS(decision_row, incumbent_source), CHARS(decision_row, incumbent_outcome), INT(decision_row, pending),
+    INT(decision_row, ceiling_batch), INT(decision_row, max_safe), INT(decision_row, first_failed_batch),
+    BOOL(decision_row, ceiling_is_lower_bound), CHARS(decision_row, first_failed_why),
+    REAL(decision_row, noise_floor),
+};
+TABLE(decision, TABLE_DERIVED, .constraints = "PRIMARY KEY(\"target\")");
+
+static const struct column why_columns[] = {
+    I64(why_row, target), INT(why_row, batch), CHARS(why_row, reason), CHARS(why_row, detail), CHARS(why_row, text),
+    REAL(why_row, value), REAL(why_row, limit), INT(why_row, rival), REAL(why_row, m), REAL(why_row, c),
+    REAL(why_row, df), INT(why_row, n),
+};
+TABLE(why, TABLE_DERIVED, .constraints = "PRIMARY KEY(\"target\", \"batch\")");
+
+const struct table *const *table_list(size_t *count)
+{
+    static const struct table *const list[] = {
+        &table_run, &table_run_state, &table_target, &table_target_state, &table_execution, &table_execution_state,
+        &table_environment, &table_prepared, &table_block, &table_samples, &table_telemetry, &table_mark,
+        &table_accuracy, &table_output, &table_estimate, &table_decision, &table_why,
+    };
+    *count = LEN(list);
+    return list;
+}
+
+const char *table_kind_name(enum block_kind kind)
+{
+    static const char *const names[BLOCK_KIND_COUNT] = {
+        [BLOCK_WARMUP] = "warmup", [BLOCK_COARSE] = "coarse", [BLOCK_RACE] = "race", [BLOCK_CONTROL] = "control",
+        [BLOCK_SLO] = "slo", [BLOCK_VERIFY] = "verify", [BLOCK_FILL] = "fill", [BLOCK_NIGHT] = "night",
+    };
+    return names[kind];
+}
