@@ -155,7 +155,7 @@ static void check_test_results(struct checking *c, const char *path, const json_
         const json_t *batch = json_object_get(row, "batch_size");
         const bool success = json_is_true(json_object_get(row, "success"));
         const double rate = real_at(row, "throughput_imgs_per_sec");
-        snprintf(number, sizeof number, "test_results.%zu", i);
+        snprintf(number, sizeof number, "test_results.%u", (unsigned)i);
         finding_path(below, path, number);
         finding_unless(c, json_is_integer(batch) && json_integer_value(batch) > last, batch, below, "E8",
                        "sizes in ascending order");
