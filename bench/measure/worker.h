@@ -156,6 +156,8 @@ struct worker_run_result {
     uint64_t *h2d_ns, *compute_ns, *d2h_ns; /* [iterations], or all NULL if the worker reports no stages */
     uint64_t start_ns, end_ns;       /* of the worker's clock, around the measured iterations */
     uint64_t sent_ns, answered_ns;   /* of worker_clock, around the whole call: unmeasured iterations included */
+    bool     times_add_up;           /* false: iterations longer than end - start, or stages than their iteration:
+                                      * a block to be stored and marked invalid (`worker`), not a broken answer */
     json_t  *telemetry;              /* object of the answer, or NULL */
     uint64_t *room;                  /* what the four arrays point into */
 };
