@@ -1,0 +1,30 @@
+/* files.h - small files of procfs, sysfs and cgroups: read whole, with a reason where that is not possible.
+ * For bench/telemetry/ only. Nothing here keeps anything. */
+#ifndef TELEMETRY_FILES_H
+#define TELEMETRY_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FILES_PATH_MAX 4096
+#define FILES_REASON 32
+
+/* not_found, no_permission, not_supported or "error N". */
+void files_reason(char reason[FILES_REASON], int error);
+/* Opens root + path for reading (O_CLOEXEC); -1 and errno. */
+int files_open(const char *root, const char *path);
+/* The file from its start into text[size], zero-terminated and cut if longer; false and errno. */
+bool files_read_fd(char *text, size_t size, int fd);
+bool files_read(char *text, size_t size, const char *root, const char *path);
+/* The same without the newlines at the end. */
+bool files_read_line(char *text, size_t size, const char *root, const char *path);
+
+/* Number after `key` at the start of a line ("VmRSS:", "nr_throttled"). */
+bool files_find_number(uint64_t *out, const char *text, const char *key);
+/* Text after `key` at the start of a line, up to its end, blanks and tabs around it (and a ':') left out. */
+bool files_find_text(char *out, size_t size, const char *text, const char *key);
+/* CPUs of a list like "0-3,8": each one sets cpus[i]; numbers >= room are left out. Returns how many were set. */
+size_t files_cpu_list(bool *cpus, size_t room, const char *list);
+
+#endif
