@@ -25,6 +25,8 @@ static void apply_fill(float *values, const struct apply_piece *p, int y, int x,
         const struct term_at *t = &p->term[i];
         if (t->resize == FUSED_SAME)
             term_same(values, t, (size_t)y * (size_t)t->w + (size_t)x, count, i == 0);
+        else if (t->resize == FUSED_WIDE)
+            term_wide(values, t, y, x, count, i == 0);
         else
             term_resized(values, t, y, x, count, p->op->h, p->op->w, i == 0);
     }

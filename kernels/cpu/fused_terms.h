@@ -25,11 +25,12 @@ static inline struct term_at term_of_image(const struct fused_term *term, int im
                                            const float *zero)
 {
     const struct fused_view *v = &term->src;
-    size_t pixels = (size_t)v->h * (size_t)v->w, c_at = (size_t)image * (size_t)v->c;
+    int c = term->resize == FUSED_WIDE ? v->c / 4 : v->c;
+    size_t pixels = (size_t)v->h * (size_t)v->w, c_at = (size_t)image * (size_t)c;
     size_t size = v->type == FUSED_BF16 ? sizeof(bf16) : sizeof(float);
     return (struct term_at){
         .src = (const char *)v->data + (size_t)image * pixels * (size_t)v->stride * size,
-        .type = v->type, .resize = term->resize, .stride = (size_t)v->stride, .h = v->h, .w = v->w, .c = v->c,
+        .type = v->type, .resize = term->resize, .stride = (size_t)v->stride, .h = v->h, .w = v->w, .c = c,
         .scale = term->scale ? term->scale + c_at : one, .shift = term->shift ? term->shift + c_at : zero,
         .pixel = term->pixel ? term->pixel + (size_t)image * pixels : NULL,
         .floor = term->relu ? 0 : -INFINITY,
@@ -79,6 +80,33 @@ static void term_same(float *values, const struct term_at *t, size_t pixel, int 
         term_same_typed(values, t, pixel, count, first, FUSED_BF16);
     else
         term_same_typed(values, t, pixel, count, first, FUSED_F32);
+}
+
+/* values (count pixels) = or += the term at row y, columns x, ... in the order of a transposed convolution's product */
+VEC_INLINE void term_wide_run(float *values, const struct term_at *t, int y, int x, int count, const bool first,
+                              const enum fused_type type)
+{
+    size_t row = (size_t)(y / 2) * (size_t)t->w * t->stride + 2 * (size_t)(y % 2) * (size_t)t->c;
+    for (int i = 0; i < count; i++) {
+        size_t at = row + (size_t)((x + i) / 2) * t->stride + (size_t)((x + i) % 2) * (size_t)t->c;
+        float *out = values + (size_t)i * (size_t)t->c;
+        for (int k = 0; k < t->c; k += VEC_W) {
+            vec v = term_value(t, type, at, k, vec_set(1), false);
+            vec_store(out + k, first ? v : vec_add(vec_load(out + k), v));
+        }
+    }
+}
+
+static void term_wide(float *values, const struct term_at *t, int y, int x, int count, bool first)
+{
+    if (t->type == FUSED_BF16 && first)
+        term_wide_run(values, t, y, x, count, true, FUSED_BF16);
+    else if (t->type == FUSED_BF16)
+        term_wide_run(values, t, y, x, count, false, FUSED_BF16);
+    else if (first)
+        term_wide_run(values, t, y, x, count, true, FUSED_F32);
+    else
+        term_wide_run(values, t, y, x, count, false, FUSED_F32);
 }
 
 /* blend (columns left .. right) = the term interpolated between two rows of its source */
