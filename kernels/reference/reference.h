@@ -1,7 +1,7 @@
 /* reference.h - every operator in plain C, double accumulation: the oracle for all kernels.
  * Activations are (N,H,W,C) doubles; parameters are f32 in their stored layout; bias may be NULL.
- * dst never overlaps src (reference_add: may be a). Nothing allocates except where said; OpenMP over outputs only, so that the result does
- * not depend on the thread count. One file per operator family. */
+ * dst never overlaps src (reference_add: it may be a). Nothing allocates except where said; OpenMP over outputs only,
+ * so that the result does not depend on the thread count. One file per operator family. */
 #ifndef REFERENCE_REFERENCE_H
 #define REFERENCE_REFERENCE_H
 
