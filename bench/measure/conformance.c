@@ -46,11 +46,13 @@ static enum status greet(struct probe *p, struct err *err)
     return st;
 }
 
-static void report(struct conformance_result *r, FILE *out, const char *name, enum status st, const struct err *err)
+static void report(struct conformance_result *r, const struct probe *p, const char *name, enum status st,
+                   const struct err *err)
 {
+    FILE *out = p->ask->out;
     if (st == ST_OK) {
         r->passed++;
-        fprintf(out, "ok     %s\n", name);
+        fprintf(out, "ok     %s%s%s\n", name, p->note[0] ? ": " : "", p->note);
     } else {
         r->failed++;
         fprintf(out, "FAILED %s: %s\n", name, err->text[0] ? err->text : status_text(st));
@@ -92,7 +94,7 @@ static void run_requests(struct conformance_result *r, struct probe *p)
     for (size_t i = 0; i < count; i++) {
         struct err err = { 0 };
         if (is_chosen(p->ask, rows[i].name))
-            report(r, p->ask->out, rows[i].name, run_request(p, &now, &rows[i], &err), &err);
+            report(r, p, rows[i].name, run_request(p, &now, &rows[i], &err), &err);
     }
     probe_close(p);
 }
@@ -105,10 +107,11 @@ static void run_cases(struct conformance_result *r, struct probe *p)
         struct err err = { 0 };
         if (!is_chosen(p->ask, cases[i].name) || (cases[i].applies && !cases[i].applies(p->facts)))
             continue;
+        p->note[0] = '\0';
         enum status st = probe_open(p, cases[i].state, &err);
         if (st == ST_OK)
             st = cases[i].run(p, &err);
-        report(r, p->ask->out, cases[i].name, st, &err);
+        report(r, p, cases[i].name, st, &err);
         probe_close(p);
     }
 }

@@ -266,6 +266,7 @@ static enum status hundred_blocks(struct probe *p, struct err *err)
     if (st != ST_OK)
         return st;
     double wall_ns = p->facts->can_virtual ? (double)(last_ns - first_ns) : (double)(clock_now_ns(&clk) - start_ns);
+    snprintf(p->note, sizeof p->note, "the times are %.2f %% of it", (double)sum_ns / wall_ns * 100);
     if (fabs((double)sum_ns / wall_ns - 1) > WALL_TOLERANCE)
         return err_set(err, ST_BAD_NEWS, "the times of %d blocks add up to %.2f %% of the caller's wall clock, allowed are "
                        "99 to 101 %%", BLOCKS, (double)sum_ns / wall_ns * 100);

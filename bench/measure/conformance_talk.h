@@ -24,6 +24,7 @@ struct probe {
     struct line_buffer lines;
     bool is_open;
     char folder[64];                        /* of this run: files that `output` writes */
+    char note[96];                          /* what a passed case has to tell; "" nothing */
 };
 
 #define PROBE_ANSWER_NS (120 * WORKER_S)
