@@ -127,7 +127,8 @@ int limits_threads(void)
     return count < 1 ? 1 : count;
 }
 
-uint64_t limits_field_bytes(const char *path, const char *field)
+/* A field such as "MemAvailable:" given in kB; 0: not found. */
+static uint64_t field_bytes(const char *path, const char *field)
 {
     char line[256];
     unsigned long long kb = 0;
@@ -166,6 +167,6 @@ static uint64_t group_memory_free(void)
 
 uint64_t limits_memory_free(void)
 {
-    uint64_t system = limits_field_bytes("/proc/meminfo", "MemAvailable:"), group = group_memory_free();
+    uint64_t system = field_bytes("/proc/meminfo", "MemAvailable:"), group = group_memory_free();
     return system && system < group ? system : group == UINT64_MAX ? system : group;
 }

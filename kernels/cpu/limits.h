@@ -14,7 +14,5 @@ double limits_quota(const char *membership, const char *mount);
 
 /* Bytes that can still be taken: the smaller of MemAvailable and what the control group leaves; 0: unknown. */
 uint64_t limits_memory_free(void);
-/* A field such as "VmRSS:" of /proc/self/status, "MemTotal:" of /proc/meminfo, given in kB; 0: not found. */
-uint64_t limits_field_bytes(const char *path, const char *field);
 
 #endif

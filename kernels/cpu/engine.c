@@ -1,0 +1,284 @@
+#include "kernels/cpu/engine.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/base/build.h"
+#include "kernels/base/home.h"
+#include "kernels/base/host.h"
+#include "kernels/cpu/exec.h"
+#include "kernels/cpu/inputs.h"
+#include "kernels/cpu/limits.h"
+#include "kernels/cpu/lower.h"
+#include "kernels/cpu/profile.h"
+#include "kernels/cpu/roofs.h"
+#include "kernels/graph/rewrite.h"
+#include "kernels/graph/weights.h"
+#include "kernels/models/models.h"
+
+#define DEVICE "cpu:0"
+
+struct model {
+    struct graph *graph;           /* rewritten: its nodes name the steps */
+    struct compat *compat;
+    struct plan *plan;
+    const struct fused_kernels *kernels;
+    struct inputs inputs;
+    struct roofs roofs;            /* measured by the first profile; flops_per_s 0 before */
+    enum fused_type type;
+    struct prepared {
+        struct exec *exec;
+        const float **images;      /* [batch]: those of the next iteration */
+        struct prepared *next;
+    } *prepared;                   /* one per batch size */
+};
+
+static enum status hello(struct hello_info *out, struct err *err)
+{
+    (void)err;
+    snprintf(out->versions[0].name, sizeof out->versions[0].name, "onednn");
+    compat_version(out->versions[0].version, sizeof out->versions[0].version);
+    out->version_count = 1;
+    snprintf(out->devices[0].id, sizeof out->devices[0].id, DEVICE);
+    host_cpu_name(out->devices[0].name, sizeof out->devices[0].name);
+    out->devices[0].memory_bytes = host_memory_bytes();
+    out->device_count = 1;
+    out->precisions[out->precision_count++] = "f32";
+    if (cpu_has_bf16())
+        out->precisions[out->precision_count++] = "bf16";
+    out->can_output = out->can_memory = out->can_profile = true;
+    return ST_OK;
+}
+
+static enum status choose_type(enum fused_type *out, const char *precision, struct err *err)
+{
+    *out = FUSED_F32;
+    if (strcmp(precision, "f32") == 0)
+        return ST_OK;
+    *out = FUSED_BF16;
+    if (strcmp(precision, "bf16") != 0)
+        return err_set(err, ST_UNSUPPORTED, "onednn has the precisions f32 and bf16, got %.40s", precision);
+    if (!cpu_has_bf16())
+        return err_set(err, ST_UNSUPPORTED, "bf16: this processor has neither AVX-512 bf16 nor AMX, use f32");
+    return ST_OK;
+}
+
+static enum status check_request(const struct model_request *req, struct err *err)
+{
+    if (strcmp(req->device, DEVICE) != 0)
+        return err_set(err, ST_UNSUPPORTED, "onednn runs on " DEVICE " only, got %.40s", req->device);
+    if (*req->mode && strcmp(req->mode, "e2e") != 0)
+        return err_set(err, ST_UNSUPPORTED, "onednn has the mode e2e only, got %.40s", req->mode);
+    if (req->cold)
+        return err_set(err, ST_UNSUPPORTED, "onednn has no cold mode");
+    return ST_OK;
+}
+
+static enum status build_graph(struct graph **out, const struct model_request *req, struct err *err)
+{
+    char folder[HOME_PATH_MAX];
+    struct model_config config;
+    enum status st = home_path(folder, "configs/models", err);
+    if (st == ST_OK)
+        st = model_config_read(&config, folder, req->model, err);
+    if (st == ST_OK)
+        st = model_build(out, &config, req->shape, err);
+    if (st == ST_OK && *req->until)
+        st = graph_cut(*out, req->until, err);
+    return st;
+}
+
+static void describe(struct model_info *info, const struct graph *g, const struct weights *w)
+{
+    const struct node *in = &g->nodes[0], *out = &g->nodes[g->output];
+    info->parameters = graph_parameters(g);
+    info->macs_per_image = graph_macs(g);
+    graph_sha256(info->model_sha256, g, (const float *const *)w->data);
+    memcpy(info->input_shape, (int[]){ in->c, in->h, in->w }, sizeof info->input_shape);
+    memcpy(info->output_shape, (int[]){ out->c, out->h, out->w }, sizeof info->output_shape);
+}
+
+/* From the graph as the model defines it and its f32 weights to the plan; both are only needed here. */
+static enum status make_plan(struct model *m, const struct graph *g, const struct weights *w, struct err *err)
+{
+    struct weights rewritten = { .data = NULL };
+    enum status st = rewrite_all(&m->graph, &rewritten, g, w, err);
+    if (st == ST_OK)
+        st = lower_graph(&m->plan, m->graph, &rewritten, m->type, m->compat, err);
+    weights_free(&rewritten);
+    return st;
+}
+
+static enum status load(struct model *m, struct model_info *info, const struct model_request *req, struct err *err)
+{
+    struct graph *g = NULL;
+    struct weights w = { .data = NULL };
+    enum status st = build_graph(&g, req, err);
+    if (st == ST_OK)
+        st = weights_load(&w, g, req->weights, err);
+    if (st == ST_OK) {
+        describe(info, g, &w);
+        st = make_plan(m, g, &w, err);
+    }
+    weights_free(&w);
+    graph_free(g);
+    if (st != ST_OK)
+        return st;
+    info->weight_bytes = m->plan->weight_bytes + m->plan->constant_bytes;
+    return inputs_new(&m->inputs, info->input_shape, req->seed, inputs_cache_bytes(), err);
+}
+
+static void release(struct model *m, int batch)
+{
+    for (struct prepared **at = &m->prepared; *at; at = &(*at)->next) {
+        struct prepared *p = *at;
+        if (exec_batch(p->exec) != batch)
+            continue;
+        *at = p->next;
+        exec_free(p->exec);
+        free(p->images);
+        free(p);
+        return;
+    }
+}
+
+static void close_model(struct model *m)
+{
+    if (!m)
+        return;
+    while (m->prepared)
+        release(m, exec_batch(m->prepared->exec));
+    inputs_free(&m->inputs);
+    plan_free(m->plan);
+    compat_close(m->compat);
+    graph_free(m->graph);
+    free(m);
+}
+
+static enum status open_model(struct model **out, struct model_info *info, const struct model_request *req,
+                              struct err *err)
+{
+    enum cpu_isa isa;
+    struct model *m = calloc(1, sizeof *m);
+    if (!m)
+        return err_set(err, ST_OUT_OF_MEMORY, "no memory for a model");
+    omp_set_num_threads(req->threads > 0 ? req->threads : limits_threads());
+    enum status st = check_request(req, err);
+    if (st == ST_OK)
+        st = choose_type(&m->type, req->precision, err);
+    if (st == ST_OK)
+        st = cpu_isa_choose(&isa, NULL, err);
+    if (st == ST_OK)
+        st = compat_open(&m->compat, err);
+    if (st == ST_OK) {
+        m->kernels = fused_kernels(isa);
+        st = load(m, info, req, err);
+    }
+    if (st != ST_OK) {
+        close_model(m);
+        return st;
+    }
+    *out = m;
+    return ST_OK;
+}
+
+static struct prepared *find(const struct model *m, int batch)
+{
+    struct prepared *p = m->prepared;
+    while (p && exec_batch(p->exec) != batch)
+        p = p->next;
+    return p;
+}
+
+static enum status prepare(struct model *m, int batch, struct prepared_info *out, struct err *err)
+{
+    struct prepared *p = find(m, batch);
+    if (!p) {
+        p = calloc(1, sizeof *p);
+        const float **images = calloc((size_t)batch, sizeof *images);
+        enum status st = p && images ? exec_new(&p->exec, m->plan, batch, m->kernels, err)
+                                     : err_set(err, ST_OUT_OF_MEMORY, "no memory for batch %d", batch);
+        if (st != ST_OK) {
+            free(images);
+            free(p);
+            return st;
+        }
+        p->images = images;
+        p->next = m->prepared;
+        m->prepared = p;
+    }
+    out->weights_bytes = m->plan->weight_bytes + m->plan->constant_bytes + exec_weight_bytes(p->exec);
+    out->activations_bytes = exec_arena_bytes(p->exec);
+    out->workspace_bytes = exec_scratch_bytes(p->exec);
+    return ST_OK;
+}
+
+static enum status not_prepared(int batch, struct err *err)
+{
+    return err_set(err, ST_INVALID, "batch %d is not prepared", batch);
+}
+
+static enum status run(struct model *m, int batch, struct iteration *out, struct err *err)
+{
+    struct prepared *p = find(m, batch);
+    if (!p)
+        return not_prepared(batch, err);
+    inputs_next(&m->inputs, batch, p->images);
+    enum status st = exec_run(p->exec, p->images, err);
+    *out = (struct iteration){ .batch = exec_batch(p->exec), .images = exec_batch(p->exec) };
+    return st;
+}
+
+static enum status output(struct model *m, int batch, const float *src, float *dst, struct err *err)
+{
+    struct prepared *p = find(m, batch);
+    if (!p)
+        return not_prepared(batch, err);
+    for (int i = 0; i < batch; i++)
+        p->images[i] = src + (size_t)i * m->inputs.image_floats;
+    enum status st = exec_run(p->exec, p->images, err);
+    const int *shape = m->plan->output;
+    if (st == ST_OK)
+        memcpy(dst, exec_output(p->exec),
+               (size_t)batch * (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2] * sizeof *dst);
+    return st;
+}
+
+static enum status memory(struct model *m, struct memory_info *out, struct err *err)
+{
+    (void)m;
+    enum status st = host_resident(&out->current_bytes, &out->peak_bytes, err);
+    host_reset_peak();
+    return st;
+}
+
+static enum status profile(struct model *m, int batch, int iterations, struct profile *out, struct err *err)
+{
+    struct prepared *p = find(m, batch);
+    if (!p)
+        return not_prepared(batch, err);
+    const struct clock clk = clock_system();
+    enum status st = ST_OK;
+    if (m->roofs.flops_per_s <= 0)
+        st = roofs_measure(&m->roofs, m->compat, m->type, &clk, err);
+    if (st != ST_OK)
+        return st;
+    return profile_run(out, p->exec, m->plan, m->graph, &m->inputs, p->images, iterations, &m->roofs, err);
+}
+
+static const struct clock *own_clock(struct model *m)
+{
+    (void)m;
+    return NULL;
+}
+
+const struct engine *onednn_engine(void)
+{
+    static const struct engine engine = {
+        .name = "onednn", .hello = hello, .open = open_model, .prepare = prepare, .run = run, .output = output,
+        .memory = memory, .profile = profile, .release = release, .close = close_model, .clock = own_clock,
+    };
+    return &engine;
+}
