@@ -22,6 +22,8 @@ struct plan_point {
 };
 struct plan_target {
     struct model_config model;
+    const char *model_file;          /* what `load` asks for: the file that the configuration named (and owns); NULL:
+                                      * model.name */
     const struct engine_config *engine; /* of the plan */
     char   device[64], precision[16], mode[32];
     int    threads, instances;       /* threads: resolved, >= 1 */

@@ -1,0 +1,80 @@
+/* campaign_state.h - inside of a campaign: what its parts (gate, probe, rounds, results) share.
+ * Owned by campaign_run; everything is passed in, nothing lives in files' own variables. */
+#ifndef MEASURE_CAMPAIGN_STATE_H
+#define MEASURE_CAMPAIGN_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bench/measure/campaign.h"
+#include "bench/measure/history.h"
+#include "bench/measure/plan.h"
+#include "kernels/base/clock.h"
+#include "tuner/memory.h"
+#include "tuner/search.h"
+
+#define CAMPAIGN_ROUNDS_MOST 300     /* 30 s in blocks of 100 ms */
+
+struct target_state {
+    const struct plan_target *plan;
+    struct target_row row;
+    struct history history;
+    struct memory_model memory;
+    bool   memory_known;             /* `memory` was begun: a worker has loaded the model */
+    bool   gpu;                      /* not a cpu:N device */
+    bool   ended;                    /* nothing more can be measured of it: row.result and row.detail say why */
+    enum why ended_why;              /* that goes for every size; WHY_NONE: it never ran here at all */
+    bool   gated;                    /* the gate is over and was passed */
+    bool   searched;                 /* the ascent is over: `search` holds */
+    bool   measured;                 /* every point has stopped */
+    bool   cut;                      /* its share of the budget ended first */
+    struct search_answer search;
+};
+
+struct campaign_state {
+    struct campaign_context *context;
+    const struct config *config;
+    struct store *store;
+    struct run_row run;
+    struct clock clock;              /* the system's, until a worker brings virtual time */
+    uint64_t virtual_now_ns;
+    bool     virtual_time;
+    struct clock_quality quality;
+    uint64_t start_ns, budget_ns;    /* budget 0: none */
+    uint64_t memory_limit_bytes;     /* 0: unknown */
+    struct field_row *environment;   /* of the host, owned */
+    size_t   environment_count;
+    size_t   blocks_seen, blocks_shared; /* all blocks; those that steal or contention hit */
+    bool     shared_machine;         /* these have become covariates */
+    struct target_state *targets;
+    size_t   target_count;
+    char     folder[4096];           /* for outputs of the gate; made for this campaign, removed with it */
+    size_t   ran;                    /* targets whose worker has loaded the model */
+    enum status refused_status;      /* of the first target that cannot run here though a flag named it, or whose model
+                                      * is wrong; ST_OK: none */
+    char     refused_text[ERR_TEXT_MAX];
+    char     note_text[ERR_TEXT_MAX]; /* of the last target that nobody named and that cannot run here */
+};
+
+static inline uint64_t campaign_now_ns(const struct campaign_state *c)
+{
+    return clock_now_ns(&c->clock);
+}
+static inline bool campaign_stopped(const struct campaign_state *c)
+{
+    return c->context->stop && *c->context->stop;
+}
+
+/* Tells what goes on now. phase as in progress.h; text may be NULL; batch, round 0: none. */
+void campaign_tell(const struct campaign_state *c, const struct target_state *t, const char *phase, const char *text,
+                   int batch, int round);
+/* Time of the budget that is left for target t: an equal share of the rest for every target from t on, of which
+ * `part` (0..1] may be used now. UINT64_MAX without a budget. */
+uint64_t campaign_share_ns(const struct campaign_state *c, const struct target_state *t, double part);
+
+/* Ends a target: nothing more of it is measured. why: the reason of every size, WHY_NONE if it never ran.
+ * Stores the result. Statuses of the store. */
+enum status target_end(struct campaign_state *c, struct target_state *t, enum status status, enum why why,
+                       const char *detail, struct err *err);
+
+#endif

@@ -1,0 +1,223 @@
+#include "bench/measure/execution.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/measure/comparability.h"
+#include "kernels/base/json.h"
+
+bool status_is_of_worker(enum status st)
+{
+    return st == ST_UNSUPPORTED || st == ST_OUT_OF_MEMORY || st == ST_INVALID || st == ST_MODEL || st == ST_WRONG_OUTPUT ||
+           st == ST_DEVICE_LOST || st == ST_ENVIRONMENT || st == ST_INTERNAL || st == ST_CRASHED || st == ST_HUNG;
+}
+
+bool status_ends_target(enum status st)
+{
+    return st == ST_UNSUPPORTED || st == ST_ENVIRONMENT || st == ST_MODEL || st == ST_INVALID;
+}
+
+bool execution_is_open(const struct execution *x)
+{
+    return x->worker != NULL;
+}
+
+/* --- start ------------------------------------------------------------------------------------------------------- */
+
+/* The command in one line, for the record. */
+static void write_command(char *out, size_t size, char *const *command)
+{
+    size_t used = 0;
+    out[0] = 0;
+    for (; *command && used < size; command++)
+        used += (size_t)snprintf(out + used, size - used, "%s%s", used ? " " : "", *command);
+}
+
+static enum status start_worker(struct execution *x, const char *label, struct err *err)
+{
+    struct campaign_state *c = x->campaign;
+    const struct engine_config *engine = x->target->plan->engine;
+    struct worker_start start = {
+        .command = engine->command, .environment = (const char *const *)engine->environment,
+        .interrupt = c->context->stop, .memory_limit_bytes = c->memory_limit_bytes,
+        .virtual_now_ns = &c->virtual_now_ns,
+    };
+    char command[1024];
+    enum status st = worker_open(&x->worker, &start, err);
+    if (st != ST_OK)
+        return st;
+    write_command(command, sizeof command, engine->command);
+    x->row = (struct execution_row){ .target = x->target->row.id, .command = command, .pid = worker_pid(x->worker),
+                                     .start_unix_s = clock_unix_s(), .overhead_ns = c->quality.overhead_ns,
+                                     .granularity_ns = c->quality.granularity_ns, .exit_code = -1, .exit_signal = -1 };
+    snprintf(x->row.label, sizeof x->row.label, "%s", label);
+    st = store_append_execution(c->store, &x->row, err);
+    x->row.command = "";
+    return st;
+}
+
+/* From the first virtual worker on the campaign lives in virtual time. */
+static void take_clock(struct execution *x)
+{
+    struct campaign_state *c = x->campaign;
+    if (c->virtual_time || !worker_is_virtual(x->worker))
+        return;
+    uint64_t spent_ns = campaign_now_ns(c) - c->start_ns;
+    c->virtual_time = true;
+    c->clock = clock_virtual(&c->virtual_now_ns);
+    c->start_ns = c->virtual_now_ns > spent_ns ? c->virtual_now_ns - spent_ns : 0;
+    c->quality = (struct clock_quality){ .overhead_ns = 0, .granularity_ns = 1 };
+}
+
+static const struct worker_device *find_device(const struct worker_hello *hello, const char *id)
+{
+    for (size_t i = 0; i < hello->device_count; i++)
+        if (strcmp(hello->devices[i].id, id) == 0)
+            return &hello->devices[i];
+    return NULL;
+}
+
+static enum status check_abilities(const struct execution *x, struct err *err)
+{
+    const struct plan_target *p = x->target->plan;
+    char known[256] = "";
+    if (!find_device(&x->hello, p->device)) {
+        for (size_t i = 0; i < x->hello.device_count; i++)
+            snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", x->hello.devices[i].id);
+        return err_set(err, ST_ENVIRONMENT, "engine %s finds no device %s here: it has %s", p->engine->name, p->device,
+                       *known ? known : "none");
+    }
+    for (size_t i = 0; i < x->hello.precision_count; i++) {
+        if (strcmp(x->hello.precisions[i], p->precision) == 0)
+            return ST_OK;
+        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", x->hello.precisions[i]);
+    }
+    return err_set(err, ST_UNSUPPORTED, "engine %s cannot run %s on this machine: it has %s", p->engine->name,
+                   p->precision, *known ? known : "no precision");
+}
+
+/* --- load -------------------------------------------------------------------------------------------------------- */
+
+static void write_versions(char *out, size_t size, const struct worker_hello *hello)
+{
+    json_t *versions = json_object();
+    for (size_t i = 0; versions && i < hello->version_count; i++)
+        json_object_set_new(versions, hello->versions[i].name, json_string(hello->versions[i].version));
+    char *text = versions ? json_write_text(versions, JSON_LINE) : NULL;
+    snprintf(out, size, "%s", text && strlen(text) < size ? text : "{}");
+    free(text);
+    json_decref(versions);
+}
+
+static enum status check_model(const struct execution *x, struct err *err)
+{
+    const struct target_row *row = &x->target->row;
+    if (!*row->model_sha256 || strcmp(row->model_sha256, x->loaded.model_sha256) == 0)
+        return ST_OK;
+    return err_set(err, ST_USAGE, "model_sha256 is %.12s... now, the campaign was begun with %.12s...: the weights or the "
+                   "network changed, start a new campaign without --resume", x->loaded.model_sha256, row->model_sha256);
+}
+
+/* What the worker told goes into the target's row, once. */
+static enum status record_facts(struct execution *x, struct err *err)
+{
+    struct target_row *row = &x->target->row;
+    const struct worker_device *device = find_device(&x->hello, x->target->plan->device);
+    enum status st = check_model(x, err);
+    if (st != ST_OK || row->output_shape[0] > 0)
+        return st;
+    snprintf(row->model_sha256, sizeof row->model_sha256, "%s", x->loaded.model_sha256);
+    row->scripted = x->hello.can_virtual || strcmp(x->hello.engine, "scripted") == 0;
+    row->parameters = x->loaded.parameters;
+    row->weight_bytes = x->loaded.weight_bytes;
+    row->macs_per_image = x->loaded.macs_per_image;
+    memcpy(row->output_shape, x->loaded.output_shape, sizeof row->output_shape);
+    comparability_hash(row->key_sha256, x->campaign->environment, x->campaign->environment_count, row->model_sha256,
+                       row->key);
+    row->memory_limit_bytes = x->campaign->memory_limit_bytes;
+    write_versions(row->engine_versions, sizeof row->engine_versions, &x->hello);
+    snprintf(row->device_name, sizeof row->device_name, "%s", device->name);
+    row->device_memory_bytes = device->memory_bytes;
+    return store_append_target_state(x->campaign->store, row, err);
+}
+
+static enum status load_model(struct execution *x, const struct execution_ask *ask, struct err *err)
+{
+    const struct plan_target *p = x->target->plan;
+    const int *shape = ask->shape ? ask->shape : p->shape;
+    bool pipelined = strncmp(p->mode, "pipelined", strlen("pipelined")) == 0;
+    struct worker_load_ask load = {
+        .model = p->model_file ? p->model_file : p->model.name, .shape = { shape[0], shape[1], shape[2] }, .precision = p->precision,
+        .device = p->device, .threads = p->threads, .weights = x->campaign->config->weights,
+        .max_batch = ask->max_batch, .mode = pipelined ? "pipelined" : NULL, .cold = strstr(p->mode, "+cold") != NULL,
+    };
+    enum status st = worker_load(x->worker, &load, &x->loaded, WORKER_LOAD_NS, err);
+    if (st == ST_OK)
+        x->row.load_ns = x->loaded.load_ns;
+    return st;
+}
+
+static enum status read_base_memory(struct execution *x, struct err *err)
+{
+    struct worker_memory_result memory;
+    if (!x->hello.can_memory)
+        return ST_OK;
+    enum status st = worker_memory(x->worker, &memory, WORKER_SHORT_NS, err);
+    if (st == ST_OK)
+        x->base_bytes = memory.current_bytes;
+    return st;
+}
+
+static enum status bring_up(struct execution *x, const struct execution_ask *ask, struct err *err)
+{
+    enum status st = start_worker(x, ask->label, err);
+    if (st == ST_OK)
+        st = worker_hello(x->worker, &x->hello, WORKER_HELLO_NS, err);
+    if (st == ST_OK)
+        take_clock(x);
+    if (st == ST_OK)
+        st = check_abilities(x, err);
+    if (st == ST_OK)
+        st = load_model(x, ask, err);
+    if (st == ST_OK && !ask->shape) /* at another shape output and memory are not the target's */
+        st = record_facts(x, err);
+    if (st == ST_OK)
+        x->campaign->ran++;
+    if (st == ST_OK)
+        st = read_base_memory(x, err);
+    return st;
+}
+
+enum status execution_open(struct execution *x, struct campaign_state *c, struct target_state *t,
+                           const struct execution_ask *ask, struct err *err)
+{
+    *x = (struct execution){ .campaign = c, .target = t };
+    campaign_tell(c, t, ask->progress, NULL, 0, 0);
+    enum status st = bring_up(x, ask, err);
+    if (st == ST_OK)
+        return ST_OK;
+    err_prefix(err, "%s", t->plan->name);
+    enum status closed = execution_close(x, err);
+    return closed == ST_OK ? st : closed;
+}
+
+enum status execution_close(struct execution *x, struct err *err)
+{
+    if (!x->worker)
+        return ST_OK;
+    bool alive = worker_alive(x->worker);
+    struct worker_end end = worker_end_of(x->worker);
+    x->row.end_unix_s = clock_unix_s();
+    x->row.exit_code = alive ? 0 : end.by_signal ? -1 : end.code;
+    x->row.exit_signal = !alive && end.by_signal ? end.code : 0;
+    x->row.stderr_tail = worker_stderr(x->worker);
+    enum status st = x->row.id ? store_append_execution_state(x->campaign->store, &x->row, err) : ST_OK;
+    x->row.stderr_tail = NULL;
+    telemetry_close(x->telemetry);
+    x->telemetry = NULL;
+    worker_close(x->worker);
+    x->worker = NULL;
+    return st;
+}

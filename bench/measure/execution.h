@@ -1,0 +1,48 @@
+/* execution.h - one life of a worker for one target: started, greeted, loaded, recorded.
+ * What execution_open gives, execution_close takes back. */
+#ifndef MEASURE_EXECUTION_H
+#define MEASURE_EXECUTION_H
+
+#include <stdbool.h>
+
+#include "bench/measure/campaign_state.h"
+#include "bench/measure/worker.h"
+#include "bench/telemetry/telemetry.h"
+#include "kernels/base/err.h"
+
+struct execution {
+    struct campaign_state *campaign;
+    struct target_state *target;
+    struct worker *worker;           /* NULL: not open */
+    struct worker_hello hello;
+    struct worker_load_result loaded;
+    struct execution_row row;
+    struct telemetry *telemetry;     /* opened with the first block; NULL in virtual time */
+    uint64_t base_bytes;             /* memory after load; 0: unknown */
+    int      warm_batch;             /* size it was warmed with; 0: none yet */
+    bool     skewed;                 /* its clock cannot be trusted: nothing it measures is true */
+};
+struct execution_ask {
+    const char *label;               /* "probe", "gate", "normal" */
+    const char *progress;            /* phase that is told while it loads */
+    const int  *shape;               /* [3]; NULL: the target's */
+    int  max_batch;
+};
+
+/* Starts, greets, checks device and precision, loads, and stores the execution row; then the target's row knows what
+ * `load` told. On failure *x is closed, the sentence names the target; statuses of the worker and of the store, and
+ *   ST_UNSUPPORTED  the worker does not list this precision
+ *   ST_ENVIRONMENT  it does not list this device
+ *   ST_USAGE        the model is not the one that the campaign began with (its SHA-256 is named) */
+enum status execution_open(struct execution *x, struct campaign_state *c, struct target_state *t,
+                           const struct execution_ask *ask, struct err *err);
+/* Ends the worker and records how. Allowed on one that is not open. Statuses of the store. */
+enum status execution_close(struct execution *x, struct err *err);
+bool execution_is_open(const struct execution *x);
+
+/* Did the worker, and not the store or this program, cause this status? */
+bool status_is_of_worker(enum status st);
+/* Does the target end with such a failure of hello or load (unsupported, environment, model, invalid)? */
+bool status_ends_target(enum status st);
+
+#endif

@@ -1,0 +1,362 @@
+#include "bench/measure/probe.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/measure/block.h"
+#include "bench/measure/block_rule.h"
+#include "bench/measure/execution.h"
+#include "bench/measure/warm.h"
+#include "kernels/base/text.h"
+
+enum { PROBE_ITERATIONS = 2, COARSE_BLOCKS = 3, TRIES = 2 };
+static const double ascent_part = 0.5; /* of a target's share of the time: the rest is for its rounds */
+static const char feasible[] = "feasible";
+
+/* --- what is known ----------------------------------------------------------------------------------------------- */
+
+/* Is the stored result of a size final? A crash and a hang are tried once more in a fresh worker. */
+static bool is_final(const struct history *h, int batch)
+{
+    const struct prepared_row *row = history_prepared(h, batch);
+    if (!row)
+        return false;
+    bool again = strcmp(row->result, "crashed") == 0 || strcmp(row->result, "hung") == 0;
+    return !again || history_count_results(h, batch, "crashed") + history_count_results(h, batch, "hung") >= TRIES;
+}
+
+static int coarse_blocks(const struct history *h, int batch)
+{
+    int n = 0;
+    for (size_t i = 0; i < h->count; i++)
+        n += h->blocks[i].kind == BLOCK_COARSE && h->blocks[i].batch == batch;
+    return n;
+}
+
+/* Largest value of the valid coarse blocks; of all of them if none is valid: it only steers the search. */
+static double coarse_y(const struct history *h, int batch)
+{
+    double best[2] = { -INFINITY, -INFINITY };
+    for (size_t i = 0; i < h->count; i++) {
+        const struct block_fact *f = &h->blocks[i];
+        if (f->kind == BLOCK_COARSE && f->batch == batch && f->y > best[f->valid])
+            best[f->valid] = f->y;
+    }
+    return isfinite(best[1]) ? best[1] : best[0];
+}
+
+static bool result_of(struct search_result *out, const struct history *h, int batch)
+{
+    const struct prepared_row *row = history_prepared(h, batch);
+    if (!row || !is_final(h, batch))
+        return false;
+    bool runs = strcmp(row->result, feasible) == 0;
+    *out = (struct search_result){ .batch = batch, .why = runs ? WHY_NONE : why_of_name(row->result),
+                                   .y = runs ? coarse_y(h, batch) : NAN, .t_iter_ns = (double)history_t_iter(h, batch) };
+    return true;
+}
+
+void probe_search(struct search_answer *out, const struct campaign_state *c, const struct target_state *t,
+                  bool out_of_budget)
+{
+    struct search_result results[SEARCH_SIZES_MAX];
+    int given[PLAN_BATCHES_MAX];
+    size_t n = 0, m = 0;
+    const struct history *h = &t->history;
+    for (size_t i = 0; i < h->prepared_count && n < SEARCH_SIZES_MAX; i++) {
+        size_t seen = 0;
+        while (seen < n && results[seen].batch != h->prepared[i].batch)
+            seen++;
+        n += seen == n && result_of(&results[n], h, h->prepared[i].batch);
+    }
+    for (size_t i = 0; i < t->plan->point_count; i++)
+        given[m++] = t->plan->points[i].batch;
+    search_step(out, &(struct search_ask){
+        .max_batch = c->config->max_batch, .within = c->config->within, .given = t->plan->batches_auto ? NULL : given,
+        .given_count = m, .results = results, .result_count = n, .out_of_budget = out_of_budget });
+}
+
+/* Largest size below `batch` that runs; 0: none. */
+static int largest_below(const struct history *h, int batch)
+{
+    int best = 0;
+    for (size_t i = 0; i < h->prepared_count; i++)
+        if (strcmp(h->prepared[i].result, feasible) == 0 && h->prepared[i].batch < batch && h->prepared[i].batch > best)
+            best = h->prepared[i].batch;
+    return best;
+}
+
+/* Time of an iteration of a size that has not run, from the next smaller one; 0: nothing is known. */
+static uint64_t expected_t_iter(const struct history *h, int batch)
+{
+    uint64_t known = history_t_iter(h, batch);
+    int below = largest_below(h, batch);
+    return known ? known : below ? history_t_iter(h, below) * (uint64_t)batch / (uint64_t)below : 0;
+}
+
+static uint64_t expected_probe_ns(const struct campaign_state *c, const struct history *h, int batch)
+{
+    uint64_t t_iter_ns = expected_t_iter(h, batch);
+    int below = largest_below(h, batch);
+    const struct prepared_row *row = below ? history_prepared(h, below) : NULL;
+    uint64_t prepare_ns = row ? row->prepare_ns + row->first_run_ns * (uint64_t)batch / (uint64_t)below : 0;
+    return t_iter_ns ? prepare_ns + PROBE_ITERATIONS * t_iter_ns +
+                           COARSE_BLOCKS * block_expected_ns(block_min_ns(&c->quality, 0), t_iter_ns) : 0;
+}
+
+/* --- memory ------------------------------------------------------------------------------------------------------ */
+
+/* Begins the model when the first worker has loaded, from everything that is stored already. */
+static void begin_memory(struct target_state *t, uint64_t base_bytes)
+{
+    if (t->memory_known)
+        return;
+    t->memory_known = true;
+    t->memory = memory_start(base_bytes);
+    for (size_t i = 0; i < t->history.prepared_count; i++) {
+        const struct prepared_row *row = &t->history.prepared[i];
+        memory_add_plan(&t->memory, row->batch, row->planned_activations_bytes, row->planned_workspace_bytes);
+        if (row->peak_bytes)
+            memory_add_peak(&t->memory, row->batch, row->peak_bytes, row->predicted_bytes);
+    }
+}
+
+/* --- one probe --------------------------------------------------------------------------------------------------- */
+
+static void set_result(struct prepared_row *row, const char *result, const char *detail)
+{
+    snprintf(row->result, sizeof row->result, "%s", result);
+    snprintf(row->detail, sizeof row->detail, "%.*s", (int)sizeof row->detail - 1, detail);
+}
+
+/* The reason that a failure of the worker is for a size. */
+static void set_failure(struct prepared_row *row, const struct execution *x, enum status st, const struct err *err)
+{
+    struct worker_end end = worker_end_of(x->worker);
+    char detail[RECORD_TEXT];
+    if (st == ST_OUT_OF_MEMORY || end.out_of_memory_killer) {
+        snprintf(detail, sizeof detail, "%s: %.400s", st == ST_OUT_OF_MEMORY ? "allocator" : "killed", err->text);
+        set_result(row, why_name(WHY_OUT_OF_MEMORY), detail);
+    } else if (st == ST_HUNG || st == ST_UNSUPPORTED || st == ST_WRONG_OUTPUT) {
+        set_result(row, status_kind(st), err->text);
+    } else { /* crashed, internal, device_lost; a worker that cannot go on with this size */
+        set_result(row, why_name(WHY_CRASHED), err->text);
+    }
+}
+
+static bool over_limit(struct prepared_row *row, const char *how, uint64_t bytes, uint64_t limit_bytes)
+{
+    char detail[RECORD_TEXT], wanted[32], allowed[32];
+    if (!limit_bytes || bytes <= limit_bytes)
+        return false;
+    text_of_bytes(wanted, sizeof wanted, bytes);
+    text_of_bytes(allowed, sizeof allowed, limit_bytes);
+    snprintf(detail, sizeof detail, "%s: %s wanted, the limit is %s", how, wanted, allowed);
+    set_result(row, why_name(WHY_OVER_MEMORY), detail);
+    return true;
+}
+
+static enum status prepare_size(struct prepared_row *row, struct execution *x, struct err *err)
+{
+    struct worker_prepare_result prepared;
+    struct worker_memory_result reset;
+    enum status st = x->hello.can_memory ? worker_memory(x->worker, &reset, WORKER_SHORT_NS, err) : ST_OK;
+    if (st == ST_OK)
+        st = worker_prepare(x->worker, row->batch, &prepared, WORKER_PREPARE_NS, err);
+    if (st != ST_OK)
+        return st;
+    row->prepare_ns = prepared.prepare_ns;
+    row->first_run_ns = prepared.first_run_ns;
+    row->planned_weights_bytes = prepared.planned_weights_bytes;
+    row->planned_activations_bytes = prepared.planned_activations_bytes;
+    row->planned_workspace_bytes = prepared.planned_workspace_bytes;
+    memory_add_plan(&x->target->memory, row->batch, row->planned_activations_bytes, row->planned_workspace_bytes);
+    if (!row->predicted_bytes) /* the first size: its own plan is the earliest knowledge */
+        row->predicted_bytes = memory_predict(&x->target->memory, row->batch);
+    return ST_OK;
+}
+
+static enum status read_peak(struct prepared_row *row, struct execution *x, struct err *err)
+{
+    struct worker_memory_result memory;
+    if (!x->hello.can_memory)
+        return ST_OK;
+    enum status st = worker_memory(x->worker, &memory, WORKER_SHORT_NS, err);
+    if (st != ST_OK)
+        return st;
+    row->peak_bytes = memory.peak_bytes;
+    memory_add_peak(&x->target->memory, row->batch, row->peak_bytes, row->predicted_bytes);
+    if (!memory_model_off(memory_ratio(row->peak_bytes, row->predicted_bytes)))
+        return ST_OK;
+    struct mark_row mark = { .subject = "point", .subject_id = x->target->row.id, .batch = row->batch,
+                             .reason = "memory_model_off", .value = memory_ratio(row->peak_bytes, row->predicted_bytes),
+                             .limit = 1.1, .rule_version = CAMPAIGN_RULE_VERSION };
+    return store_append_mark(x->campaign->store, &mark, err);
+}
+
+/* The iterations that show whether the size runs. */
+static enum status run_first(struct execution *x, int batch, uint64_t t_iter_ns, struct err *err)
+{
+    struct block_fact fact;
+    struct block_ask ask = { .batch = batch, .kind = BLOCK_WARMUP, .min_iterations = PROBE_ITERATIONS,
+                             .max_iterations = PROBE_ITERATIONS, .t_iter_ns = t_iter_ns };
+    return block_measure(&fact, NULL, x, &ask, err);
+}
+
+static enum status run_coarse(struct execution *x, int batch, struct err *err)
+{
+    struct history *h = &x->target->history;
+    enum status st = ST_OK;
+    for (int n = coarse_blocks(h, batch); n < COARSE_BLOCKS && st == ST_OK; n++) {
+        struct block_fact fact;
+        uint64_t t_iter_ns = history_t_iter(h, batch);
+        struct block_ask ask = { .batch = batch, .kind = BLOCK_COARSE, .place = n, .t_iter_ns = t_iter_ns,
+                                 .min_ns = block_min_ns(&x->campaign->quality, 0),
+                                 .min_iterations = block_min_iterations(t_iter_ns) };
+        st = block_measure(&fact, NULL, x, &ask, err);
+    }
+    return st;
+}
+
+/* prepare, 2 iterations, memory, three coarse blocks, release; row->result is set. */
+static enum status try_size(struct prepared_row *row, struct execution *x, struct err *err)
+{
+    uint64_t limit_bytes = x->campaign->memory_limit_bytes;
+    enum status st = prepare_size(row, x, err);
+    if (st != ST_OK)
+        return st;
+    if (!x->warm_batch)
+        st = warm_execution(x, row->batch, row->first_run_ns, err);
+    if (st == ST_OK)
+        st = run_first(x, row->batch, row->first_run_ns, err);
+    if (st == ST_OK)
+        st = read_peak(row, x, err);
+    if (st != ST_OK)
+        return st;
+    if (!over_limit(row, "measured", row->peak_bytes, limit_bytes)) {
+        st = run_coarse(x, row->batch, err);
+        set_result(row, feasible, "");
+    }
+    return st == ST_OK ? worker_release(x->worker, row->batch, WORKER_SHORT_NS, err) : st;
+}
+
+/* A size in an open worker. ST_OK: a result is stored; ST_ENVIRONMENT, ST_MODEL, ST_INVALID: the whole target is to
+ * blame, and nothing is stored; else the program's own trouble. err is not NULL. */
+static enum status probe_size(struct execution *x, int batch, struct err *err)
+{
+    struct target_state *t = x->target;
+    struct prepared_row row = { .execution = x->row.id, .batch = batch,
+                                .predicted_bytes = memory_predict(&t->memory, batch) };
+    struct err failure = { 0 };
+    campaign_tell(x->campaign, t, "probe", NULL, batch, 0);
+    if (!over_limit(&row, "predicted", row.predicted_bytes, x->campaign->memory_limit_bytes)) {
+        enum status st = try_size(&row, x, &failure);
+        bool of_size = status_is_of_worker(st) && (!status_ends_target(st) || st == ST_UNSUPPORTED);
+        if (st != ST_OK && !of_size) {
+            *err = failure;
+            return st;
+        }
+        if (st != ST_OK)
+            set_failure(&row, x, st, &failure);
+    }
+    enum status st = store_append_prepared(x->campaign->store, &row, err);
+    return st == ST_OK ? history_add_prepared(&t->history, &row, err) : st;
+}
+
+/* --- the ascent -------------------------------------------------------------------------------------------------- */
+
+/* A worker for the next size; one that is not warm yet is warmed with the smallest size that runs, if one is known. */
+static enum status open_worker(struct execution *x, struct campaign_state *c, struct target_state *t, struct err *err)
+{
+    struct execution_ask ask = { .label = "probe", .progress = "load", .max_batch = c->config->max_batch };
+    enum status st = execution_open(x, c, t, &ask, err);
+    if (st == ST_OK)
+        begin_memory(t, x->base_bytes);
+    return st;
+}
+
+static int smallest_feasible(const struct history *h)
+{
+    int best = 0;
+    for (size_t i = 0; i < h->prepared_count; i++)
+        if (strcmp(h->prepared[i].result, feasible) == 0 && (!best || h->prepared[i].batch < best))
+            best = h->prepared[i].batch;
+    return best;
+}
+
+static enum status warm_fresh(struct execution *x, struct err *err)
+{
+    struct worker_prepare_result prepared;
+    int batch = smallest_feasible(&x->target->history);
+    if (!batch || x->warm_batch)
+        return ST_OK;
+    enum status st = worker_prepare(x->worker, batch, &prepared, WORKER_PREPARE_NS, err);
+    if (st == ST_OK)
+        st = warm_execution(x, batch, prepared.first_run_ns, err);
+    return st == ST_OK ? worker_release(x->worker, batch, WORKER_SHORT_NS, err) : st;
+}
+
+/* Failures of hello, load and of warming a fresh worker: the second one in a row ends the target. */
+static enum status handle_start_failure(struct execution *x, struct campaign_state *c, struct target_state *t,
+                                        enum status st, int *failures, struct err *err)
+{
+    if (!status_is_of_worker(st))
+        return st;
+    bool ends = status_ends_target(st) && !x->skewed;
+    if (!ends && ++*failures < TRIES)
+        return ST_OK;
+    char text[ERR_TEXT_MAX];
+    snprintf(text, sizeof text, "%s", err->text);
+    enum why why = ends ? WHY_NONE : x->skewed ? WHY_INVALID : st == ST_OUT_OF_MEMORY ? WHY_OUT_OF_MEMORY
+                   : st == ST_HUNG ? WHY_HUNG : WHY_CRASHED;
+    return target_end(c, t, st, why, text, err);
+}
+
+static enum status probe_next(struct execution *x, struct campaign_state *c, struct target_state *t, int batch,
+                              int *failures, struct err *err)
+{
+    enum status st = ST_OK;
+    if (!execution_is_open(x))
+        st = open_worker(x, c, t, err);
+    if (st == ST_OK)
+        st = warm_fresh(x, err);
+    if (st != ST_OK) {
+        enum status handled = handle_start_failure(x, c, t, st, failures, err);
+        enum status closed = execution_close(x, err);
+        return handled != ST_OK ? handled : closed;
+    }
+    st = probe_size(x, batch, err);
+    if (status_ends_target(st)) { /* no fault of this size */
+        enum status handled = handle_start_failure(x, c, t, st, failures, err);
+        enum status closed = execution_close(x, err);
+        return handled != ST_OK ? handled : closed;
+    }
+    *failures = 0;
+    const struct prepared_row *row = st == ST_OK ? history_prepared(&t->history, batch) : NULL;
+    if (row && strcmp(row->result, feasible) != 0) /* after a failure a fresh worker goes on */
+        st = execution_close(x, err);
+    return st;
+}
+
+enum status probe_target(struct campaign_state *c, struct target_state *t, struct err *err)
+{
+    struct execution x = { 0 };
+    enum status st = ST_OK;
+    int failures = 0;
+    uint64_t start_ns = campaign_now_ns(c), share_ns = campaign_share_ns(c, t, ascent_part);
+    probe_search(&t->search, c, t, false);
+    while (st == ST_OK && t->search.next && !t->ended) {
+        uint64_t spent_ns = campaign_now_ns(c) - start_ns;
+        bool over = spent_ns + expected_probe_ns(c, &t->history, t->search.next) >= share_ns;
+        t->cut = t->cut || over;
+        if (!over)
+            st = campaign_stopped(c) ? err_set(err, ST_INTERRUPTED, "interrupted: --resume goes on")
+                                     : probe_next(&x, c, t, t->search.next, &failures, err);
+        probe_search(&t->search, c, t, over);
+    }
+    enum status closed = execution_close(&x, st == ST_OK ? err : NULL);
+    t->searched = st == ST_OK && !t->search.next && !t->ended;
+    return st != ST_OK ? st : closed;
+}

@@ -1,0 +1,86 @@
+#include "bench/measure/validity.h"
+
+static const double steal_share = 0.005;     /* of the block, mean over the worker's CPUs */
+static const double pressure_share = 0.10;   /* of the block */
+static const double switches_per_s = 100;    /* involuntary, per worker thread; either alone is common */
+static const double clock_share = 0.01;      /* the worker's clock may run ahead of ours by so much */
+static const double shared_share = 0.10;
+enum { SHARED_FROM = 20 };
+
+static const struct {
+    const char *name;
+    bool shared;
+} rows[VALIDITY_COUNT] = {
+#define X(id, word, is_shared) [VALIDITY_##id] = { word, is_shared },
+    VALIDITY_LIST(X)
+#undef X
+};
+
+const char *validity_name(enum validity_rule rule)
+{
+    return rows[rule].name;
+}
+
+static void judge(struct validity *v, enum validity_rule rule, double value, double limit)
+{
+    v->value[rule] = value;
+    v->limit[rule] = limit;
+    v->hit[rule] = value > limit;
+}
+
+static void check_contended(struct validity *v, const struct telemetry_block *t, double block_ns)
+{
+    double pressure_us, switches, threads;
+    if (!telemetry_get(&pressure_us, t, TELEMETRY_PSI_SOME_USEC) || !telemetry_get(&switches, t, TELEMETRY_INVOLUNTARY))
+        return;
+    if (!telemetry_get(&threads, t, TELEMETRY_WORKER_THREADS) || threads < 1)
+        threads = 1;
+    judge(v, VALIDITY_CONTENDED, pressure_us * 1e3 / block_ns, pressure_share);
+    v->hit[VALIDITY_CONTENDED] = v->hit[VALIDITY_CONTENDED] && switches / threads / (block_ns / 1e9) > switches_per_s;
+}
+
+static void check_worker(struct validity *v, const struct validity_ask *ask)
+{
+    double sum_ns = 0, worker_ns = (double)ask->worker_ns;
+    for (size_t i = 0; i < ask->iterations; i++)
+        sum_ns += (double)ask->iteration_ns[i];
+    judge(v, VALIDITY_WORKER, worker_ns / (double)ask->caller_ns, 1 + clock_share);
+    v->hit[VALIDITY_WORKER] = v->hit[VALIDITY_WORKER] || sum_ns > worker_ns;
+}
+
+struct validity validity_check(const struct validity_ask *ask)
+{
+    struct validity v = { 0 };
+    const struct telemetry_block *t = ask->telemetry;
+    double block_ns = (double)(ask->caller_ns ? ask->caller_ns : 1), number;
+    if (telemetry_get(&number, t, TELEMETRY_THERMAL_COUNT))
+        judge(&v, VALIDITY_THERMAL, number, 0);
+    if (telemetry_get(&number, t, TELEMETRY_THROTTLED_USEC))
+        judge(&v, VALIDITY_QUOTA, number, 0);
+    if (telemetry_get(&number, t, TELEMETRY_STEAL_NS))
+        judge(&v, VALIDITY_STEAL, number / (t->cpus > 0 ? t->cpus : 1) / block_ns, steal_share);
+    check_contended(&v, t, block_ns);
+    check_worker(&v, ask);
+    return v;
+}
+
+bool validity_machine_is_shared(size_t blocks_seen, size_t blocks_hit)
+{
+    return blocks_seen >= SHARED_FROM && (double)blocks_hit > shared_share * (double)blocks_seen;
+}
+
+bool validity_shared_hit(const struct validity *v)
+{
+    for (int i = 0; i < VALIDITY_COUNT; i++)
+        if (v->hit[i] && rows[i].shared)
+            return true;
+    return false;
+}
+
+bool validity_holds(const struct validity *v, bool shared_machine)
+{
+    for (int i = 0; i < VALIDITY_COUNT; i++)
+        if (v->hit[i] && !(shared_machine && rows[i].shared))
+            return false;
+    return true;
+}

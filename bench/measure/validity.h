@@ -1,0 +1,49 @@
+/* validity.h - may a block be believed? Decided by what the machine did meanwhile, never by the block's own value
+ * (measurement rule 2.3). Pure. */
+#ifndef MEASURE_VALIDITY_H
+#define MEASURE_VALIDITY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bench/telemetry/telemetry.h"
+
+/*        name       stored word   shared: a covariate where it is the rule on this machine */
+#define VALIDITY_LIST(X) \
+    X(THERMAL,   "thermal",   false) \
+    X(QUOTA,     "quota",     false) \
+    X(STEAL,     "steal",     true) \
+    X(CONTENDED, "contended", true) \
+    X(WORKER,    "worker",    false)
+
+enum validity_rule {
+#define X(id, word, shared) VALIDITY_##id,
+    VALIDITY_LIST(X)
+#undef X
+    VALIDITY_COUNT
+};
+const char *validity_name(enum validity_rule rule);
+
+struct validity_ask {
+    const struct telemetry_block *telemetry;
+    uint64_t caller_ns;              /* elapsed by bench's clock, around the whole request */
+    uint64_t worker_ns;              /* end - start by the worker's clock */
+    const uint64_t *iteration_ns;    /* [iterations] */
+    size_t   iterations;
+};
+struct validity {
+    bool   hit[VALIDITY_COUNT];      /* the rule's condition holds */
+    double value[VALIDITY_COUNT], limit[VALIDITY_COUNT]; /* of the rules that were looked at */
+};
+struct validity validity_check(const struct validity_ask *ask);
+
+/* Steal and contention invalidate only while they hit at most 10 % of the campaign's blocks so far, from the 20th block
+ * on; beyond that the machine is shared and they are covariates. Once shared, always shared. */
+bool validity_machine_is_shared(size_t blocks_seen, size_t blocks_hit);
+/* Did a shared rule hit? */
+bool validity_shared_hit(const struct validity *v);
+/* Is the block valid, on a machine that is shared or not? */
+bool validity_holds(const struct validity *v, bool shared_machine);
+
+#endif

@@ -1,0 +1,135 @@
+#include "bench/measure/warm.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/measure/block.h"
+#include "tuner/warmup.h"
+
+static const double clock_share = 0.01;   /* both clocks agree within 1 % ... */
+static const double clock_slack_ns = 1e6; /* ... and 1 ms */
+
+/* All iterations of the warm-up in order; the last two windows are at its end. */
+struct warming {
+    struct execution *x;
+    int      batch;
+    uint64_t t_iter_ns, start_ns;
+    double  *iteration_ns;
+    size_t   count, room;
+    size_t   newer, older;           /* iterations of the last two windows */
+    int      runs, skewed;           /* answers, and those whose clock differed */
+};
+
+static enum status keep(struct warming *w, const struct worker_run_result *run, struct err *err)
+{
+    if (w->count + run->iterations > w->room) {
+        size_t room = 2 * (w->count + run->iterations);
+        double *moved = realloc(w->iteration_ns, room * sizeof *moved);
+        if (!moved)
+            return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for %zu iterations of a warm-up", room);
+        w->iteration_ns = moved;
+        w->room = room;
+    }
+    for (size_t i = 0; i < run->iterations; i++)
+        w->iteration_ns[w->count++] = (double)run->iteration_ns[i];
+    w->older = w->newer;
+    w->newer = run->iterations;
+    return ST_OK;
+}
+
+/* Nothing is unmeasured in a window, so the worker's time and ours are the same time. */
+static bool clocks_differ(const struct worker_run_result *run)
+{
+    double ours = (double)(run->answered_ns - run->sent_ns), theirs = (double)(run->end_ns - run->start_ns);
+    return fabs(ours - theirs) > clock_share * ours + clock_slack_ns;
+}
+
+static enum status run_window(struct warming *w, uint64_t min_ns, int min_iterations, struct err *err)
+{
+    struct worker_run_result run = { 0 };
+    struct block_fact fact;
+    struct block_ask ask = { .batch = w->batch, .kind = BLOCK_WARMUP, .min_ns = min_ns, .min_iterations = min_iterations,
+                             .t_iter_ns = w->t_iter_ns };
+    enum status st = block_measure(&fact, &run, w->x, &ask, err);
+    if (st != ST_OK)
+        return st;
+    st = keep(w, &run, err);
+    w->t_iter_ns = (uint64_t)fact.t_iter_ns;
+    w->runs++;
+    w->skewed += clocks_differ(&run);
+    worker_run_free(&run);
+    return st;
+}
+
+static bool capped(const struct warming *w)
+{
+    uint64_t spent_ns = campaign_now_ns(w->x->campaign) - w->start_ns;
+    return spent_ns >= WARMUP_CAP_NS && w->count >= WARMUP_CAP_ITERATIONS;
+}
+
+static bool is_steady(const struct warming *w)
+{
+    struct warmup_window windows[2];
+    const size_t n[2] = { w->older, w->newer };
+    const double *at = w->iteration_ns + w->count - w->older - w->newer;
+    for (int i = 0; i < 2; at += n[i++]) /* clock and temperature of a GPU are not read: their tests are skipped */
+        windows[i] = (struct warmup_window){ at, n[i], NAN, NAN, NAN };
+    return warmup_check(&windows[0], &windows[1], warmup_window_iterations(w->t_iter_ns)) == WARMUP_STEADY;
+}
+
+static enum status run_windows(struct warming *w, bool *steady, struct err *err)
+{
+    enum status st = run_window(w, warmup_first_ns(w->x->target->gpu), warmup_first_iterations(w->t_iter_ns), err);
+    for (int windows = 0; st == ST_OK && !*steady && !capped(w); windows++) {
+        st = run_window(w, WARMUP_WINDOW_NS, warmup_window_iterations(w->t_iter_ns), err);
+        *steady = st == ST_OK && windows > 0 && is_steady(w);
+    }
+    return st;
+}
+
+static enum status mark_skewed(struct execution *x, struct err *err)
+{
+    struct mark_row mark = { .subject = "execution", .subject_id = x->row.id, .reason = "worker", .value = NAN,
+                             .limit = clock_share, .rule_version = CAMPAIGN_RULE_VERSION };
+    x->skewed = true;
+    enum status st = store_append_mark(x->campaign->store, &mark, err);
+    return st != ST_OK ? st : err_set(err, ST_ENVIRONMENT, "%s: the worker's clock and ours differ by more than 1 %% in "
+                                      "every window of the warm-up: its times cannot be trusted", x->target->plan->name);
+}
+
+enum status warm_execution(struct execution *x, int batch, uint64_t t_iter_ns, struct err *err)
+{
+    struct warming w = { .x = x, .batch = batch, .t_iter_ns = t_iter_ns, .start_ns = campaign_now_ns(x->campaign) };
+    bool steady = false;
+    campaign_tell(x->campaign, x->target, "warm-up", NULL, batch, 0);
+    enum status st = run_windows(&w, &steady, err);
+    if (st == ST_OK) {
+        x->warm_batch = batch;
+        x->row.warmup_ns = campaign_now_ns(x->campaign) - w.start_ns;
+        snprintf(x->row.steady, sizeof x->row.steady, "%s", steady ? "yes" : "no");
+        snprintf(x->row.class_name, sizeof x->row.class_name, "%s",
+                 warmup_class_name(warmup_classify(w.iteration_ns, w.count, steady)));
+        st = store_append_execution_state(x->campaign->store, &x->row, err);
+    }
+    if (st == ST_OK && w.skewed == w.runs)
+        st = mark_skewed(x, err);
+    free(w.iteration_ns);
+    return st;
+}
+
+enum status warm_size(struct execution *x, int batch, uint64_t *t_iter_ns, struct err *err)
+{
+    struct worker_run_result run = { 0 };
+    int n = warmup_other_iterations(*t_iter_ns);
+    /* the protocol always measures one iteration: the last of them */
+    struct worker_run_ask ask = { .batch = batch, .min_ns = 0, .min_iterations = 1, .max_iterations = 1,
+                                  .unmeasured = n - 1 };
+    enum status st = worker_run(x->worker, &ask, &run, worker_run_deadline(*t_iter_ns * (uint64_t)n), err);
+    if (st == ST_OK) {
+        *t_iter_ns = run.iteration_ns[0];
+        worker_run_free(&run);
+    }
+    return st;
+}
