@@ -13,10 +13,12 @@ struct apply_piece {
     struct term_at term[FUSED_TERMS_MAX];
     int image;
     bool stream;
+    bool keep;                   /* y is wanted after dst is written */
     const float *pilot;          /* [c] */
     float *part;                 /* sums of this piece */
     float *leaf;                 /* the same, since the last flush */
     size_t step, mean_at;
+    const struct fused_tap *tap; /* [terms][w] of the resized ones */
 };
 
 static void apply_fill(float *values, const struct apply_piece *p, int y, int x, int count)
@@ -28,7 +30,7 @@ static void apply_fill(float *values, const struct apply_piece *p, int y, int x,
         else if (t->resize == FUSED_WIDE)
             term_wide(values, t, y, x, count, i == 0);
         else
-            term_resized(values, t, y, x, count, p->op->h, p->op->w, i == 0);
+            term_resized(values, t, y, p->tap + (size_t)i * (size_t)p->op->w + x, count, p->op->h, i == 0);
     }
 }
 
@@ -39,12 +41,13 @@ static void apply_outputs(const struct apply_piece *p, const struct stage *s, in
     size_t pixel = ((size_t)p->image * (size_t)op->h + (size_t)y) * (size_t)op->w + (size_t)x;
     if (op->norm)
         stage_sums(s, p->leaf, p->leaf + op->c, p->pilot);
-    if (op->act == FUSED_RELU)
-        stage_relu(s);
-    else if (op->act == FUSED_SIGMOID)
+    if (op->act == FUSED_SIGMOID)
         stage_sigmoid(s);
+    float floor = op->act == FUSED_RELU ? 0 : -INFINITY;
     if (op->dst.data)
-        stage_store(s, &op->dst, pixel, p->stream);
+        stage_store(s, floor, op->act == FUSED_RELU && p->keep, &op->dst, pixel, p->stream);
+    else if (op->act == FUSED_RELU)
+        stage_floor(s, floor);
     if (op->channel_mean)
         stage_sums(s, p->leaf + p->mean_at, NULL, NULL);
     if (op->point)
@@ -74,27 +77,56 @@ static void apply_rows(const struct apply_piece *p, int y, int rows)
     sum_flush(p->part, p->leaf, p->step);
 }
 
+/* Whether only dst is wanted, of terms that need no second look: the path of most layers. */
+static bool apply_is_direct(const struct fused_apply *op)
+{
+    bool direct = op->dst.data && !op->pool.data && !op->channel_mean && !op->point && !op->dot && !op->norm &&
+                  op->act != FUSED_SIGMOID && op->terms <= 3;
+    for (int i = 0; i < op->terms; i++)
+        direct = direct && op->term[i].resize == FUSED_SAME && !op->term[i].pixel &&
+                 op->term[i].src.type == op->dst.type;
+    return direct;
+}
+
+static void apply_direct(const struct apply_piece *p, int from, int to)
+{
+    const struct fused_apply *op = p->op;
+    size_t size = op->dst.type == FUSED_BF16 ? sizeof(bf16) : sizeof(float), stride = (size_t)op->dst.stride;
+    size_t image = (size_t)p->image * (size_t)op->h * (size_t)op->w * stride * size;
+    term_direct((char *)op->dst.data + image, stride, p->term, op->terms, (size_t)from * (size_t)op->w,
+                (to - from) * op->w, op->act == FUSED_RELU ? 0 : -INFINITY, p->stream);
+}
+
+static void apply_staged(const struct apply_piece *p, int from, int to)
+{
+    for (int y = from; y < to; y += 2)
+        if (p->op->pool.data && y + 1 < to) {
+            apply_rows(p, y, 2);
+        } else {
+            apply_rows(p, y, 1);
+            if (y + 1 < to)
+                apply_rows(p, y + 1, 1);
+        }
+}
+
 static void apply_task(const struct fused_apply *op, const struct fused_apply_room *room, int task)
 {
     _Alignas(64) float leaf[3 * FUSED_CHANNELS_MAX];
     int piece = task % room->cut.pieces;
     struct apply_piece p = { .op = op, .image = task / room->cut.pieces, .leaf = leaf, .step = room->step,
-                             .mean_at = room->mean_at, .stream = stage_streams(&op->dst, op->stream) };
+                             .mean_at = room->mean_at, .stream = stage_streams(&op->dst, op->stream), .tap = room->tap,
+                             .keep = op->pool.data || op->channel_mean || op->point || op->dot };
     p.part = room->part + (size_t)task * room->step;
     p.pilot = room->pilot + (op->norm ? (size_t)p.image * (size_t)op->c : 0);
     memset(p.part, 0, room->step * sizeof *p.part);
     memset(leaf, 0, room->step * sizeof *leaf);
     for (int i = 0; i < op->terms; i++)
         p.term[i] = term_of_image(&op->term[i], p.image, room->one, room->zero);
-    int end = fused_cut_at(&room->cut, piece + 1);
-    for (int y = fused_cut_at(&room->cut, piece); y < end; y += 2)
-        if (op->pool.data && y + 1 < end) {
-            apply_rows(&p, y, 2);
-        } else {
-            apply_rows(&p, y, 1);
-            if (y + 1 < end)
-                apply_rows(&p, y + 1, 1);
-        }
+    int from = fused_cut_at(&room->cut, piece), to = fused_cut_at(&room->cut, piece + 1);
+    if (apply_is_direct(op))
+        apply_direct(&p, from, to);
+    else
+        apply_staged(&p, from, to);
     if (p.stream)
         vec_fence();
 }
@@ -105,8 +137,11 @@ static void apply_prepare(const struct fused_apply *op, const struct fused_apply
         room->one[k] = 1;
         room->zero[k] = 0;
     }
+    for (int i = 0; i < op->terms; i++)
+        for (int x = 0; room->tap && x < op->w; x++)
+            room->tap[i * op->w + x] = fused_tap_at(op->term[i].resize, x, op->term[i].src.w, op->w);
     for (int image = 0; op->norm && image < op->n; image++) {
-        struct apply_piece p = { .op = op };
+        struct apply_piece p = { .op = op, .tap = room->tap };
         for (int i = 0; i < op->terms; i++)
             p.term[i] = term_of_image(&op->term[i], image, room->one, room->zero);
         apply_fill(room->pilot + (size_t)image * (size_t)op->c, &p, 0, 0, 1);

@@ -69,14 +69,16 @@ static void fused_unpack(const struct fused_unpack *op, void *scratch)
 VEC_INLINE void scatter_row(const struct fused_scatter *op, size_t row, const enum fused_type from,
                             const enum fused_type to, const bool stream)
 {
-    size_t w = (size_t)op->src.w, c = (size_t)op->dst.c;
+    const struct fused_view in = op->src, out = op->dst;
+    const float *const bias = op->bias;
+    const size_t w = (size_t)in.w, c = (size_t)out.c;
     for (size_t a = 0; a < 2; a++)
         for (size_t x = 0; x < 2 * w; x++) {
-            size_t src = (row * w + x / 2) * (size_t)op->src.stride + (2 * a + x % 2) * c;
-            size_t dst = ((2 * row + a) * 2 * w + x) * (size_t)op->dst.stride;
+            size_t src = (row * w + x / 2) * (size_t)in.stride + (2 * a + x % 2) * c;
+            size_t dst = ((2 * row + a) * 2 * w + x) * (size_t)out.stride;
             for (size_t k = 0; k < c; k += VEC_W) {
-                vec v = vec_get(from, op->src.data, src + k);
-                vec_put(to, stream, op->dst.data, dst + k, op->bias ? vec_add(v, vec_load(op->bias + k)) : v);
+                vec v = vec_get(from, in.data, src + k);
+                vec_put(to, stream, out.data, dst + k, bias ? vec_add(v, vec_load(bias + k)) : v);
             }
         }
 }

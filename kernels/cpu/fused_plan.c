@@ -130,6 +130,12 @@ size_t fused_apply_layout(struct fused_apply_room *room, const struct fused_appl
     room->one = fused_room_floats(&at, c);
     room->zero = fused_room_floats(&at, c);
     room->pilot = fused_room_floats(&at, op->norm ? images * c : 0);
+    bool resized = false;
+    for (int i = 0; i < op->terms; i++)
+        resized = resized || op->term[i].resize == FUSED_CORNERS || op->term[i].resize == FUSED_HALF_PIXEL;
+    size_t taps = resized ? (size_t)op->terms * (size_t)op->w : 0;
+    room->tap = (struct fused_tap *)(void *)fused_room_floats(&at, taps * sizeof *room->tap / sizeof(float));
+    room->tap = resized ? room->tap : NULL;
     room->mean_at = op->norm ? 2 * c : 0;
     room->step = room->mean_at + (op->channel_mean ? c : 0);
     room->part = fused_room_floats(&at, images * (size_t)room->cut.pieces * room->step);

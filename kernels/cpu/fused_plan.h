@@ -53,6 +53,7 @@ struct fused_apply_room {
     float *one, *zero;           /* [c]: coefficients of terms that have none */
     float *pilot;                /* [n][c] */
     float *part;                 /* [n][pieces][step] */
+    struct fused_tap *tap;       /* [terms][w], NULL if no term is resized */
     size_t step, mean_at;        /* 2 c sums for the norm, then c for the mean, each if wanted */
 };
 size_t fused_apply_layout(struct fused_apply_room *room, const struct fused_apply *op, void *scratch);

@@ -57,16 +57,17 @@ VEC_INLINE void sum_one(float *sum, float *square, const float *pilot, const str
 }
 
 /* sum[c] += x - pilot and square[c] += (x - pilot)^2 over the run; pilot NULL is 0, square may be NULL. */
-VEC_INLINE void sum_pixels(float *sum, float *square, const float *pilot, const struct sum_run *run,
+VEC_INLINE void sum_pixels(float *sum, float *square, const float *pilot, const struct sum_run *of,
                            const enum fused_type type)
 {
+    const struct sum_run run = *of;
     int i = 0;
-    for (; i + 8 <= run->count; i += 8)
-        for (int k = 0; k < run->c; k += VEC_W)
-            sum_eight(sum, square, pilot, run, type, i, k);
-    for (; i < run->count; i++)
-        for (int k = 0; k < run->c; k += VEC_W)
-            sum_one(sum, square, pilot, run, type, i, k);
+    for (; i + 8 <= run.count; i += 8)
+        for (int k = 0; k < run.c; k += VEC_W)
+            sum_eight(sum, square, pilot, &run, type, i, k);
+    for (; i < run.count; i++)
+        for (int k = 0; k < run.c; k += VEC_W)
+            sum_one(sum, square, pilot, &run, type, i, k);
 }
 
 /* part += leaf, leaf = 0. */

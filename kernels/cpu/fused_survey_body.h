@@ -21,15 +21,17 @@ struct survey_piece {
 VEC_INLINE void survey_fill_run(float *values, const struct survey_piece *p, size_t pixel, int count,
                                 const enum fused_type type, const bool simam, const bool weighted)
 {
-    const struct fused_view *v = &p->op->src;
+    const struct fused_view v = p->op->src;
+    const float *const scale = p->scale, *const shift = p->shift, *const center = p->center, *const rate = p->rate;
+    const float *const factors = p->op->pixel;
     for (int i = 0; i < count; i++) {
-        size_t at = (pixel + (size_t)i) * (size_t)v->stride;
-        float *out = values + (size_t)i * (size_t)v->c;
-        vec factor = vec_set(weighted ? p->op->pixel[pixel + (size_t)i] : 1);
-        for (int k = 0; k < v->c; k += VEC_W) {
-            vec u = vec_fma(vec_get(type, v->data, at + (size_t)k), vec_load(p->scale + k), vec_load(p->shift + k));
+        size_t at = (pixel + (size_t)i) * (size_t)v.stride;
+        float *out = values + (size_t)i * (size_t)v.c;
+        vec factor = vec_set(weighted ? factors[pixel + (size_t)i] : 1);
+        for (int k = 0; k < v.c; k += VEC_W) {
+            vec u = vec_fma(vec_get(type, v.data, at + (size_t)k), vec_load(scale + k), vec_load(shift + k));
             if (simam) {
-                vec x = vec_mul(vec_sub(vec_load(p->center + k), u), vec_load(p->rate + k));
+                vec x = vec_mul(vec_sub(vec_load(center + k), u), vec_load(rate + k));
                 u = vec_mul(u, vec_sigmoid(x));
             }
             vec_store(out + k, weighted ? vec_mul(u, factor) : u);
@@ -87,7 +89,7 @@ static void survey_rows(struct survey_piece *p, int y, int rows)
             size_t pixel = (row + (size_t)r) * w + (size_t)x;
             survey_fill(values[r], p, pixel, count);
             if (op->dst.data)
-                stage_store(&s, &op->dst, pixel, p->stream);
+                stage_store(&s, -INFINITY, false, &op->dst, pixel, p->stream);
             if (op->row)
                 stage_sums(&s, row_sum[r], NULL, NULL);
             if (op->point)

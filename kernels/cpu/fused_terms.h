@@ -47,9 +47,10 @@ VEC_INLINE vec term_value(const struct term_at *t, const enum fused_type type, s
 }
 
 /* values (count pixels) = or += the term at pixels `pixel`, ... of an image of the same size */
-VEC_INLINE void term_same_run(float *values, const struct term_at *t, size_t pixel, int count, const bool first,
+VEC_INLINE void term_same_run(float *values, const struct term_at *term, size_t pixel, int count, const bool first,
                               const enum fused_type type, const bool weighted)
 {
+    const struct term_at local = *term, *t = &local;
     for (int i = 0; i < count; i++) {
         size_t at = (pixel + (size_t)i) * t->stride;
         float *out = values + (size_t)i * (size_t)t->c;
@@ -83,9 +84,10 @@ static void term_same(float *values, const struct term_at *t, size_t pixel, int 
 }
 
 /* values (count pixels) = or += the term at row y, columns x, ... in the order of a transposed convolution's product */
-VEC_INLINE void term_wide_run(float *values, const struct term_at *t, int y, int x, int count, const bool first,
+VEC_INLINE void term_wide_run(float *values, const struct term_at *term, int y, int x, int count, const bool first,
                               const enum fused_type type)
 {
+    const struct term_at local = *term, *t = &local;
     size_t row = (size_t)(y / 2) * (size_t)t->w * t->stride + 2 * (size_t)(y % 2) * (size_t)t->c;
     for (int i = 0; i < count; i++) {
         size_t at = row + (size_t)((x + i) / 2) * t->stride + (size_t)((x + i) % 2) * (size_t)t->c;
@@ -109,11 +111,55 @@ static void term_wide(float *values, const struct term_at *t, int y, int x, int 
         term_wide_run(values, t, y, x, count, false, FUSED_F32);
 }
 
-/* blend (columns left .. right) = the term interpolated between two rows of its source */
-VEC_INLINE void term_blend_typed(float *blend, const struct term_at *t, struct fused_tap row, int left, int right,
-                                 const enum fused_type type)
+/* Terms of the same size and one storage type straight to dst, nothing kept: pixels `pixel`, ... of an image whose
+ * first element is `to`. */
+VEC_INLINE void term_direct_run(void *to, size_t to_stride, const struct term_at *terms, const int count, size_t pixel,
+                                int pixels, float floor, const enum fused_type type, const bool stream)
 {
-    const bool weighted = t->pixel != NULL;
+    struct term_at t[3];
+    for (int j = 0; j < count; j++)
+        t[j] = terms[j];
+    const vec one = vec_set(1), bound = vec_set(floor);
+    for (int i = 0; i < pixels; i++) {
+        size_t at = pixel + (size_t)i;
+        for (int k = 0; k < t[0].c; k += VEC_W) {
+            vec y = term_value(&t[0], type, at * t[0].stride, k, one, false);
+            for (int j = 1; j < count; j++)
+                y = vec_add(y, term_value(&t[j], type, at * t[j].stride, k, one, false));
+            vec_put(type, stream, to, at * to_stride + (size_t)k, vec_max(bound, y));
+        }
+    }
+}
+
+VEC_INLINE void term_direct_typed(void *to, size_t stride, const struct term_at *t, int count, size_t pixel, int pixels,
+                                  float floor, const enum fused_type type, const bool stream)
+{
+    if (count == 1)
+        term_direct_run(to, stride, t, 1, pixel, pixels, floor, type, stream);
+    else if (count == 2)
+        term_direct_run(to, stride, t, 2, pixel, pixels, floor, type, stream);
+    else
+        term_direct_run(to, stride, t, 3, pixel, pixels, floor, type, stream);
+}
+
+static void term_direct(void *to, size_t stride, const struct term_at *t, int count, size_t pixel, int pixels,
+                        float floor, bool stream)
+{
+    if (t->type == FUSED_BF16 && stream)
+        term_direct_typed(to, stride, t, count, pixel, pixels, floor, FUSED_BF16, true);
+    else if (t->type == FUSED_BF16)
+        term_direct_typed(to, stride, t, count, pixel, pixels, floor, FUSED_BF16, false);
+    else if (stream)
+        term_direct_typed(to, stride, t, count, pixel, pixels, floor, FUSED_F32, true);
+    else
+        term_direct_typed(to, stride, t, count, pixel, pixels, floor, FUSED_F32, false);
+}
+
+/* blend (columns left .. right) = the term interpolated between two rows of its source */
+VEC_INLINE void term_blend_typed(float *blend, const struct term_at *term, struct fused_tap row, int left, int right,
+                                 const enum fused_type type, const bool weighted)
+{
+    const struct term_at local = *term, *t = &local;
     vec weight = vec_set(row.weight);
     for (int x = left; x <= right; x++) {
         size_t upper = (size_t)row.lo * (size_t)t->w + (size_t)x, lower = (size_t)row.hi * (size_t)t->w + (size_t)x;
@@ -130,22 +176,26 @@ VEC_INLINE void term_blend_typed(float *blend, const struct term_at *t, struct f
 
 static void term_blend(float *blend, const struct term_at *t, struct fused_tap row, int left, int right)
 {
-    if (t->type == FUSED_BF16)
-        term_blend_typed(blend, t, row, left, right, FUSED_BF16);
+    if (t->type == FUSED_BF16 && t->pixel)
+        term_blend_typed(blend, t, row, left, right, FUSED_BF16, true);
+    else if (t->type == FUSED_BF16)
+        term_blend_typed(blend, t, row, left, right, FUSED_BF16, false);
+    else if (t->pixel)
+        term_blend_typed(blend, t, row, left, right, FUSED_F32, true);
     else
-        term_blend_typed(blend, t, row, left, right, FUSED_F32);
+        term_blend_typed(blend, t, row, left, right, FUSED_F32, false);
 }
 
-VEC_INLINE void term_spread_run(float *values, const float *blend, const struct term_at *t, int left, int x, int count,
-                                int to_w, const bool first)
+/* values (count pixels) = or += blend, whose first column is `left`, interpolated at tap[0 .. count) */
+VEC_INLINE void term_spread_run(float *values, const float *blend, const struct fused_tap *tap, int left, int count,
+                                int c, const bool first)
 {
     for (int i = 0; i < count; i++) {
-        struct fused_tap tap = fused_tap_at(t->resize, x + i, t->w, to_w);
-        const float *a = blend + (size_t)(tap.lo - left) * (size_t)t->c;
-        const float *b = blend + (size_t)(tap.hi - left) * (size_t)t->c;
-        float *out = values + (size_t)i * (size_t)t->c;
-        vec weight = vec_set(tap.weight);
-        for (int k = 0; k < t->c; k += VEC_W) {
+        const float *a = blend + (size_t)(tap[i].lo - left) * (size_t)c;
+        const float *b = blend + (size_t)(tap[i].hi - left) * (size_t)c;
+        float *out = values + (size_t)i * (size_t)c;
+        vec weight = vec_set(tap[i].weight);
+        for (int k = 0; k < c; k += VEC_W) {
             vec from = vec_load(a + k);
             vec v = vec_fma(weight, vec_sub(vec_load(b + k), from), from);
             vec_store(out + k, first ? v : vec_add(vec_load(out + k), v));
@@ -153,23 +203,23 @@ VEC_INLINE void term_spread_run(float *values, const float *blend, const struct 
     }
 }
 
-/* values (count pixels) = or += the term resized to (to_h, to_w) at row y, columns x, ... */
-static void term_resized(float *values, const struct term_at *t, int y, int x, int count, int to_h, int to_w,
-                         bool first)
+/* values (count pixels) = or += the term resized to to_h rows, at row y and the columns of tap[0 .. count) */
+static void term_resized(float *values, const struct term_at *t, int y, const struct fused_tap *tap, int count,
+                         int to_h, bool first)
 {
     _Alignas(64) float blend[BLEND_FLOATS];
     struct fused_tap row = fused_tap_at(t->resize, y, t->h, to_h);
     while (count > 0) {
-        int take = count, left = fused_tap_at(t->resize, x, t->w, to_w).lo, right;
-        while ((right = fused_tap_at(t->resize, x + take - 1, t->w, to_w).hi) - left + 1 > BLEND_FLOATS / t->c)
+        int take = count, left = tap[0].lo;
+        while (tap[take - 1].hi - left + 1 > BLEND_FLOATS / t->c)
             take = (take + 1) / 2;
-        term_blend(blend, t, row, left, right);
+        term_blend(blend, t, row, left, tap[take - 1].hi);
         if (first)
-            term_spread_run(values, blend, t, left, x, take, to_w, true);
+            term_spread_run(values, blend, tap, left, take, t->c, true);
         else
-            term_spread_run(values, blend, t, left, x, take, to_w, false);
+            term_spread_run(values, blend, tap, left, take, t->c, false);
         values += (size_t)take * (size_t)t->c;
-        x += take;
+        tap += take;
         count -= take;
     }
 }

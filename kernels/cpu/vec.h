@@ -1,7 +1,9 @@
 /* vec.h - VEC_W floats at once, in the instruction set of the file that includes this.
  * The including file defines VEC_ISA as VEC_PLAIN, VEC_AVX2, VEC_AVX512 or VEC_AVX512_BF16 and is compiled with the
  * flags of that set. A channel block of 16 is a whole number of vectors in each of them. Loads and stores need no
- * alignment except the streaming ones (a whole vector). */
+ * alignment except the streaming ones (a whole vector).
+ * Vectors may alias anything: a loop that stores one reloads every field that it reads through a pointer. So inline
+ * functions copy the structs they are given to locals first. */
 #ifndef CPU_VEC_H
 #define CPU_VEC_H
 
@@ -31,6 +33,7 @@
  *   vec_add, vec_sub, vec_mul, vec_div, vec_fma (a * b + c), vec_hsum, vec_hmax,
  *   vec_max, vec_min: the second operand if one is NaN, so that vec_max(bound, x) keeps a NaN of x,
  *   vec_max_nan (NaN if one is NaN), vec_exponent (2^n for n in the low bits of a float near 1.5 * 2^23),
+ *   vec_recip (1 / x to 2 units of the last place), vec_hsum4, vec_hmax4 (out[i] of x[i]; NaN as in vec_max),
  *   vec_load_n (lanes from n on get `fill`), vec_store_n, vec_split (pairs into even and odd elements),
  *   vec_fence (what was streamed becomes visible to other threads). */
 
@@ -76,7 +79,7 @@ VEC_INLINE vec vec_exp(vec x)
 VEC_INLINE vec vec_sigmoid(vec x)
 {
     vec e = vec_exp(vec_min(vec_set(87.0f), vec_sub(vec_set(0.0f), x)));
-    return vec_div(vec_set(1.0f), vec_add(vec_set(1.0f), e));
+    return vec_recip(vec_add(vec_set(1.0f), e));
 }
 
 #endif

@@ -57,6 +57,21 @@ VEC_INLINE float vec_hmax(vec x)
     a = _mm_max_ps(a, _mm_movehl_ps(a, a));
     return _mm_cvtss_f32(_mm_max_ss(a, _mm_movehdup_ps(a)));
 }
+VEC_INLINE void vec_hsum4(float out[4], const vec x[4])
+{
+    __m256 ab = _mm256_add_ps(_mm256_shuffle_ps(x[0], x[1], 0x88), _mm256_shuffle_ps(x[0], x[1], 0xdd));
+    __m256 cd = _mm256_add_ps(_mm256_shuffle_ps(x[2], x[3], 0x88), _mm256_shuffle_ps(x[2], x[3], 0xdd));
+    __m256 all = _mm256_add_ps(_mm256_shuffle_ps(ab, cd, 0x88), _mm256_shuffle_ps(ab, cd, 0xdd));
+    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1)));
+}
+VEC_INLINE void vec_hmax4(float out[4], const vec x[4])
+{
+    __m256 ab = _mm256_max_ps(_mm256_shuffle_ps(x[0], x[1], 0x88), _mm256_shuffle_ps(x[0], x[1], 0xdd));
+    __m256 cd = _mm256_max_ps(_mm256_shuffle_ps(x[2], x[3], 0x88), _mm256_shuffle_ps(x[2], x[3], 0xdd));
+    __m256 all = _mm256_max_ps(_mm256_shuffle_ps(ab, cd, 0x88), _mm256_shuffle_ps(ab, cd, 0xdd));
+    _mm_storeu_ps(out, _mm_max_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1)));
+}
+VEC_INLINE vec vec_recip(vec x) { return _mm256_div_ps(_mm256_set1_ps(1), x); }
 VEC_INLINE vec vec_exponent(vec z)
 {
     __m256i n = _mm256_slli_epi32(_mm256_castps_si256(z), 23);

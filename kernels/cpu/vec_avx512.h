@@ -50,6 +50,28 @@ VEC_INLINE void vec_stream_bf16(bf16 *p, vec x) { _mm256_stream_si256((__m256i *
 
 VEC_INLINE float vec_hsum(vec x) { return _mm512_reduce_add_ps(x); }
 VEC_INLINE float vec_hmax(vec x) { return _mm512_reduce_max_ps(x); }
+VEC_INLINE void vec_hsum4(float out[4], const vec x[4])
+{
+    __m512 ab = _mm512_add_ps(_mm512_shuffle_ps(x[0], x[1], 0x88), _mm512_shuffle_ps(x[0], x[1], 0xdd));
+    __m512 cd = _mm512_add_ps(_mm512_shuffle_ps(x[2], x[3], 0x88), _mm512_shuffle_ps(x[2], x[3], 0xdd));
+    __m512 all = _mm512_add_ps(_mm512_shuffle_ps(ab, cd, 0x88), _mm512_shuffle_ps(ab, cd, 0xdd));
+    __m256 half = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
+    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+}
+VEC_INLINE void vec_hmax4(float out[4], const vec x[4])
+{
+    __m512 ab = _mm512_max_ps(_mm512_shuffle_ps(x[0], x[1], 0x88), _mm512_shuffle_ps(x[0], x[1], 0xdd));
+    __m512 cd = _mm512_max_ps(_mm512_shuffle_ps(x[2], x[3], 0x88), _mm512_shuffle_ps(x[2], x[3], 0xdd));
+    __m512 all = _mm512_max_ps(_mm512_shuffle_ps(ab, cd, 0x88), _mm512_shuffle_ps(ab, cd, 0xdd));
+    __m256 half = _mm256_max_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
+    _mm_storeu_ps(out, _mm_max_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+}
+/* A division takes 16 cycles; an estimate of 14 bits and one step of Newton take 4. */
+VEC_INLINE vec vec_recip(vec x)
+{
+    vec r = _mm512_rcp14_ps(x);
+    return _mm512_fmadd_ps(r, _mm512_fnmadd_ps(x, r, _mm512_set1_ps(1)), r);
+}
 VEC_INLINE vec vec_exponent(vec z)
 {
     __m512i n = _mm512_slli_epi32(_mm512_castps_si512(z), 23);

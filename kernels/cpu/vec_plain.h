@@ -59,6 +59,17 @@ VEC_INLINE float vec_hmax(vec x)
     float a = x[0] > x[2] ? x[0] : x[2], b = x[1] > x[3] ? x[1] : x[3];
     return a > b ? a : b;
 }
+VEC_INLINE void vec_hsum4(float out[4], const vec x[4])
+{
+    for (int i = 0; i < 4; i++)
+        out[i] = vec_hsum(x[i]);
+}
+VEC_INLINE void vec_hmax4(float out[4], const vec x[4])
+{
+    for (int i = 0; i < 4; i++)
+        out[i] = vec_hmax(x[i]);
+}
+VEC_INLINE vec vec_recip(vec x) { return 1.0f / x; }
 VEC_INLINE vec vec_exponent(vec z) { return (vec)(((vec_bits)z << 23) + (127u << 23)); }
 
 VEC_INLINE vec vec_load_n(const float *p, int n, float fill)
