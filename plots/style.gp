@@ -1,0 +1,21 @@
+# What all pictures share. A driver that bench writes beside the data sets, before it loads a picture:
+#   data, bars     files of numbers (columns below)         titletext, subtitle, caveat  texts
+#   targets        how many; names[i], colors[i], dashes[i], marks[i], batches[i] of each
+#   xticks         command that sets the batch sizes as ticks; xlow, xhigh the range
+# Columns of data: 1 batch  2 images/s  3 low  4 high  5 p50 ms  6 p95 ms  7 p99 ms  8 measured MiB  9 predicted MiB
+#                  10 chosen (1 or 0). One block per target. NaN: not known.
+reset
+set encoding utf8
+set datafile separator tab
+ink = '#1f2933'; faint = '#7b8794'; gridline = '#e4e7eb'
+set border 3 linewidth 1 linecolor rgb faint
+set tics nomirror out scale 0.5 textcolor rgb ink
+set grid xtics ytics linewidth 0.8 linetype 1 linecolor rgb gridline
+set lmargin 10; set rmargin 3; set tmargin 5.6; set bmargin 4
+set key at graph 1, 1.02 right bottom horizontal Left reverse samplen 2.2 spacing 1.1 width 1 textcolor rgb ink
+set label 1 titletext at graph 0, 1.0 left offset character -6, 3.6 font ',15' textcolor rgb ink noenhanced
+set label 2 subtitle at graph 0, 1.0 left offset character -6, 2.35 font ',11' textcolor rgb faint noenhanced
+if (strlen(caveat) > 0) set label 3 caveat at graph 0.5, 0.5 center rotate by 20 font ',26' textcolor rgb '#f6c6c6' noenhanced back
+if (strlen(caveat) > 0) set label 5 caveat at graph 1, 1.0 right offset character 0, 3.6 font ',13' textcolor rgb '#c0392b' noenhanced
+set pointintervalbox 0
+lw = 2.4; ps = 0.75; ring = 2.3
