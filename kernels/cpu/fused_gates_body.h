@@ -83,14 +83,14 @@ static void gate_plane_row(const struct fused_planes *planes, const struct gate_
 /* sum[0 .. GATE_VECS) = conv 7x7 at row y, columns x, ... */
 static inline void gate_conv(vec sum[GATE_VECS], const struct fused_planes *planes, const float *weight, int y, int x)
 {
-    for (int j = 0; j < GATE_VECS; j++)
+    VEC_UNROLL for (int j = 0; j < GATE_VECS; j++)
         sum[j] = vec_set(0);
     for (int channel = 0; channel < 2; channel++)
         for (int ky = 0; ky < 7; ky++) {
             const float *src = planes->plane[channel] + (size_t)(y + ky) * planes->pitch + x;
             for (int kx = 0; kx < 7; kx++) {
                 vec tap = vec_set(weight[(channel * 7 + ky) * 7 + kx]);
-                for (int j = 0; j < GATE_VECS; j++)
+                VEC_UNROLL for (int j = 0; j < GATE_VECS; j++)
                     sum[j] = vec_fma(tap, vec_load(src + kx + j * VEC_W), sum[j]);
             }
         }

@@ -118,20 +118,21 @@ static inline void stage_mean_max4(float *pairs, const float *values, int c, int
     vec sum[4], max[4];
     float total[4], top[4];
     int k = 0;
-    for (int j = 0; j < 4; j++) {
+    VEC_UNROLL for (int j = 0; j < 4; j++) {
         sum[j] = vec_set(0);
         max[j] = vec_set(-INFINITY);
     }
     for (; k + VEC_W <= c_real; k += VEC_W)
-        for (int j = 0; j < 4; j++) {
+        VEC_UNROLL for (int j = 0; j < 4; j++) {
             vec x = vec_load(values + j * c + k);
             sum[j] = vec_add(sum[j], x);
             max[j] = vec_max(max[j], x);
         }
-    for (int j = 0; k < c_real && j < 4; j++) {
-        sum[j] = vec_add(sum[j], vec_load(values + j * c + k));
-        max[j] = vec_max(max[j], vec_load_n(values + j * c + k, c_real - k, -INFINITY));
-    }
+    if (k < c_real)
+        VEC_UNROLL for (int j = 0; j < 4; j++) {
+            sum[j] = vec_add(sum[j], vec_load(values + j * c + k));
+            max[j] = vec_max(max[j], vec_load_n(values + j * c + k, c_real - k, -INFINITY));
+        }
     vec_hsum4(total, sum);
     vec_hmax4(top, max);
     for (int j = 0; j < 4; j++) {
@@ -157,11 +158,15 @@ static inline void stage_dots(const struct stage *of, const float *weight, float
     for (int i = 0; i < s.count; i += 4) {
         int n = s.count - i < 4 ? s.count - i : 4;
         vec sum[4] = { vec_set(0), vec_set(0), vec_set(0), vec_set(0) };
+        const float *y = s.values + (size_t)i * (size_t)s.c;
+        int step[4];             /* behind the last pixel: that pixel again */
+        VEC_UNROLL for (int j = 0; j < 4; j++)
+            step[j] = (j < n ? j : n - 1) * s.c;
         float total[4];
         for (int k = 0; k < s.c; k += VEC_W) {
             vec w = vec_load(weight + k);
-            for (int j = 0; j < 4; j++) /* behind the last pixel: that pixel again */
-                sum[j] = vec_fma(vec_load(s.values + (size_t)(i + (j < n ? j : n - 1)) * (size_t)s.c + k), w, sum[j]);
+            VEC_UNROLL for (int j = 0; j < 4; j++)
+                sum[j] = vec_fma(vec_load(y + step[j] + k), w, sum[j]);
         }
         vec_hsum4(total, sum);
         for (int j = 0; j < n; j++)

@@ -33,14 +33,14 @@ VEC_INLINE void sum_eight(float *sum, float *square, const float *pilot, const s
 {
     vec d[8];
     vec shift = pilot ? vec_load(pilot + k) : vec_set(0);
-    for (int j = 0; j < 8; j++) {
+    VEC_UNROLL for (int j = 0; j < 8; j++) {
         vec x = sum_value(run, type, i + j, k);
         d[j] = pilot ? vec_sub(x, shift) : x;
     }
     vec_store(sum + k, vec_add(vec_load(sum + k), sum_tree(d)));
     if (!square)
         return;
-    for (int j = 0; j < 8; j += 2)
+    VEC_UNROLL for (int j = 0; j < 8; j += 2)
         d[j] = vec_fma(d[j], d[j], vec_mul(d[j + 1], d[j + 1]));
     vec both = vec_add(vec_add(d[0], d[2]), vec_add(d[4], d[6]));
     vec_store(square + k, vec_add(vec_load(square + k), both));

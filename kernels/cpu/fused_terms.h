@@ -117,14 +117,14 @@ VEC_INLINE void term_direct_run(void *to, size_t to_stride, const struct term_at
                                 int pixels, float floor, const enum fused_type type, const bool stream)
 {
     struct term_at t[3];
-    for (int j = 0; j < count; j++)
+    VEC_UNROLL for (int j = 0; j < count; j++)
         t[j] = terms[j];
     const vec one = vec_set(1), bound = vec_set(floor);
     for (int i = 0; i < pixels; i++) {
         size_t at = pixel + (size_t)i;
         for (int k = 0; k < t[0].c; k += VEC_W) {
             vec y = term_value(&t[0], type, at * t[0].stride, k, one, false);
-            for (int j = 1; j < count; j++)
+            VEC_UNROLL for (int j = 1; j < count; j++)
                 y = vec_add(y, term_value(&t[j], type, at * t[j].stride, k, one, false));
             vec_put(type, stream, to, at * to_stride + (size_t)k, vec_max(bound, y));
         }

@@ -18,6 +18,12 @@
 #define VEC_AVX2 1
 #define VEC_AVX512 2
 #define VEC_AVX512_BF16 3
+/* before a loop of few and known turns over an array of vectors: only unrolled does the array live in registers */
+#if defined(__clang__)
+#define VEC_UNROLL _Pragma("unroll")
+#else
+#define VEC_UNROLL _Pragma("GCC unroll 8")
+#endif
 #define VEC_INLINE static inline __attribute__((always_inline))
 
 #if VEC_ISA == VEC_PLAIN
