@@ -25,6 +25,12 @@ static struct ref_shape output_shape(struct ref_shape s, struct ref_conv spec)
                                (s.w + 2 * spec.pad_w - spec.kernel_w) / spec.stride + 1, spec.out };
 }
 
+/* Enough multiply-adds for threads, at `each` of them per output. */
+static bool is_large(struct ref_shape d, int each)
+{
+    return (size_t)d.n * (size_t)d.h * (size_t)d.w * (size_t)d.c / 16 * (size_t)each >= REFERENCE_PARALLEL_FROM;
+}
+
 /* sums[i][k] += sum over j < FOUR of src[i * step + j] * w[j][k], i < count */
 static void add_four(double (*restrict sums)[BLOCK], const double *restrict src, size_t step, int count,
                      const double (*restrict w)[BLOCK])
@@ -116,7 +122,7 @@ static double grouped_sum(const double *src, struct ref_shape s, struct ref_conv
 static void conv_grouped(double *dst, struct ref_shape d, const double *src, struct ref_shape s, struct ref_conv spec,
                          const float *weight, const float *bias)
 {
-#pragma omp parallel for collapse(2)
+#pragma omp parallel for collapse(2) if (is_large(d, s.c / spec.groups * spec.kernel_h * spec.kernel_w))
     for (int n = 0; n < d.n; n++)
         for (int y = 0; y < d.h; y++)
             for (int x = 0; x < d.w; x++)
@@ -136,7 +142,7 @@ void reference_conv(double *dst, const double *src, struct ref_shape s, struct r
     const int width = smaller(d.w, TILE), height = larger(1, smaller(d.h, TILE / width));
     const int columns = (d.w + width - 1) / width, rows = (d.h + height - 1) / height;
     const int blocks = (spec.out + BLOCK - 1) / BLOCK;
-#pragma omp parallel for collapse(4) schedule(dynamic)
+#pragma omp parallel for collapse(4) schedule(dynamic) if (is_large(d, s.c * spec.kernel_h * spec.kernel_w))
     for (int n = 0; n < d.n; n++)
         for (int row = 0; row < rows; row++)
             for (int column = 0; column < columns; column++)
@@ -153,7 +159,7 @@ void reference_tconv(double *dst, const double *src, struct ref_shape s, int out
                      const float *bias)
 {
     const struct ref_shape d = { s.n, 2 * s.h, 2 * s.w, out };
-#pragma omp parallel for collapse(2)
+#pragma omp parallel for collapse(2) if (is_large(d, s.c))
     for (int n = 0; n < d.n; n++)
         for (int y = 0; y < d.h; y++)
             for (int x = 0; x < d.w; x++) {

@@ -43,7 +43,7 @@ enum status reference_se(double *dst, const double *src, struct ref_shape s, int
         return ST_OUT_OF_MEMORY;
     for (size_t n = 0; n < (size_t)s.n; n++) {
         se_gate(gate, gate + c, gate + 2 * c, src + n * image, s, hidden, fc0, fc3);
-#pragma omp parallel for
+#pragma omp parallel for if (image >= REFERENCE_PARALLEL_FROM)
         for (size_t i = 0; i < image; i++)
             dst[n * image + i] = src[n * image + i] * gate[i % c];
     }
@@ -85,7 +85,7 @@ static double pixel_gate(const struct pair *map, int h, int w, const float *weig
 static void pixel_pairs(struct pair *map, const double *src, struct ref_shape s)
 {
     const size_t pixels = pixels_of(s), c = (size_t)s.c;
-#pragma omp parallel for
+#pragma omp parallel for if (pixels * c >= REFERENCE_PARALLEL_FROM)
     for (size_t p = 0; p < pixels; p++)
         map[p] = pair_of(src + p * c, c);
 }
@@ -98,7 +98,7 @@ enum status reference_spatial_gate(double *dst, const double *src, struct ref_sh
         return ST_OUT_OF_MEMORY;
     for (size_t n = 0; n < (size_t)s.n; n++) {
         pixel_pairs(map, src + n * image, s);
-#pragma omp parallel for collapse(2)
+#pragma omp parallel for collapse(2) if (image >= REFERENCE_PARALLEL_FROM)
         for (int y = 0; y < s.h; y++)
             for (int x = 0; x < s.w; x++) {
                 const double gate = pixel_gate(map, s.h, s.w, weight, y, x);
@@ -141,7 +141,7 @@ static void triplet_image(double *dst, const double *src, struct ref_shape s, co
     for (size_t x = 0; x < w; x++)
         columns[x] = line_gate(line_pair(channel, src + x * c, h, w * c, c), weight[1]);
     pixel_pairs(map, src, s);
-#pragma omp parallel for collapse(2)
+#pragma omp parallel for collapse(2) if (h * w * c >= REFERENCE_PARALLEL_FROM)
     for (int y = 0; y < s.h; y++)
         for (int x = 0; x < s.w; x++) {
             const double gate = rows[y] * columns[x] * pixel_gate(map, s.h, s.w, weight[2], y, x);

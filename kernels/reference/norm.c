@@ -6,6 +6,11 @@
 enum { BLOCK = 8 };          /* channels whose sums are kept at once */
 static const double norm_eps = 1e-5, simam_lambda = 1e-4;
 
+static bool is_large(struct ref_shape s)
+{
+    return (size_t)s.n * (size_t)s.h * (size_t)s.w * (size_t)s.c >= REFERENCE_PARALLEL_FROM;
+}
+
 /* Two passes: mean, then the mean square distance from it; count channels that begin at src. */
 static void block_statistics(double *mean, double *variance, const double *src, size_t pixels, size_t channels,
                              int count)
@@ -28,7 +33,7 @@ static void block_statistics(double *mean, double *variance, const double *src, 
 void reference_statistics(double *mean, double *variance, const double *src, struct ref_shape s)
 {
     const size_t pixels = (size_t)s.h * (size_t)s.w, channels = (size_t)s.c;
-#pragma omp parallel for collapse(2)
+#pragma omp parallel for collapse(2) if (is_large(s))
     for (int n = 0; n < s.n; n++)
         for (int c = 0; c < s.c; c += BLOCK) {
             const size_t at = (size_t)n * channels + (size_t)c;
@@ -56,7 +61,7 @@ static struct block block_of(const double *src, struct ref_shape s, int n, int c
 /* (x - m) / sqrt(v + 1e-5) gamma + beta */
 void reference_norm(double *dst, const double *src, struct ref_shape s, const float *gamma, const float *beta)
 {
-#pragma omp parallel for collapse(2)
+#pragma omp parallel for collapse(2) if (is_large(s))
     for (int n = 0; n < s.n; n++)
         for (int c0 = 0; c0 < s.c; c0 += BLOCK) {
             const struct block b = block_of(src, s, n, c0);
@@ -72,7 +77,7 @@ void reference_norm(double *dst, const double *src, struct ref_shape s, const fl
 /* x sigmoid(-(x - m) / sqrt(v + 1e-4)) */
 void reference_simam(double *dst, const double *src, struct ref_shape s)
 {
-#pragma omp parallel for collapse(2)
+#pragma omp parallel for collapse(2) if (is_large(s))
     for (int n = 0; n < s.n; n++)
         for (int c0 = 0; c0 < s.c; c0 += BLOCK) {
             const struct block b = block_of(src, s, n, c0);

@@ -9,7 +9,7 @@ static size_t values(struct ref_shape s) { return (size_t)s.n * (size_t)s.h * (s
 void reference_relu(double *dst, const double *src, struct ref_shape s)
 {
     const size_t count = values(s);
-#pragma omp parallel for
+#pragma omp parallel for if (count >= REFERENCE_PARALLEL_FROM)
     for (size_t i = 0; i < count; i++)
         dst[i] = src[i] < 0 ? 0 : src[i]; /* not a number stays what it is: a fault must show */
 }
@@ -17,7 +17,7 @@ void reference_relu(double *dst, const double *src, struct ref_shape s)
 void reference_sigmoid(double *dst, const double *src, struct ref_shape s)
 {
     const size_t count = values(s);
-#pragma omp parallel for
+#pragma omp parallel for if (count >= REFERENCE_PARALLEL_FROM)
     for (size_t i = 0; i < count; i++)
         dst[i] = 1 / (1 + exp(-src[i]));
 }
@@ -25,7 +25,7 @@ void reference_sigmoid(double *dst, const double *src, struct ref_shape s)
 void reference_add(double *dst, const double *a, const double *b, struct ref_shape s)
 {
     const size_t count = values(s);
-#pragma omp parallel for
+#pragma omp parallel for if (count >= REFERENCE_PARALLEL_FROM)
     for (size_t i = 0; i < count; i++)
         dst[i] = a[i] + b[i];
 }
@@ -33,7 +33,7 @@ void reference_add(double *dst, const double *a, const double *b, struct ref_sha
 void reference_mul(double *dst, const double *a, const double *b, struct ref_shape s, bool b_one_channel)
 {
     const size_t count = values(s), channels = (size_t)s.c;
-#pragma omp parallel for
+#pragma omp parallel for if (count >= REFERENCE_PARALLEL_FROM)
     for (size_t i = 0; i < count; i++)
         dst[i] = a[i] * b[b_one_channel ? i / channels : i];
 }
@@ -47,7 +47,7 @@ void reference_concat(double *dst, const double *const *src, const int *channels
     size_t first = 0;
     for (int i = 0; i < count; first += (size_t)channels[i], i++) {
         const size_t own = (size_t)channels[i];
-#pragma omp parallel for
+#pragma omp parallel for if (pixels * own >= REFERENCE_PARALLEL_FROM)
         for (size_t p = 0; p < pixels; p++)
             memcpy(dst + p * all + first, src[i] + p * own, own * sizeof *dst);
     }

@@ -10,7 +10,7 @@ void reference_maxpool(double *dst, const double *src, struct ref_shape s)
 {
     const int h = s.h / 2, w = s.w / 2;
     const size_t c = (size_t)s.c, row = (size_t)s.w * c;
-#pragma omp parallel for collapse(2)
+#pragma omp parallel for collapse(2) if ((size_t)(s.n * s.h) * row >= REFERENCE_PARALLEL_FROM)
     for (int n = 0; n < s.n; n++)
         for (int y = 0; y < h; y++)
             for (int x = 0; x < w; x++) {

@@ -11,6 +11,10 @@
 #include "kernels/graph/graph.h"
 #include "kernels/graph/weights.h"
 
+/* Work (values, or multiply-adds over 16) from which threads are started: below it they would only wait for each
+ * other, on a busy machine for long. */
+#define REFERENCE_PARALLEL_FROM 65536
+
 struct ref_shape { int n, h, w, c; };
 struct ref_conv  { int out, kernel_h, kernel_w, stride, pad_h, pad_w, groups; };
 
