@@ -60,25 +60,22 @@ VEC_INLINE void vec_put(const enum fused_type type, const bool stream, void *bas
         vec_store((float *)base + i, x);
 }
 
-/* exp(x) for x <= 88, relative error below 3e-7 down to -87.33; 0 below -87.69, NaN for NaN.
- * x = n ln 2 + r, |r| <= 0.35; adding 1.5 * 2^23 rounds n to an integer in the low bits; the polynomial of e^r is
- * that of Cephes (expf). */
+/* exp(x) for x <= 88, relative error below 4e-7 down to -87.33; 0 below -87.69, NaN for NaN.
+ * x = n ln 2 + r, |r| <= 0.35; adding 1.5 * 2^23 rounds n to an integer in the low bits; e^r - 1 is r times the
+ * polynomial that meets (e^r - 1) / r at the five Chebyshev nodes (error 1.5e-7 with its roundings). */
 VEC_INLINE vec vec_exp(vec x)
 {
-    const vec magic = vec_set(12582912.0f);
+    const vec magic = vec_set(12582912.0f), one = vec_set(1.0f);
     x = vec_max(vec_set(-88.0f), x);
     vec z = vec_fma(x, vec_set(1.44269504f), magic);
     vec n = vec_sub(z, magic);
-    vec r = vec_fma(n, vec_set(-0.693359375f), x);
-    r = vec_fma(n, vec_set(2.12194440e-4f), r);
-    vec p = vec_set(1.9875691500e-4f);
-    p = vec_fma(p, r, vec_set(1.3981999507e-3f));
-    p = vec_fma(p, r, vec_set(8.3334519073e-3f));
-    p = vec_fma(p, r, vec_set(4.1665795894e-2f));
-    p = vec_fma(p, r, vec_set(1.6666665459e-1f));
-    p = vec_fma(p, r, vec_set(5.0000001201e-1f));
-    p = vec_fma(vec_mul(r, r), p, vec_add(r, vec_set(1.0f)));
-    return vec_mul(p, vec_exponent(z));
+    vec r = vec_fma(n, vec_set(2.12194440e-4f), vec_fma(n, vec_set(-0.693359375f), x)); /* the first product is exact */
+    vec p = vec_set(8.363232948e-03f);
+    p = vec_fma(p, r, vec_set(4.187606275e-02f));
+    p = vec_fma(p, r, vec_set(1.666657627e-01f));
+    p = vec_fma(p, r, vec_set(4.999936819e-01f));
+    p = vec_fma(p, r, vec_set(1.000000000e+00f));
+    return vec_mul(vec_fma(p, r, one), vec_exponent(z));
 }
 
 /* 1 / (1 + exp(-x)); never below 1.6e-38, where it would be a denormal. */
