@@ -43,8 +43,8 @@ static void print_help(void)
         printf("  %-9s %s\n", verbs[i].name, verbs[i].summary);
     puts("\nbench VERB --help   flags of a verb, with keys, ranges and defaults\n"
          "bench --version     version and build\n\n"
-         "exit codes: 0 done; 1 the answer is bad news; 2 usage or configuration; 3 the environment is broken; "
-         "4 inconclusive");
+         "exit codes: 0 done; 1 the answer is bad news; 2 usage or configuration;\n"
+         "            3 the environment is broken; 4 inconclusive");
 }
 
 static void print_verb_help(const struct verb *verb)

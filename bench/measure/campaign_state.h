@@ -60,6 +60,11 @@ static inline uint64_t campaign_now_ns(const struct campaign_state *c)
 {
     return clock_now_ns(&c->clock);
 }
+/* Since the campaign began (or went on). Differences of it hold although the clock may become a virtual one midway. */
+static inline uint64_t campaign_elapsed_ns(const struct campaign_state *c)
+{
+    return campaign_now_ns(c) - c->start_ns;
+}
 static inline bool campaign_stopped(const struct campaign_state *c)
 {
     return c->context->stop && *c->context->stop;

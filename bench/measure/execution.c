@@ -64,10 +64,10 @@ static void take_clock(struct execution *x)
     struct campaign_state *c = x->campaign;
     if (c->virtual_time || !worker_is_virtual(x->worker))
         return;
-    uint64_t spent_ns = campaign_now_ns(c) - c->start_ns;
+    uint64_t spent_ns = campaign_elapsed_ns(c);
     c->virtual_time = true;
     c->clock = clock_virtual(&c->virtual_now_ns);
-    c->start_ns = c->virtual_now_ns > spent_ns ? c->virtual_now_ns - spent_ns : 0;
+    c->start_ns = c->virtual_now_ns - spent_ns; /* may wrap around: only differences count */
     c->quality = (struct clock_quality){ .overhead_ns = 0, .granularity_ns = 1 };
 }
 

@@ -388,7 +388,7 @@ static enum status open_batch_check(struct batch_check *b, int largest, struct e
 /* One candidate that has no stored outcome yet. The worker is started with the first, and afresh after a death. */
 static enum status check_candidate(struct batch_check *b, int batch, int largest, struct err *err)
 {
-    uint64_t spent_ns = campaign_now_ns(b->c) - b->start_ns;
+    uint64_t spent_ns = campaign_elapsed_ns(b->c) - b->start_ns;
     if (spent_ns + expected_ns(b, batch + (execution_is_open(&b->x) ? 0 : at_most(largest, CYCLE))) > b->share_ns)
         return store_note(b->c, b->t, "batch_equals_single", batch, "there was no time for it", err);
     campaign_tell(b->c, b->t, "gate", NULL, batch, 0);
@@ -429,7 +429,7 @@ enum status gate_candidates(struct campaign_state *c, struct target_state *t, st
     struct batch_check *b = calloc(1, sizeof *b);
     if (!b)
         return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the gate");
-    *b = (struct batch_check){ .c = c, .t = t, .start_ns = campaign_now_ns(c),
+    *b = (struct batch_check){ .c = c, .t = t, .start_ns = campaign_elapsed_ns(c),
                                .share_ns = campaign_share_ns(c, t, batch_check_part) };
     enum status st = check_candidates(b, err);
     enum status closed = execution_close(&b->x, st == ST_OK ? err : NULL);

@@ -345,10 +345,10 @@ enum status probe_target(struct campaign_state *c, struct target_state *t, struc
     struct execution x = { 0 };
     enum status st = ST_OK;
     int failures = 0;
-    uint64_t start_ns = campaign_now_ns(c), share_ns = campaign_share_ns(c, t, ascent_part);
+    uint64_t start_ns = campaign_elapsed_ns(c), share_ns = campaign_share_ns(c, t, ascent_part);
     probe_search(&t->search, c, t, false);
     while (st == ST_OK && t->search.next && !t->ended) {
-        uint64_t spent_ns = campaign_now_ns(c) - start_ns;
+        uint64_t spent_ns = campaign_elapsed_ns(c) - start_ns;
         bool over = spent_ns + expected_probe_ns(c, &t->history, t->search.next) >= share_ns;
         t->cut = t->cut || over;
         if (!over)

@@ -383,7 +383,7 @@ static enum status go_through(struct rounds *r, struct err *err)
 {
     enum status st = next_round(r, err);
     while (st == ST_OK && r->batch_count > 0 && !r->t->ended) {
-        uint64_t spent_ns = campaign_now_ns(r->c) - r->start_ns;
+        uint64_t spent_ns = campaign_elapsed_ns(r->c) - r->start_ns;
         if (spent_ns + expected_round_ns(r) > r->share_ns) {
             r->t->cut = true;
             return ST_OK;
@@ -401,7 +401,7 @@ enum status rounds_run(struct campaign_state *c, struct target_state *t, struct 
     struct rounds *r = calloc(1, sizeof *r);
     if (!r)
         return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the rounds of a target");
-    *r = (struct rounds){ .c = c, .t = t, .start_ns = campaign_now_ns(c), .share_ns = campaign_share_ns(c, t, 1) };
+    *r = (struct rounds){ .c = c, .t = t, .start_ns = campaign_elapsed_ns(c), .share_ns = campaign_share_ns(c, t, 1) };
     enum status st = go_through(r, err);
     enum status closed = execution_close(&r->x, st == ST_OK ? err : NULL);
     free(r);

@@ -22,7 +22,8 @@ static int rank(enum status st)
     return of_exit[status_exit(st)];
 }
 
-/* Keeps the worse of *st (with its sentence in err) and `other`; the other sentence goes to stderr if it is new. */
+/* Keeps the worse of *st (with its sentence in err) and `other`; the milder one goes to stderr if it says something
+ * else. */
 static void keep_worse(enum status *st, struct err *err, enum status other, const struct err *other_err)
 {
     struct err milder = *err;
@@ -32,7 +33,7 @@ static void keep_worse(enum status *st, struct err *err, enum status other, cons
     } else {
         milder = *other_err;
     }
-    if (milder.text[0] && milder.status != ST_OK && strcmp(milder.text, err->text) != 0)
+    if (milder.text[0] && milder.status != ST_OK && milder.status != err->status)
         fprintf(stderr, "bench: %s\n", milder.text);
 }
 
