@@ -132,7 +132,7 @@ static void set_text(json_t *object, const char *key, const char *text)
         json_object_set_new(object, key, json_string(text));
 }
 
-static json_t *load_members(const struct worker *w, const struct worker_load_ask *ask)
+static json_t *load_members(struct worker *w, const struct worker_load_ask *ask)
 {
     json_t *members = json_object(), *options = json_object();
     set_text(members, "model", ask->model);
@@ -151,8 +151,10 @@ static json_t *load_members(const struct worker *w, const struct worker_load_ask
     if (ask->cold)
         json_object_set_new(options, PROTOCOL_OPTION_COLD, json_true());
     json_object_set_new(members, "options", options);
-    if (w->is_virtual)
+    if (w->is_virtual) {
+        w->told_now_ns = *w->now_ns;
         json_object_set_new(members, PROTOCOL_NOW, json_integer((json_int_t)*w->now_ns));
+    }
     return members;
 }
 

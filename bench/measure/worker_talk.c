@@ -133,7 +133,8 @@ static enum status worker_error(struct worker *w, const char *op, const json_t *
     return st;
 }
 
-/* Virtual time goes to what the answer says. ST_HUNG if that is after the deadline. */
+/* Virtual time moves on by as much as the worker's did since its last answer: the caller may have waited meanwhile,
+ * which the worker's clock does not know. ST_HUNG if that is longer than the deadline. */
 static enum status move_time(struct worker *w, const char *op, const json_t *answer, uint64_t deadline_ns,
                              struct err *err)
 {
@@ -142,14 +143,14 @@ static enum status move_time(struct worker *w, const char *op, const json_t *ans
         now = json_object_get(answer, "end_ns");
     if (!w->is_virtual || !json_is_integer(now) || json_integer_value(now) < 0)
         return ST_OK;
-    uint64_t now_ns = (uint64_t)json_integer_value(now), before_ns = *w->now_ns;
-    if (now_ns <= before_ns)
-        return ST_OK;
-    if (now_ns - before_ns <= deadline_ns) {
-        *w->now_ns = now_ns;
+    uint64_t told_ns = (uint64_t)json_integer_value(now);
+    uint64_t passed_ns = told_ns > w->told_now_ns ? told_ns - w->told_now_ns : 0;
+    w->told_now_ns = told_ns;
+    if (passed_ns <= deadline_ns) {
+        *w->now_ns += passed_ns;
         return ST_OK;
     }
-    *w->now_ns = before_ns + deadline_ns; /* nobody would have waited longer */
+    *w->now_ns += deadline_ns; /* nobody would have waited longer */
     return hung(w, op, deadline_ns, err);
 }
 
