@@ -6,19 +6,44 @@
 #include "kernels/cpu/fused_stage.h"
 #include "kernels/cpu/vec.h"
 
-VEC_INLINE void pack_row(const struct fused_pack *op, size_t row, const float *src, size_t plane,
+#define PACK_PIXELS 64
+
+/* `count` (up to PACK_PIXELS) neighbours of one plane, rounded to storage */
+VEC_INLINE void pack_round(void *to, const float *src, int count, const enum fused_type type)
+{
+    for (int x = 0; x < count; x += VEC_W)
+        vec_put(type, false, to, (size_t)x,
+                count - x < VEC_W ? vec_load_n(src + x, count - x, 0) : vec_load(src + x));
+}
+
+/* Rounds a run of each plane first, so that pixel by pixel only whole elements move. */
+VEC_INLINE void pack_run(const struct fused_pack *op, size_t pixel, const float *src, size_t plane, int count,
                          const enum fused_type type)
 {
-    size_t c = (size_t)op->dst.c, stride = (size_t)op->dst.stride, w = (size_t)op->dst.w, first = row * w * stride;
-    for (size_t x = 0; x < w; x++)
-        for (size_t k = 0; k < c; k++) {
-            float v = k < (size_t)op->c_real ? src[k * plane + x] : 0;
-            size_t at = first + x * stride + k;
-            if (type == FUSED_BF16)
-                ((bf16 *)op->dst.data)[at] = bf16_of_f32(v);
-            else
-                ((float *)op->dst.data)[at] = v;
-        }
+    const size_t size = type == FUSED_BF16 ? sizeof(bf16) : sizeof(float);
+    const size_t c = (size_t)op->dst.c, c_real = (size_t)op->c_real, stride = (size_t)op->dst.stride;
+    char *dst = (char *)op->dst.data + pixel * stride * size;
+    for (size_t x = 0; x < (size_t)count; x++)
+        memset(dst + (x * stride + c_real) * size, 0, (c - c_real) * size);
+    for (size_t k = 0; k < c_real; k++) {
+        _Alignas(64) float rounded[PACK_PIXELS];
+        pack_round(rounded, src + k * plane, count, type);
+        for (size_t x = 0; x < (size_t)count; x++)
+            memcpy(dst + (x * stride + k) * size, (const char *)rounded + x * size, size);
+    }
+}
+
+static void pack_row(const struct fused_pack *op, size_t row, const float *src, size_t plane)
+{
+    int w = op->dst.w;
+    for (int x = 0; x < w; x += PACK_PIXELS) {
+        int count = w - x < PACK_PIXELS ? w - x : PACK_PIXELS;
+        size_t pixel = row * (size_t)w + (size_t)x;
+        if (op->dst.type == FUSED_BF16)
+            pack_run(op, pixel, src + x, plane, count, FUSED_BF16);
+        else
+            pack_run(op, pixel, src + x, plane, count, FUSED_F32);
+    }
 }
 
 static void fused_pack(const struct fused_pack *op, void *scratch)
@@ -30,10 +55,7 @@ static void fused_pack(const struct fused_pack *op, void *scratch)
     for (int row = 0; row < v->n * v->h; row++) {
         size_t image = (size_t)(row / v->h), y = (size_t)(row % v->h);
         const float *src = op->src + image * (size_t)op->c_real * plane + y * (size_t)v->w;
-        if (v->type == FUSED_BF16)
-            pack_row(op, (size_t)row, src, plane, FUSED_BF16);
-        else
-            pack_row(op, (size_t)row, src, plane, FUSED_F32);
+        pack_row(op, (size_t)row, src, plane);
     }
 }
 

@@ -348,6 +348,44 @@ static void in_place_gives_the_same_bits(void **state)
         }
 }
 
+/* A term in the order of a transposed convolution's product equals the scattered tensor as an ordinary term. */
+static void wide_equals_scatter(void **state)
+{
+    (void)state;
+    for (int isa = 0; isa <= (int)cpu_isa_best(); isa++)
+        for (int w = 1; w <= 17; w++) {
+            struct rng r = rng_seeded((uint64_t)w);
+            enum fused_type type = random_type(&r);
+            int n = 1 + w % 3, h = 1 + w % 5;
+            struct tensor wide = tensor_new(type, n, h, w, 4 * 32, 16), dst[2], scattered, other;
+            scattered = tensor_new(type, n, 2 * h, 2 * w, 32, 0);
+            other = tensor_new(type, n, 2 * h, 2 * w, 32, 0);
+            tensor_fill(&wide, &r, 0, 1);
+            tensor_fill(&other, &r, 0, 1);
+            float *scale = coefficients_new(n, 32, &r, 1, 0.2), *shift = coefficients_new(n, 32, &r, 0, 0.2);
+            struct fused_scatter scatter = { wide.view, scattered.view, NULL, false };
+            fused_kernels((enum cpu_isa)isa)->scatter(&scatter, NULL);
+            float out[2][3 * 32];
+            for (int way = 0; way < 2; way++) {
+                dst[way] = tensor_new(type, n, 2 * h, 2 * w, 32, 0);
+                struct fused_apply op = { .terms = 2, .n = n, .h = 2 * h, .w = 2 * w, .c = 32, .c_real = 32,
+                                          .act = FUSED_RELU, .dst = dst[way].view, .channel_mean = out[way] };
+                int first = w % 2; /* the wide term in front or behind */
+                op.term[!first] = (struct fused_term){ .src = other.view };
+                op.term[first] = (struct fused_term){ .src = way ? wide.view : scattered.view, .scale = scale,
+                                                      .shift = shift, .relu = w % 3 == 0,
+                                                      .resize = way ? FUSED_WIDE : FUSED_SAME };
+                void *scratch = scratch_new(fused_apply_scratch(&op));
+                fused_kernels((enum cpu_isa)isa)->apply(&op, scratch);
+                free(scratch);
+            }
+            assert_memory_equal(dst[0].buffer, dst[1].buffer, dst[0].bytes);
+            assert_memory_equal(out[0], out[1], (size_t)(n * 32) * sizeof(float));
+            free(scale), free(shift);
+            tensor_free(&wide), tensor_free(&scattered), tensor_free(&other), tensor_free(&dst[0]), tensor_free(&dst[1]);
+        }
+}
+
 /* A NaN stays in its pixel of dst and reaches its mean and its pooled pixel; ReLU does not hide it. */
 static void nan_and_infinity_propagate(void **state)
 {
@@ -390,6 +428,7 @@ int main(void)
         cmocka_unit_test(the_other_bilinear_mode_is_caught),
         cmocka_unit_test(a_batch_equals_its_images),
         cmocka_unit_test(in_place_gives_the_same_bits),
+        cmocka_unit_test(wide_equals_scatter),
         cmocka_unit_test(nan_and_infinity_propagate),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
