@@ -90,18 +90,23 @@ static inline double *view_doubles(const struct fused_view *v, int c)
     return out;
 }
 
+static inline size_t guard_run_misses(const unsigned char *from, const unsigned char *to)
+{
+    size_t misses = 0;
+    for (; from < to; from++)
+        misses += *from != 0x7b;
+    return misses;
+}
+
 /* Number of bytes outside the view's channels that are no longer `guard`. */
 static inline size_t tensor_guard_misses(const struct tensor *t)
 {
-    size_t size = type_size(t->view.type), misses = 0;
-    size_t end = t->offset + view_pixels(&t->view) * (size_t)t->view.stride;
-    for (size_t i = 0; i < t->bytes; i++) {
-        size_t element = i / size;
-        bool inside = element >= t->offset && element < end &&
-                      (element - t->offset) % (size_t)t->view.stride < (size_t)t->view.c;
-        misses += !inside && t->buffer[i] != 0x7b;
-    }
-    return misses;
+    size_t size = type_size(t->view.type), pixel_bytes = (size_t)t->view.stride * size, misses = 0;
+    const unsigned char *first = t->buffer + t->offset * size, *end = t->buffer + t->bytes;
+    misses += guard_run_misses(t->buffer, first);
+    for (size_t p = 0; p < view_pixels(&t->view); p++, first += pixel_bytes)
+        misses += guard_run_misses(first + (size_t)t->view.c * size, first + pixel_bytes);
+    return misses + guard_run_misses(first, end);
 }
 
 /* f32: a few roundings; bf16: half a unit of its last place on top (2^-8 of the value). */
