@@ -14,7 +14,7 @@
 
 #define LONG_LINE ((size_t)2 << 20)
 #define BLOCKS 100
-#define BLOCK_NS 50000000
+#define BLOCK_NS 100000000 /* the floor of a block that is measured */
 #define WALL_TOLERANCE 0.01
 #define TERM_NS (2 * WORKER_S)
 
@@ -102,6 +102,38 @@ static enum status line_in_pieces(struct probe *p, struct err *err)
     if (st == ST_OK)
         st = probe_expect_ok(answer, 1, err);
     json_decref(answer);
+    return st;
+}
+
+/* --- order --- */
+
+/* Requests that only make sense one after the other, each with its answer (kinds NULL: ok). */
+static enum status release_and_again(struct probe *p, struct err *err)
+{
+#define RUN "\"op\":\"run\",\"batch\":2,\"min_ns\":0,\"min_iterations\":1,\"max_iterations\":1,\"unmeasured\":0"
+    static const struct {
+        const char *name, *line, *kinds;
+        int id;
+    } steps[] = {
+        { "run", "{\"id\":1," RUN "}", NULL, 1 },
+        { "release", "{\"id\":2,\"op\":\"release\",\"batch\":2}", NULL, 2 },
+        { "run after release", "{\"id\":3," RUN "}", "invalid", 3 },
+        { "release twice", "{\"id\":4,\"op\":\"release\",\"batch\":2}", "invalid", 4 },
+        { "prepare again", "{\"id\":5,\"op\":\"prepare\",\"batch\":2}", NULL, 5 },
+        { "run again", "{\"id\":6," RUN "}", NULL, 6 },
+    };
+#undef RUN
+    enum status st = ST_OK;
+    for (size_t i = 0; st == ST_OK && i < sizeof steps / sizeof *steps; i++) {
+        json_t *answer = NULL;
+        st = probe_ask(p, steps[i].line, &answer, PROBE_LOAD_NS, err);
+        if (st == ST_OK)
+            st = steps[i].kinds ? probe_expect_error(answer, steps[i].id, steps[i].kinds, err)
+                                : probe_expect_ok(answer, steps[i].id, err);
+        json_decref(answer);
+        if (st != ST_OK)
+            err_prefix(err, "%s", steps[i].name);
+    }
     return st;
 }
 
@@ -366,6 +398,7 @@ static const struct conformance_case cases[] = {
     { "end of input", PROBE_NEW, NULL, end_of_input },
     { "quit", PROBE_NEW, NULL, quit },
     { "a model that is not there", PROBE_NEW, NULL, unknown_model },
+    { "run after release", PROBE_PREPARED, NULL, release_and_again },
     { "limits of a block", PROBE_PREPARED, NULL, block_limits },
     { "output", PROBE_PREPARED, can_output, output },
     { "memory", PROBE_PREPARED, can_memory, memory },

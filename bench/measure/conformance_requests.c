@@ -68,12 +68,6 @@ static const struct conformance_request rows[] = {
     { "load after prepare", PROBE_PREPARED, "{\"id\":67,\"op\":\"load\",\"model\":\"x\"}", 67, "invalid" },
     { "run", PROBE_PREPARED, "{\"id\":68,\"op\":\"run\",\"batch\":2," RUN_REST "}", 68, NULL },
     { "release another size", PROBE_PREPARED, "{\"id\":69,\"op\":\"release\",\"batch\":3}", 69, "invalid" },
-    { "release", PROBE_PREPARED, "{\"id\":70,\"op\":\"release\",\"batch\":2}", 70, NULL },
-    { "run after release", PROBE_PREPARED, "{\"id\":71,\"op\":\"run\",\"batch\":2," RUN_REST "}", 71, "invalid" },
-    { "release twice", PROBE_PREPARED, "{\"id\":72,\"op\":\"release\",\"batch\":2}", 72, "invalid" },
-    { "prepare again after release", PROBE_PREPARED, "{\"id\":73,\"op\":\"prepare\",\"batch\":2}", 73, NULL },
-    { "run again after release and prepare", PROBE_PREPARED, "{\"id\":74,\"op\":\"run\",\"batch\":2," RUN_REST "}", 74,
-      NULL },
 };
 
 const struct conformance_request *conformance_requests(size_t *count)

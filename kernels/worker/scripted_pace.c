@@ -3,6 +3,7 @@
 #include <math.h>
 
 #define NS_PER_S 1e9
+#define LONGEST_NS 1e15 /* eleven days: whatever a script adds up to, times stay far from overflow */
 
 double pace_curve_ns(const struct script_curve *curve, int batch)
 {
@@ -95,5 +96,6 @@ uint64_t pace_iteration_ns(struct pace *p, int batch, uint64_t now_ns)
     double y = p->block_y + drift_y(p->script, PER_ITERATION, (double)p->iterations) +
                drift_y(p->script, PER_SECOND, t_s) + noise_y(p, PER_ITERATION) + spikes_y(p, PER_ITERATION);
     p->iterations++;
-    return (uint64_t)llround(pace_curve_ns(&p->script->curve, batch) / p->speed * exp(-y));
+    double ns = pace_curve_ns(&p->script->curve, batch) / p->speed * exp(-y);
+    return (uint64_t)llround(fmin(fmax(ns, 1), LONGEST_NS));
 }
