@@ -1,9 +1,11 @@
 # What all pictures share. A driver that bench writes beside the data sets, before it loads a picture:
 #   data, bars     files of numbers (columns below)         titletext, subtitle, caveat  texts
-#   targets        how many; names[i], colors[i], dashes[i], marks[i], batches[i] of each
-#   xticks         command that sets the batch sizes as ticks; xlow, xhigh the range
+#   targets        how many; names[i], barnames[i], colors[i], dashes[i], marks[i] of each
+#   with...        lists of the targets that have an interval, p50, p95, p99, a peak, a prediction, a choice
+#   xticks         command that sets the batch sizes as ticks; xlow, xhigh the range; yticks, msticks, mslow, mshigh
+#                  the same of times; limit: of memory in MiB, 0 if it is far away
 # Columns of data: 1 batch  2 images/s  3 low  4 high  5 p50 ms  6 p95 ms  7 p99 ms  8 measured MiB  9 predicted MiB
-#                  10 chosen (1 or 0). One block per target. NaN: not known.
+#                  10 chosen (1 or 0)  11 batch / throughput in ms. One block per target. NaN: not known.
 reset
 set encoding utf8
 set datafile separator tab
@@ -18,4 +20,5 @@ set label 2 subtitle at graph 0, 1.0 left offset character -6, 2.35 font ',11' t
 if (strlen(caveat) > 0) set label 3 caveat at graph 0.5, 0.5 center rotate by 20 font ',26' textcolor rgb '#f6c6c6' noenhanced back
 if (strlen(caveat) > 0) set label 5 caveat at graph 1, 1.0 right offset character 0, 3.6 font ',13' textcolor rgb '#c0392b' noenhanced
 set pointintervalbox 0
+id(w) = strlen(w) > 0 ? int(w) : 1 # gnuplot looks at the body of an empty loop too
 lw = 2.4; ps = 0.75; ring = 2.3

@@ -11,6 +11,6 @@ set grid noxtics
 set xtics scale 0 ()
 set for [i=1:targets] xtics add (barnames[i] i)
 set ylabel 'throughput (images/s)' textcolor rgb ink
-plot for [i=1:targets] bars using (i):($1 == i ? $2 : NaN) with boxes lc rgb colors[i], \
-     bars using 1:3:(0):($4-$3) with vectors heads size graph 0.012,90 fixed lw 1.8 lc rgb ink, \
-     bars using 1:(valid($4) ? $4 : $2):(sprintf('%.4g', $2)) with labels offset character 0, 0.8 font ',12' textcolor rgb ink
+plot for [w in withchosen] bars using (id(w)):($1 == id(w) ? $2 : NaN) with boxes lc rgb colors[id(w)], \
+     for [w in withchosenbar] bars using 1:($1 == id(w) ? $3 : NaN):(0):($4-$3) with vectors heads size graph 0.012,90 fixed lw 1.8 lc rgb ink, \
+     bars using 1:(valid(4) ? $4 : $2):(sprintf('%.4g', $2)) with labels offset character 0, 0.8 font ',12' textcolor rgb ink

@@ -8,9 +8,8 @@ set yrange [0:*]
 set offsets 0, 0, graph 0.14, 0
 set xlabel 'batch size (images)' textcolor rgb ink
 set ylabel 'throughput (images/s)' textcolor rgb ink
-plot for [i=1:targets] data index i-1 using 1:2 with lines lw lw dt dashes[i] lc rgb colors[i] notitle, \
-     for [i=1:targets] data index i-1 using 1:3:(0):($4-$3) with vectors heads size graph 0.007,90 fixed lw 1.6 dt 1 lc rgb colors[i] notitle, \
-     for [i=1:targets] data index i-1 using 1:2 with points pt marks[i] ps ps lc rgb colors[i] title names[i], \
-     for [i=1:targets] data index i-1 using ($10 == 1 ? $1 : NaN):2 with points pt 6 ps ring lw 2 lc rgb colors[i] notitle, \
-     for [i=1:targets] data index i-1 using ($10 == 1 ? $1 : NaN):2:(sprintf('chosen: %d', $1)) with labels \
-         offset character 0, 1.3 font ',11' textcolor rgb colors[i] notitle
+plot for [i=1:targets] data index i-1 using 1:2 with linespoints pt marks[i] ps ps lw lw dt dashes[i] lc rgb colors[i] title names[i], \
+     for [w in withinterval] data index id(w)-1 using 1:3:(0):($4-$3) with vectors heads size graph 0.007,90 fixed lw 1.6 dt 1 lc rgb colors[id(w)] notitle, \
+     for [w in withchosen] data index id(w)-1 using ($10 == 1 ? $1 : NaN):2 with points pt 6 ps ring lw 2 lc rgb colors[id(w)] notitle, \
+     for [w in withchosen] data index id(w)-1 using ($10 == 1 ? $1 : NaN):2:(sprintf('chosen: %d', $1)) with labels \
+         offset character 0, 1.3 font ',11' textcolor rgb colors[id(w)] notitle

@@ -20,12 +20,20 @@ extern char **environ;
 #define TARGETS_MAX 12 /* more lines in one picture cannot be told apart */
 #define PATH_SIZE 4096
 
-static const struct { const char *name, *title; } pictures[] = {
-    { "throughput", "throughput over batch size" },
-    { "latency", "time of a batch over its size" },
-    { "pareto", "throughput against the time of a batch" },
-    { "memory", "peak memory over batch size" },
-    { "targets", "all targets at their chosen batch sizes" },
+/* What a target's curve has at one point at least. gnuplot refuses to draw a line of nothing, so every optional
+ * line runs over the list of the targets that have it. */
+enum has { HAS_INTERVAL, HAS_P50, HAS_P95, HAS_P99, HAS_PEAK, HAS_PREDICTED, HAS_CHOSEN, HAS_CHOSEN_INTERVAL,
+           HAS_CHOSEN_PEAK, HAS_COUNT };
+static const char *const has_lists[HAS_COUNT] = { "withinterval", "with50", "with95", "with99", "withpeak",
+                                                  "withpredicted", "withchosen", "withchosenbar",
+                                                  "withchosenpeak" };
+
+static const struct { const char *name, *title; enum has needs; } pictures[] = { /* HAS_COUNT: nothing more */
+    { "throughput", "throughput over batch size", HAS_COUNT },
+    { "latency", "time of a batch over its size", HAS_COUNT },
+    { "pareto", "throughput against the time of a batch", HAS_COUNT },
+    { "memory", "peak memory over batch size", HAS_PEAK },
+    { "targets", "all targets at their chosen batch sizes", HAS_CHOSEN },
 };
 #define PICTURES (sizeof pictures / sizeof *pictures)
 
@@ -106,6 +114,14 @@ static void name_target(char *out, size_t size, const struct sheet *s, const str
              d.devices ? t->row.device : "", d.devices ? " " : "", t->row.precision, more);
 }
 
+static const struct point_view *chosen_point(const struct target_view *t)
+{
+    for (size_t i = 0; t->has_decision && i < t->point_count; i++)
+        if (t->points[i].batch == t->decision.batch && curve_point_is_valid(&t->points[i]))
+            return &t->points[i];
+    return NULL;
+}
+
 /* --- data --- */
 
 static void put_number(FILE *file, double x, const char *end)
@@ -132,16 +148,9 @@ static void write_curve(FILE *file, const struct target_view *t)
         put_number(file, r.service_p99_ms, "\t");
         put_number(file, r.peak_bytes ? (double)r.peak_bytes / 1048576 : (double)NAN, "\t");
         put_number(file, r.predicted_bytes ? (double)r.predicted_bytes / 1048576 : (double)NAN, "\t");
-        fprintf(file, "%d\n", t->has_decision && t->decision.batch == r.batch);
+        fprintf(file, "%d\t", t->has_decision && t->decision.batch == r.batch);
+        put_number(file, 1000 * r.batch / r.images_per_s, "\n");
     }
-}
-
-static const struct point_view *chosen_point(const struct target_view *t)
-{
-    for (size_t i = 0; t->has_decision && i < t->point_count; i++)
-        if (t->points[i].batch == t->decision.batch && curve_point_is_valid(&t->points[i]))
-            return &t->points[i];
-    return NULL;
 }
 
 static FILE *open_file(const struct sheet *s, const char *suffix, struct err *err)
@@ -167,7 +176,8 @@ static enum status write_data(const struct sheet *s, struct err *err)
     FILE *file = open_file(s, ".tsv", err);
     if (!file)
         return ST_IO;
-    fprintf(file, "# batch\timages/s\tlow\thigh\tp50 ms\tp95 ms\tp99 ms\tmeasured MiB\tpredicted MiB\tchosen\n");
+    fprintf(file, "# batch\timages/s\tlow\thigh\tp50 ms\tp95 ms\tp99 ms\tmeasured MiB\tpredicted MiB\tchosen\t"
+            "batch / throughput ms\n");
     for (size_t i = 0; i < s->count; i++) {
         fprintf(file, "%s", i ? "\n\n" : "");
         write_curve(file, s->targets[i]);
@@ -266,7 +276,7 @@ static void put_ranges(FILE *file, const struct sheet *s)
             const struct point_view *p = &s->targets[t]->points[i];
             if (!curve_point_is_valid(p))
                 continue;
-            widen(&ms, p->estimate.service_p50_ms);
+            widen(&ms, 1000 * p->batch / exp(p->estimate.y));
             widen(&ms, p->estimate.service_p99_ms);
             widen(&memory, (double)p->prepared.peak_bytes / 1048576);
         }
@@ -277,33 +287,65 @@ static void put_ranges(FILE *file, const struct sheet *s)
     fprintf(file, "limit = %.9g\n", limit > 0 && limit < 3 * memory.high ? limit : 0);
 }
 
+static bool target_has(const struct target_view *t, enum has what)
+{
+    for (size_t i = 0; i < t->point_count; i++) {
+        const struct point_view *p = &t->points[i];
+        const bool chosen = p == chosen_point(t), interval = isfinite(p->estimate.y_low) && isfinite(p->estimate.y_high);
+        const bool has[HAS_COUNT] = { interval, isfinite(p->estimate.service_p50_ms),
+            isfinite(p->estimate.service_p95_ms), isfinite(p->estimate.service_p99_ms),
+            p->prepared.peak_bytes != 0, p->prepared.predicted_bytes != 0, chosen, chosen && interval,
+            chosen && p->prepared.peak_bytes };
+        if (curve_point_is_valid(p) && has[what])
+            return true;
+    }
+    return false;
+}
+
+static bool any_has(const struct sheet *s, enum has what)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (target_has(s->targets[i], what))
+            return true;
+    return false;
+}
+
+/* Is there anything to draw? */
+static bool has_picture(const struct sheet *s, size_t picture)
+{
+    return pictures[picture].needs == HAS_COUNT || any_has(s, pictures[picture].needs);
+}
+
+static void put_lists(FILE *file, const struct sheet *s)
+{
+    for (enum has what = 0; what < HAS_COUNT; what++) {
+        fprintf(file, "%s = '", has_lists[what]);
+        for (size_t i = 0; i < s->count; i++)
+            if (target_has(s->targets[i], what))
+                fprintf(file, "%zu ", i + 1);
+        fprintf(file, "'\n");
+    }
+}
+
 static void put_targets(FILE *file, const struct sheet *s)
 {
-    char name[160], bar[200];
+    char name[240], bar[280];
     fprintf(file, "targets = %zu\narray names[%zu]; array barnames[%zu]; array colors[%zu]; array dashes[%zu]\n"
-            "array marks[%zu]; array has95[%zu]; array has99[%zu]; array predicted[%zu]\n", s->count, s->count, s->count,
-            s->count, s->count, s->count, s->count, s->count, s->count);
+            "array marks[%zu]\n", s->count, s->count, s->count, s->count, s->count, s->count);
     for (size_t i = 0; i < s->count; i++) {
         static const int marks[] = { 7, 5, 9, 11, 13 };
         const struct target_view *t = s->targets[i];
         int same = 0;
-        bool has95 = false, has99 = false, predicted = false;
         for (size_t k = 0; k < i; k++)
             same += strcmp(s->targets[k]->row.precision, t->row.precision) == 0;
-        for (size_t k = 0; k < t->point_count; k++) {
-            has95 |= t->points[k].has_estimate && isfinite(t->points[k].estimate.service_p95_ms);
-            has99 |= t->points[k].has_estimate && isfinite(t->points[k].estimate.service_p99_ms);
-            predicted |= t->points[k].has_prepared && t->points[k].prepared.predicted_bytes;
-        }
         name_target(name, sizeof name, s, t);
         fprintf(file, "names[%zu] = ", i + 1);
         put_quoted(file, name);
         snprintf(bar, sizeof bar, "%s: batch %d", name, t->has_decision ? t->decision.batch : 0);
         fprintf(file, "; barnames[%zu] = ", i + 1);
         put_quoted(file, chosen_point(t) ? bar : name);
-        fprintf(file, "; colors[%zu] = '%s'; dashes[%zu] = %d; marks[%zu] = %d; has95[%zu] = %d; has99[%zu] = %d; "
-                "predicted[%zu] = %d\n", i + 1, colour_of(t->row.precision), i + 1, 1 + same, i + 1,
-                marks[(size_t)same % 5], i + 1, has95, i + 1, has99, i + 1, predicted);
+        fprintf(file, "; colors[%zu] = '%s'; dashes[%zu] = %d; marks[%zu] = %d\n", i + 1,
+                colour_of(t->row.precision), i + 1, 1 + same, i + 1, marks[(size_t)same % 5]);
     }
 }
 
@@ -367,8 +409,10 @@ static enum status write_driver(const struct sheet *s, struct err *err)
     put_batches(file, s);
     put_ranges(file, s);
     put_targets(file, s);
+    put_lists(file, s);
     for (size_t i = 0; i < PICTURES; i++)
-        put_picture(file, s, i);
+        if (has_picture(s, i))
+            put_picture(file, s, i);
     return close_file(file, s, ".gp", err);
 }
 
@@ -412,10 +456,11 @@ static enum status run_gnuplot(const struct sheet *s, struct err *err)
         ;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
         return ST_UNSUPPORTED;
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        first_line(line, sizeof line, log);
+    first_line(line, sizeof line, log);
+    if (WIFSIGNALED(status))
+        return err_set(err, ST_ENVIRONMENT, "gnuplot died of signal %d on %s", WTERMSIG(status), driver);
+    if (WEXITSTATUS(status) != 0)
         return err_set(err, ST_ENVIRONMENT, "gnuplot failed on %s: %s", driver, *line ? line : "it said nothing");
-    }
     unlink(log);
     return ST_OK;
 }
@@ -430,6 +475,8 @@ static enum status add_files(struct plots *out, const struct sheet *s, struct er
     out->files = files;
     for (size_t i = 0; i < PICTURES; i++) {
         struct plot_file *f = &files[out->count];
+        if (!has_picture(s, i))
+            continue;
         *f = (struct plot_file){ .model = "" };
         snprintf(f->model, sizeof f->model, "%s", s->model);
         snprintf(f->name, sizeof f->name, "%s", pictures[i].name);

@@ -8,8 +8,6 @@
 #include "bench/output/document.h"
 #include "kernels/base/json.h"
 
-#define CELL_SIZE 576 /* longer than any text in a row */
-
 bool table_colour(FILE *file)
 {
     const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -74,27 +72,20 @@ static int places_of(const struct table *t, const struct field *f)
     return places < 0 ? 0 : places > 6 ? 6 : places;
 }
 
-static void cell_text(char cell[CELL_SIZE], const struct field *f, const char *value, int places)
+static void cell_text(char cell[TABLE_CELL_SIZE], const struct field *f, const char *value, int places)
 {
     if (!is_known(f, value)) {
         strcpy(cell, f->type == FIELD_TEXT ? "" : "-");
         return;
     }
     switch (f->type) {
-    case FIELD_INT: snprintf(cell, CELL_SIZE, "%d", int_of(value)); break;
-    case FIELD_COUNT: snprintf(cell, CELL_SIZE, "%llu", (unsigned long long)count_of(value)); break;
-    case FIELD_BYTES: snprintf(cell, CELL_SIZE, "%.0f", (double)count_of(value) / 1048576); break;
-    case FIELD_REAL: snprintf(cell, CELL_SIZE, "%.*f", places, real_of(value)); break;
-    case FIELD_TEXT: snprintf(cell, CELL_SIZE, "%s", value); break;
+    case FIELD_INT: snprintf(cell, TABLE_CELL_SIZE, "%d", int_of(value)); break;
+    case FIELD_COUNT: snprintf(cell, TABLE_CELL_SIZE, "%llu", (unsigned long long)count_of(value)); break;
+    case FIELD_BYTES: snprintf(cell, TABLE_CELL_SIZE, "%.0f", (double)count_of(value) / 1048576); break;
+    case FIELD_REAL: snprintf(cell, TABLE_CELL_SIZE, "%.*f", places, real_of(value)); break;
+    case FIELD_TEXT: snprintf(cell, TABLE_CELL_SIZE, "%s", value); break;
     }
 }
-
-struct column {
-    const struct field *field;
-    const char *heading, *unit;
-    int  places, width;
-    bool left;
-};
 
 static bool is_shown(const struct table *t, const struct field *f)
 {
@@ -111,10 +102,10 @@ static int larger(int a, size_t b)
     return a > (int)b ? a : (int)b;
 }
 
-static struct column measure_column(const struct table *t, const struct field *f)
+static struct table_column measure_column(const struct table *t, const struct field *f)
 {
-    char cell[CELL_SIZE];
-    struct column c = { .field = f, .heading = f->heading ? f->heading : f->name, .left = f->type == FIELD_TEXT,
+    char cell[TABLE_CELL_SIZE];
+    struct table_column c = { .field = f, .heading = f->heading ? f->heading : f->name, .left = f->type == FIELD_TEXT,
                         .unit = f->type == FIELD_BYTES ? "MiB" : f->unit, .places = places_of(t, f) };
     c.width = larger((int)strlen(c.heading), strlen(c.unit));
     for (size_t i = 0; i < t->row_count; i++) {
@@ -122,6 +113,21 @@ static struct column measure_column(const struct table *t, const struct field *f
         c.width = larger(c.width, strlen(cell));
     }
     return c;
+}
+
+struct table_column *table_columns(const struct table *table, size_t *count)
+{
+    struct table_column *columns = calloc(table->field_count + 1, sizeof *columns);
+    *count = 0;
+    for (size_t i = 0; columns && i < table->field_count; i++)
+        if (is_shown(table, &table->fields[i]))
+            columns[(*count)++] = measure_column(table, &table->fields[i]);
+    return columns;
+}
+
+void table_cell(char cell[TABLE_CELL_SIZE], const struct table *table, size_t row, const struct table_column *column)
+{
+    cell_text(cell, column->field, member(table, row, column->field), column->places);
 }
 
 /* A line that is built up, so that no blanks stand at its end. */
@@ -132,11 +138,11 @@ struct line {
 
 static void line_add(struct line *line, const char *text, int width, bool left)
 {
-    if (line->size + CELL_SIZE + 64 > line->room)
+    if (line->size + TABLE_CELL_SIZE + 64 > line->room)
         return;
     const size_t start = line->size;
-    int width_now = snprintf(line->text + start, CELL_SIZE, left ? "%-*s" : "%*s", width, text);
-    line->size += width_now < CELL_SIZE ? (size_t)width_now : CELL_SIZE - 1;
+    int width_now = snprintf(line->text + start, TABLE_CELL_SIZE, left ? "%-*s" : "%*s", width, text);
+    line->size += width_now < TABLE_CELL_SIZE ? (size_t)width_now : TABLE_CELL_SIZE - 1;
     for (size_t i = start; i < line->size; i++)
         if ((unsigned char)line->text[i] < 32 || line->text[i] == 127)
             line->text[i] = '?'; /* a stored text must not reach the terminal as a command */
@@ -151,11 +157,11 @@ static void line_end(struct line *line, FILE *file, const char *before, const ch
     line->size = 0;
 }
 
-static void write_row(FILE *file, const struct table *t, const struct column *columns, size_t count, size_t row,
+static void write_row(FILE *file, const struct table *t, const struct table_column *columns, size_t count, size_t row,
                       struct line *line)
 {
     const bool marked = t->marked >= 0 && row == (size_t)t->marked;
-    char cell[CELL_SIZE];
+    char cell[TABLE_CELL_SIZE];
     line_add(line, t->indent ? t->indent : "", 0, true);
     for (size_t i = 0; i < count; i++) {
         cell_text(cell, columns[i].field, member(t, row, columns[i].field), columns[i].places);
@@ -169,7 +175,7 @@ static void write_row(FILE *file, const struct table *t, const struct column *co
     line_end(line, file, marked && t->colour ? "\033[1;32m" : "", marked && t->colour ? "\033[0m" : "");
 }
 
-static void write_heading(FILE *file, const struct table *t, const struct column *columns, size_t count, bool units,
+static void write_heading(FILE *file, const struct table *t, const struct table_column *columns, size_t count, bool units,
                           struct line *line)
 {
     line_add(line, t->indent ? t->indent : "", 0, true);
@@ -183,13 +189,10 @@ static void write_heading(FILE *file, const struct table *t, const struct column
 void table_write_text(FILE *file, const struct table *table)
 {
     size_t count = 0;
-    struct column *columns = calloc(table->field_count + 1, sizeof *columns);
-    struct line line = { .room = (table->field_count + 2) * CELL_SIZE };
+    struct table_column *columns = table_columns(table, &count);
+    struct line line = { .room = (table->field_count + 2) * TABLE_CELL_SIZE };
     line.text = malloc(line.room);
     if (columns && line.text) {
-        for (size_t i = 0; i < table->field_count; i++)
-            if (is_shown(table, &table->fields[i]))
-                columns[count++] = measure_column(table, &table->fields[i]);
         write_heading(file, table, columns, count, false, &line);
         write_heading(file, table, columns, count, true, &line);
         for (size_t i = 0; i < table->row_count; i++)

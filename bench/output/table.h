@@ -41,6 +41,19 @@ struct table {
     const char *indent;         /* before each line of text; NULL: none */
 };
 
+/* A column as it is shown; what a table of HTML and one of text have in common. */
+struct table_column {
+    const struct field *field;
+    const char *heading, *unit;
+    int  places, width; /* digits after the point; width of the text */
+    bool left;          /* aligned to the left: a text */
+};
+#define TABLE_CELL_SIZE 576 /* longer than any text in a row */
+/* The columns that are shown: [*count], for free(); NULL if memory is out. */
+struct table_column *table_columns(const struct table *table, size_t *count);
+/* Text of one cell; unknown is `-`, or "" for a text. */
+void table_cell(char cell[TABLE_CELL_SIZE], const struct table *table, size_t row, const struct table_column *column);
+
 /* True if `file` is a terminal that wants colours: isatty, TERM is not "dumb", NO_COLOR is not set (or empty). */
 bool table_colour(FILE *file);
 /* Header row, units row, numbers right-aligned, unknown as `-`. A column whose values are all unknown is left

@@ -89,7 +89,7 @@ static inline char *in_folder(char *out, size_t size, const char *folder, const 
 /* Whole file; NULL if it is not there. */
 static inline char *slurp(const char *folder, const char *name)
 {
-    char path[4200];
+    char path[4400];
     FILE *file = fopen(in_folder(path, sizeof path, folder, name), "rb");
     char *text = file ? calloc(1, 1 << 20) : NULL;
     if (text && fread(text, 1, (1 << 20) - 1, file) == 0)
@@ -101,7 +101,7 @@ static inline char *slurp(const char *folder, const char *name)
 
 static inline void spill(const char *folder, const char *name, const char *text)
 {
-    char path[4200];
+    char path[4400];
     FILE *file = fopen(in_folder(path, sizeof path, folder, name), "wb");
     if (!file || fwrite(text, 1, strlen(text), file) != strlen(text) || fclose(file) != 0)
         abort();
