@@ -73,7 +73,7 @@ static enum status conclude(const struct findings *findings, size_t before, cons
         return err_set(err, ST_INTERNAL, "%s: not enough memory to check it", name);
     if (findings->count == before)
         return ST_OK;
-    batch_sizes_finding_text(text, sizeof text, name, &findings->items[before]);
+    batch_sizes_finding_text(text, sizeof text, &findings->items[before]);
     return err_set(err, ST_BAD_NEWS, "%s%s", text, findings->count - before > 1 ? ", and more" : "");
 }
 

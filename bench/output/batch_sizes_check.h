@@ -10,6 +10,7 @@
 #include "kernels/base/err.h"
 
 struct finding {
+    char name[256];     /* the file it is about, as it was given */
     int  line;          /* of the file, from 1; 0: not about a line */
     char path[256];     /* "batch_configurations.hrnet.optimal_batch_size"; "" for the file */
     char rule[16];      /* "E1", "E7", "schema", "differs" ... */
@@ -34,7 +35,7 @@ enum status batch_sizes_check_file(struct findings *out, const char *path, struc
 enum status batch_sizes_check_pair(struct findings *out, const char *sizes, size_t sizes_size,
                                    const char *production, size_t production_size, struct err *err);
 /* One line of a finding for people: "batch_sizes.json:12: batch_configurations.hrnet...: sentence (rule E1)". */
-void batch_sizes_finding_text(char *out, size_t size, const char *name, const struct finding *finding);
+void batch_sizes_finding_text(char *out, size_t size, const struct finding *finding);
 void batch_sizes_findings_free(struct findings *findings);
 
 #endif

@@ -20,6 +20,7 @@ void finding_add(struct checking *c, const char *path, const char *rule, const c
     struct finding *new = &items[all->count++];
     va_list args;
     *new = (struct finding){ .line = c->text && *path ? json_line_of(c->text, c->size, path) : 0 };
+    snprintf(new->name, sizeof new->name, "%s", c->name);
     snprintf(new->path, sizeof new->path, "%s", path);
     snprintf(new->rule, sizeof new->rule, "%s", rule);
     va_start(args, format);
@@ -60,12 +61,12 @@ const char *finding_path(char *path, const char *parent, const char *name)
     return path;
 }
 
-void batch_sizes_finding_text(char *out, size_t size, const char *name, const struct finding *f)
+void batch_sizes_finding_text(char *out, size_t size, const struct finding *f)
 {
     char line[16] = "";
     if (f->line)
         snprintf(line, sizeof line, ":%d", f->line);
-    snprintf(out, size, "%s%s: %s%s%s (rule %s)", name, line, f->path, *f->path ? " " : "", f->text, f->rule);
+    snprintf(out, size, "%s%s: %s%s%s (rule %s)", f->name, line, f->path, *f->path ? " " : "", f->text, f->rule);
 }
 
 void batch_sizes_findings_free(struct findings *findings)

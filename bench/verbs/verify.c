@@ -11,7 +11,7 @@ enum status verb_verify(const struct invocation *inv, struct err *err)
     const char *path = inv->words[0];
     enum status st = batch_sizes_check_file(&findings, path, err);
     for (size_t i = 0; i < findings.count; i++) {
-        batch_sizes_finding_text(line, sizeof line, path, &findings.items[i]);
+        batch_sizes_finding_text(line, sizeof line, &findings.items[i]);
         puts(line);
     }
     if (findings.summary[0] && (st == ST_OK || st == ST_BAD_NEWS))

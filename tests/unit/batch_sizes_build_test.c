@@ -49,7 +49,7 @@ static int is_valid(const json_t *document)
     char *text = json_write_text(document, JSON_INDENTED), line[1024];
     enum status st = batch_sizes_check_text(&findings, "built", text, strlen(text), &err);
     for (size_t i = 0; i < findings.count; i++) {
-        batch_sizes_finding_text(line, sizeof line, "built", &findings.items[i]);
+        batch_sizes_finding_text(line, sizeof line, &findings.items[i]);
         fprintf(stderr, "# %s\n", line);
     }
     batch_sizes_findings_free(&findings);
