@@ -13,12 +13,19 @@ struct sum_run {
     size_t first, stride;
     const float *pixel;
     int count, c;
+    size_t ahead;                /* bytes to fetch ahead, 0: base is in a cache near by */
 };
 
 VEC_INLINE vec sum_value(const struct sum_run *run, const enum fused_type type, int i, int k)
 {
     vec x = vec_get(type, run->base, run->first + (size_t)i * run->stride + (size_t)k);
     return run->pixel ? vec_mul(x, vec_set(run->pixel[i])) : x;
+}
+
+VEC_INLINE size_t ahead_of(const struct sum_run *run, const enum fused_type type, int i, int k)
+{
+    size_t at = run->first + (size_t)i * run->stride + (size_t)k;
+    return at * (type == FUSED_BF16 ? sizeof(bf16) : sizeof(float)) + run->ahead;
 }
 
 VEC_INLINE vec sum_tree(const vec x[8])
@@ -33,6 +40,9 @@ VEC_INLINE void sum_eight(float *sum, float *square, const float *pilot, const s
 {
     vec d[8];
     vec shift = pilot ? vec_load(pilot + k) : vec_set(0);
+    if (run->ahead)
+        VEC_UNROLL for (int j = 0; j < 8; j++)
+            __builtin_prefetch((const char *)run->base + ahead_of(run, type, i + j, k));
     VEC_UNROLL for (int j = 0; j < 8; j++) {
         vec x = sum_value(run, type, i + j, k);
         d[j] = pilot ? vec_sub(x, shift) : x;

@@ -250,19 +250,28 @@ static void measure(const struct pool *p, size_t way, const struct shape *s, int
            s->type == FUSED_BF16 ? "bf16" : "f32", kernel / 1e3, bytes / kernel, bytes / other, other / kernel);
 }
 
-static void *filled(size_t bytes, enum fused_type type, struct rng *r)
+/* Normal values of `type`. They are written again for every shape: what is a number in bf16 may, read as f32, be a
+ * denormal, which costs a hundred times as much. */
+static void fill(char *p, size_t bytes, enum fused_type type)
+{
+    static const int period = 4099; /* odd: neighbours differ */
+    struct rng r = rng_seeded(1);
+    size_t size = type == FUSED_BF16 ? sizeof(bf16) : sizeof(float), ready = (size_t)period * size;
+    for (int i = 0; i < period; i++) {
+        float x = (float)rng_normal(&r);
+        bf16 half = bf16_of_f32(x);
+        memcpy(p + (size_t)i * size, type == FUSED_BF16 ? (const void *)&half : (const void *)&x, size);
+    }
+    for (; ready < bytes; ready *= 2)
+        memcpy(p + ready, p, ready < bytes - ready ? ready : bytes - ready);
+}
+
+static void *filled(size_t bytes)
 {
     char *p = aligned_alloc(1 << 21, (bytes + (1 << 21) - 1) >> 21 << 21);
     if (!p)
         abort();
-    float pattern[4099];         /* an odd period: neighbours differ */
-    for (size_t i = 0; i < sizeof pattern / sizeof *pattern; i++)
-        pattern[i] = (float)rng_normal(r);
-    for (size_t i = 0; i < bytes / 4; i++) {
-        float x = pattern[i % 4099];
-        bf16 pair[2] = { bf16_of_f32(x), bf16_of_f32(x + 1) };
-        memcpy(p + 4 * i, type == FUSED_BF16 ? (const void *)pair : (const void *)&x, 4);
-    }
+    fill(p, bytes, FUSED_F32);
     return p;
 }
 
@@ -275,22 +284,24 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: cpu_fused_speed [rounds [isa [part of a name]]]\n");
         return 2;
     }
-    struct rng r = rng_seeded(1);
     size_t largest = tensor_bytes(&shapes[1]);
-    struct pool p = { .kernels = fused_kernels(isa), .scratch = filled(64u << 20, FUSED_F32, &r) };
-    p.copy_from = filled(2 * largest, FUSED_F32, &r);
-    p.copy_to = filled(2 * largest, FUSED_F32, &r);
+    struct pool p = { .kernels = fused_kernels(isa), .scratch = filled(64u << 20) };
+    p.copy_from = filled(2 * largest);
+    p.copy_to = filled(2 * largest);
     for (int i = 0; i < 4; i++) {
-        p.coefficient[i] = filled(4 * FUSED_CHANNELS_MAX, FUSED_F32, &r);
-        p.map[i] = filled((size_t)1024 * 1024 * 16, FUSED_F32, &r);
-        p.tensor[i] = filled(largest, FUSED_BF16, &r); /* as f32 these are ordinary numbers too */
+        p.coefficient[i] = filled(16 * FUSED_CHANNELS_MAX);
+        p.map[i] = filled((size_t)1024 * 1024 * 16);
+        p.tensor[i] = filled(largest);
     }
     printf("%s, %d threads\n%-20s %11s %5s %5s %9s %8s %8s %7s\n%-20s %11s %5s %5s %9s %8s %8s %7s\n", cpu_isa_name(isa),
            omp_get_max_threads(), "kernel", "shape", "c", "type", "time", "speed", "copy", "ratio", "", "", "", "", "us",
            "GB/s", "GB/s", "");
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (size_t way = 0; way < sizeof ways / sizeof *ways; way++)
-            if (argc < 4 || strstr(ways[way].name, argv[3]))
+            if (argc < 4 || strstr(ways[way].name, argv[3])) {
+                for (int t = 0; t < 4; t++)
+                    fill(p.tensor[t], tensor_bytes(&shapes[i]), shapes[i].type);
                 measure(&p, way, &shapes[i], rounds);
+            }
     return 0;
 }
