@@ -72,15 +72,20 @@ static int count_pictures(const struct plots *plots)
     return count;
 }
 
+void files_name(struct files *out, const char *out_folder, const char *campaign)
+{
+    files_store_path(out->store, out_folder);
+    snprintf(out->campaign, sizeof out->campaign, "%.3000s/campaigns/%s", out_folder, campaign);
+    snprintf(out->report, sizeof out->report, "%.4000s/report.html", out->campaign);
+    snprintf(out->plots, sizeof out->plots, "%.4000s/plots", out->campaign);
+    out->pictures = 0;
+}
+
 enum status files_write_campaign(struct files *out, const struct campaign *campaign, const char *out_folder,
                                  struct notes *notes, struct err *err)
 {
     struct plots plots = { 0 };
-    files_store_path(out->store, out_folder);
-    snprintf(out->campaign, sizeof out->campaign, "%.3000s/campaigns/%s", out_folder, campaign->run.name);
-    snprintf(out->report, sizeof out->report, "%.4000s/report.html", out->campaign);
-    snprintf(out->plots, sizeof out->plots, "%.4000s/plots", out->campaign);
-    out->pictures = 0;
+    files_name(out, out_folder, campaign->run.name);
     enum status st = files_make_folder(out->campaign, err);
     if (st == ST_OK)
         st = curves_write_files(campaign, out->campaign, err);

@@ -27,7 +27,9 @@ void files_store_path(char *out, const char *out_folder);
 enum status files_open_store(struct store **out, const char *out_folder, enum store_mode mode, struct err *err);
 /* Loads a campaign from the store of --out; name NULL: the newest. campaign_free(*out). */
 enum status files_load_campaign(struct campaign **out, const char *out_folder, const char *name, struct err *err);
-/* Writes curves, plots and page of the campaign. Notes get what has to be said beside. */
+/* Paths of the campaign of that name; whether they are there is another question. */
+void files_name(struct files *out, const char *out_folder, const char *campaign);
+/* Writes curves, plots and, last, the page of the campaign. Notes get what has to be said beside. */
 enum status files_write_campaign(struct files *out, const struct campaign *campaign, const char *out_folder,
                                  struct notes *notes, struct err *err);
 /* Prints the notes to stderr, each with "note: " before it, and frees them. */

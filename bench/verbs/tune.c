@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/measure/campaign.h"
 #include "bench/measure/plan.h"
@@ -53,29 +54,55 @@ static enum status check_first(const struct config *config, struct err *err)
     return st;
 }
 
-/* The settings of the campaign that --resume continues, under the flags of now; the given ones if there is none. */
-static enum status settings_of_resume(struct config *out, bool *found, const struct invocation *inv,
-                                      struct store *store, struct err *err)
+/* What --resume finds in the store. */
+struct found {
+    bool continues;                  /* a campaign that did not end: it goes on */
+    bool unwritten;                  /* the newest one ended, but its files were not written */
+    char name[32];                   /* of the unwritten one */
+    char *config_text;               /* of either; owned */
+};
+
+/* The page is the last file that is written: without it something is missing. */
+static bool was_written(const struct config *config, const char *name)
+{
+    struct files files;
+    files_name(&files, config->out, name);
+    return access(files.report, F_OK) == 0;
+}
+
+static enum status find_stored(struct found *out, const struct config *config, struct store *store, struct err *err)
+{
+    struct run_row *runs = NULL;
+    size_t count = 0;
+    *out = (struct found){ 0 };
+    enum status st = campaign_find_config(&out->config_text, store, err);
+    out->continues = out->config_text != NULL;
+    if (st != ST_OK || out->continues)
+        return st;
+    st = store_load_runs(&runs, &count, store, "tune", err);
+    if (st == ST_OK && count && !was_written(config, runs[0].name) && runs[0].config_text) {
+        out->unwritten = true;
+        out->config_text = strdup(runs[0].config_text);
+        memcpy(out->name, runs[0].name, sizeof out->name);
+    }
+    store_free_runs(runs, count);
+    return st;
+}
+
+/* The settings of the found campaign under the flags of now. */
+static enum status settings_of(struct config *out, const struct found *found, const struct invocation *inv,
+                               struct err *err)
 {
     const char *words[1];
     size_t word_count;
-    char *text = NULL;
     struct config_ask ask = *inv->ask;
-    enum status st = campaign_find_config(&text, store, err);
-    *found = st == ST_OK && text;
-    ask.base_text = text;
-    if (*found)
-        st = config_read(out, words, &word_count, &ask, err);
-    *found = *found && st == ST_OK;
-    if (*found && strcmp(out->out, inv->config->out) != 0) { /* the folder that was named now has the store */
-        char *folder = strdup(inv->config->out);
-        if (folder) {
-            free(out->out);
-            out->out = folder;
-        }
-    }
-    free(text);
-    return st;
+    ask.base_text = found->config_text;
+    enum status st = config_read(out, words, &word_count, &ask, err);
+    if (st != ST_OK || strcmp(out->out, inv->config->out) == 0)
+        return st;
+    free(out->out); /* the folder that was named now is the one that has the store */
+    out->out = strdup(inv->config->out);
+    return out->out ? ST_OK : err_set(err, ST_INTERNAL, "not enough memory for the settings");
 }
 
 /* --- results ----------------------------------------------------------------------------------------------------- */
@@ -203,23 +230,40 @@ static enum status run_campaign(const struct invocation *inv, const struct confi
     return st;
 }
 
+/* The campaign ended, the program did not: what is missing is made from the store. */
+static enum status write_unwritten(const struct invocation *inv, const struct config *config,
+                                   const struct found *found, struct store *store, struct err *err)
+{
+    struct plan plan;
+    enum status st = plan_make(&plan, config, store, err);
+    if (st != ST_OK)
+        return st;
+    fprintf(stderr, "note: campaign %s was measured to its end: only its files are written\n", found->name);
+    st = write_results(inv, config, &plan, store, found->name, err);
+    plan_free(&plan);
+    return st;
+}
+
 static enum status resume(const struct invocation *inv, struct err *err)
 {
-    struct config config;
+    struct config stored = { 0 };
     struct store *store = NULL;
-    bool found = false;
+    struct found found = { 0 };
     enum status st = files_open_store(&store, inv->config->out, STORE_WRITE, err);
     if (st == ST_OK)
-        st = settings_of_resume(&config, &found, inv, store, err);
-    if (st == ST_OK && !found)
+        st = find_stored(&found, inv->config, store, err);
+    if (st == ST_OK && found.config_text)
+        st = settings_of(&stored, &found, inv, err);
+    const struct config *config = found.config_text ? &stored : inv->config;
+    if (st == ST_OK && !found.config_text)
         fprintf(stderr, "note: no unfinished campaign is stored in %s: a new one starts\n", inv->config->out);
-    const struct config *settings = found ? &config : inv->config;
     if (st == ST_OK)
-        st = check_first(settings, err);
+        st = check_first(config, err);
     if (st == ST_OK)
-        st = run_campaign(inv, settings, store, err);
-    if (found)
-        config_free(&config);
+        st = found.unwritten ? write_unwritten(inv, config, &found, store, err)
+                             : run_campaign(inv, config, store, err);
+    config_free(&stored);
+    free(found.config_text);
     store_close(store);
     return st;
 }

@@ -8,11 +8,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("BENCH_BIN") or os.path.join(ROOT, "build", "release-gcc", "bin")
 BENCH = os.path.join(BIN, "bench")
+
+if not os.access(BENCH, os.X_OK):
+    sys.exit("not ok 1 - %s is not built: run make, or set BENCH_BIN" % BENCH)
 
 # A network's name and size that the scripted engine is asked for: it computes nothing, the size is only a label.
 SMALL = ["--model", "resunet_small", "--input", "64x64"]
@@ -35,7 +39,7 @@ def check(condition, text):
 
 
 def environment(**more):
-    env = dict(os.environ, BENCH_HOME=os.environ.get("BENCH_HOME", ROOT), LC_ALL="C", **more)
+    env = dict(os.environ, BENCH_HOME=os.environ.get("BENCH_HOME", ROOT), LC_ALL="C")
     env.pop("NO_COLOR", None)
     env.update(more)
     return env
@@ -88,8 +92,9 @@ def run_tests(tests):
         folder = tempfile.mkdtemp(prefix="bench-test-")
         name = (test.__doc__ or test.__name__.replace("_", " ")).strip().splitlines()[0]
         try:
+            begin = time.monotonic()
             test(folder)
-            print("ok %d - %s" % (number, name))
+            print("ok %d - %s # %.1f s" % (number, name, time.monotonic() - begin))
         except Exception as error:  # a broken test is a failed test
             failed += 1
             print("not ok %d - %s" % (number, name))

@@ -85,10 +85,10 @@ def disturb(folder, draw, kills, duration):
         moment = draw.uniform(0, duration)
         process = start(folder, resume)
         hit = kill_at(process, moment, victim)
-        code = process.wait(timeout=120)
+        process.wait(timeout=120)
         if hit:
             hits.append("%s at %.3f s" % (victim, moment))
-        if code >= 0 and state(folder) == "done":
+        if finished(folder):
             break
         resume = os.path.exists(os.path.join(folder, "out", "bench.sqlite"))
     return hits
@@ -99,8 +99,16 @@ def state(folder):
     return rows[0]["state"] if rows else ""
 
 
+def finished(folder):
+    """Measured to the end and written: the page is the last file of a campaign."""
+    base = os.path.join(folder, "out", "campaigns")
+    written = any(os.path.exists(os.path.join(base, name, "report.html"))
+                  for name in (os.listdir(base) if os.path.isdir(base) else []))
+    return written and state(folder) == "done"
+
+
 def finish(folder):
-    if state(folder) == "done":
+    if finished(folder):
         return
     process = start(folder, os.path.exists(os.path.join(folder, "out", "bench.sqlite")))
     code = process.wait(timeout=120)

@@ -155,8 +155,16 @@ def store_is_folder(path):
 def locked(w):
     """Another process holds the store; here: this test, by the lock that bench takes."""
     lock = open(os.path.join(w, "out", "bench.sqlite.lock"), "a+")
-    fcntl.lockf(lock, fcntl.LOCK_EX)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     return {"arguments": tune_arguments(w, os.path.join(w, "scripted.yaml")), "keep": lock}
+
+
+def locked_by_sqlite(w):
+    """Another program looks into the database and does not let go."""
+    connection = sqlite3.connect(os.path.join(w, "out", "bench.sqlite"), isolation_level=None)
+    connection.execute("pragma locking_mode = exclusive")
+    connection.execute("begin exclusive")
+    return {"arguments": tune_arguments(w, os.path.join(w, "scripted.yaml")), "keep": connection}
 
 
 def file_in_place(text):
@@ -272,6 +280,7 @@ CASES = [
     ("standard output full", stdout_full, ALL),
     # the store
     ("store that another process writes", locked, ALL),
+    ("store that another program locks", locked_by_sqlite, ALL),
     ("store with a damaged head", store(overwrite(0, b"x" * 100)), ALL),
     ("store with a damaged page", store(overwrite(4096, b"\xff" * 4096)), FILES),
     ("store that is cut off", store(truncate), FILES),
