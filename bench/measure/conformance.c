@@ -75,6 +75,8 @@ static enum status run_request(struct probe *p, enum probe_state *now, const str
         probe_close(p);
         *now = row->state;
         st = probe_open(p, row->state, err);
+        if (st != ST_OK)
+            probe_close(p); /* not in this state: an answer would prove nothing */
     }
     if (st == ST_OK)
         st = probe_ask(p, row->line, &answer, PROBE_ANSWER_NS, err);
