@@ -35,10 +35,11 @@ static void write_heading(FILE *file, const struct campaign *campaign, const str
     fprintf(file, "%s%s  %s  %s  %s  %d thread%s  %d instance%s  %dx%dx%d  %s%s", paint->bold, r->model, r->engine,
             r->device, r->precision, r->threads, r->threads == 1 ? "" : "s", r->instances,
             r->instances == 1 ? "" : "s", r->shape[0], r->shape[1], r->shape[2], r->mode, paint->off);
+    if (r->macs_per_image)
+        fprintf(file, "  %s%.3g GMAC per image%s", paint->dim, (double)r->macs_per_image / 1e9, paint->off);
     if (r->weight_bytes) {
         text_of_bytes(weights, sizeof weights, r->weight_bytes);
-        fprintf(file, "  %s%.1f GMAC per image, weights %s%s", paint->dim, (double)r->macs_per_image / 1e9, weights,
-                paint->off);
+        fprintf(file, "  %sweights %s%s", paint->dim, weights, paint->off);
     }
     curve_caveat(caveat, sizeof caveat, campaign, t);
     fprintf(file, "\n");

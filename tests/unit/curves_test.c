@@ -39,7 +39,7 @@ static void golden_table(void **state)
     fixture_hrnet(f, "f32", 1);
     char *text = shown(&f->campaign, NULL);
     static const char want[] =
-"hrnet  onednn  cpu:0  f32  2 threads  1 instance  3x256x256  e2e  5.0 GMAC per image, weights 4.71 MiB\n"
+"hrnet  onednn  cpu:0  f32  2 threads  1 instance  3x256x256  e2e  5 GMAC per image  weights 4.71 MiB\n"
 " batch  images_per_s  +-95%  service_p50  service_p95  service_p99  peak  rounds  blocks  iterations  output\n"
 "images           1/s      %           ms           ms           ms   MiB\n"
 "     1         15.80    0.7        63.29        65.82        67.72   410       6       6         600  verified\n"
