@@ -1,0 +1,72 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernels/base/err.h"
+
+static void a_sentence_is_set_and_prefixed(void **state)
+{
+    (void)state;
+    struct err err = { .api = "onednn", .code = 3 };
+    assert_int_equal(err_set(&err, ST_CONFIG, "batch must be 1..%d, got %d", 4096, 0), ST_CONFIG);
+    assert_int_equal(err.status, ST_CONFIG);
+    assert_string_equal(err.text, "batch must be 1..4096, got 0");
+    assert_string_equal(err.api, ""); /* that of an earlier error */
+    err_prefix(&err, "%s:%d", "tune.yaml", 7);
+    assert_string_equal(err.text, "tune.yaml:7: batch must be 1..4096, got 0");
+    assert_int_equal(err.status, ST_CONFIG);
+    assert_int_equal(err_set(NULL, ST_IO, "nobody reads this"), ST_IO);
+    err_prefix(NULL, "nor this");
+}
+
+/* A sentence may be made from the one that is there, and is cut, not overrun. */
+static void long_sentences_are_cut(void **state)
+{
+    (void)state;
+    struct err err = { 0 };
+    char longest[2 * ERR_TEXT_MAX];
+    memset(longest, 'x', sizeof longest - 1);
+    longest[sizeof longest - 1] = 0;
+    err_set(&err, ST_IO, "%s", longest);
+    assert_int_equal(strlen(err.text), ERR_TEXT_MAX - 1);
+    err_prefix(&err, "%s", longest);
+    assert_true(strlen(err.text) < ERR_TEXT_MAX && strlen(err.text) > ERR_TEXT_MAX - 8);
+    assert_non_null(strstr(err.text, "x: x")); /* something of both is kept */
+    err_set(&err, ST_IO, "short");
+    err_set(&err, ST_ENVIRONMENT, "engine: %s", err.text);
+    assert_string_equal(err.text, "engine: short");
+}
+
+/* The exit codes that the program promises. */
+static void statuses_have_words_and_exit_codes(void **state)
+{
+    (void)state;
+    static const struct { enum status st; const char *kind; int exit_code; } rows[] = {
+        { ST_OK, "ok", 0 }, { ST_BAD_NEWS, "bad_news", 1 }, { ST_USAGE, "usage", 2 }, { ST_CONFIG, "config", 2 },
+        { ST_MODEL, "model", 2 }, { ST_ENVIRONMENT, "environment", 3 }, { ST_IO, "io", 3 }, { ST_BUSY, "busy", 3 },
+        { ST_OUT_OF_MEMORY, "out_of_memory", 3 }, { ST_UNDECIDED, "undecided", 4 }, { ST_INTERRUPTED, "interrupted", 4 } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_string_equal(status_kind(rows[i].st), rows[i].kind);
+        assert_int_equal(status_exit(rows[i].st), rows[i].exit_code);
+    }
+    for (int st = 0; st < ST_COUNT; st++) {
+        assert_int_equal(status_of_kind(status_kind((enum status)st)), st);
+        assert_true(strlen(status_text((enum status)st)) > 0);
+    }
+    assert_int_equal(status_of_kind("no such kind"), ST_INTERNAL);
+    assert_int_equal(status_of_kind(NULL), ST_INTERNAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_sentence_is_set_and_prefixed), cmocka_unit_test(long_sentences_are_cut),
+        cmocka_unit_test(statuses_have_words_and_exit_codes),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
