@@ -204,7 +204,7 @@ static const struct { const char *name; double (*run)(const struct pool *p, cons
 static const struct shape shapes[] = {
     { 1024, 1024, 48, FUSED_BF16 }, { 1024, 1024, 48, FUSED_F32 }, { 256, 256, 256, FUSED_BF16 },
     { 128, 128, 48, FUSED_BF16 },   { 64, 64, 96, FUSED_BF16 },    { 16, 16, 384, FUSED_BF16 },
-    { 64, 64, 1024, FUSED_BF16 },
+    { 64, 64, 1024, FUSED_BF16 },   { 128, 128, 720, FUSED_BF16 },
 };
 
 static void copy_chunk(char *to, const char *from, bool stream)
