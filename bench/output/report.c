@@ -28,6 +28,23 @@ static const struct point_view *chosen_point(const struct target_view *t)
     return NULL;
 }
 
+/* Is this the fastest decided target of its model, and are there others? */
+static bool is_fastest(const struct campaign *campaign, const struct target_view *t)
+{
+    const struct point_view *own = chosen_point(t);
+    bool others = false;
+    for (size_t i = 0; own && i < campaign->target_count; i++) {
+        const struct target_view *other = &campaign->targets[i];
+        const struct point_view *p = chosen_point(other);
+        if (other == t || !p || strcmp(other->row.model, t->row.model) != 0)
+            continue;
+        others = true;
+        if (p->estimate.y > own->estimate.y)
+            return false;
+    }
+    return others;
+}
+
 /* One sentence: what to use, what it gives, how sure that is. */
 static void write_verdict(const struct page *p, const struct target_view *t)
 {
@@ -56,7 +73,8 @@ static void write_verdict(const struct page *p, const struct target_view *t)
         html_text(p->file, d->reason);
         fprintf(p->file, ".</p><p class=\"faint\">confidence ");
         html_text(p->file, d->confidence);
-        fprintf(p->file, ", output %s</p>", curve_output_word(t));
+        fprintf(p->file, ", output %s%s</p>", curve_output_word(t),
+                is_fastest(p->campaign, t) ? "; <b>the fastest target of this model</b>" : "");
     } else {
         fprintf(p->file, "<b>No batch size</b>: ");
         html_text(p->file, t->has_decision && *d->reason ? d->reason : *t->row.detail ? t->row.detail : "no decision");
