@@ -156,7 +156,8 @@ static enum status run(int argc, char **argv, struct err *err)
     }
     char *argv_text = join_argv(argc, argv);
     struct config_ask ask = { .verb = verb->name, .groups = verb->groups, .argv = argv + args,
-                              .argc = (size_t)(argc - args), .words_max = verb->words_max };
+                              .argc = (size_t)(argc - args), .words_max = verb->words_max,
+                              .look_up = true };
     st = argv_text ? run_verb(verb, &ask, argc > 0 ? argv[0] : "bench", argv_text, err)
                    : err_set(err, ST_INTERNAL, "not enough memory for the command line");
     free(argv_text);

@@ -56,6 +56,7 @@ struct config {
     /* stood on the command line: what the user named must be there, what a file or a preset names may be missing */
     bool   engines_named, devices_named, precisions_named;
     bool   all_models_named, models_named;
+    bool   look_up;                  /* see struct config_ask */
     char  *text;                     /* the effective configuration as YAML, for the store; reads back to the same */
 };
 
@@ -82,6 +83,7 @@ struct config_ask {
     char *const *argv;
     size_t argc;
     size_t words_max;                /* more words without a flag are refused */
+    bool look_up;                    /* refuse models and engines that are not there, where they stand */
     const char *base_text;           /* effective text of an earlier run, read between presets and file; NULL: none */
 };
 /* Defaults, then base_text, then the file of --config, then the flags; `words` (room for words_max) borrows from argv what stands

@@ -7,6 +7,7 @@
 #include "kernels/base/text.h"
 
 #define LEN(a) (sizeof(a) / sizeof *(a))
+#define WHERE_ROOM 4200
 
 static enum status no_memory(const struct config_value *v, struct err *err)
 {
@@ -39,28 +40,46 @@ static bool is_choice(const struct config_row *row, const char *name)
     return found;
 }
 
-/* Every item a name of its own and, where the row has choices, one of them. */
-static enum status check_names(const struct config_row *row, const struct config_value *v, struct err *err)
+/* Is there a thing of this name? Its sentence gets the place of the item. */
+static enum status look_up(const struct config *c, const struct config_row *row, const struct config_value *item,
+                           const char *name, struct err *err)
 {
-    if (v->count == 0)
-        return config_refuse(row, v, "", NULL, err);
-    for (size_t i = 0; i < v->count; i++) {
-        if (!*v->items[i])
-            return config_refuse(row, v, v->whole ? v->whole : "", NULL, err);
-        if (!is_choice(row, v->items[i]))
-            return config_refuse(row, v, v->items[i],
-                                 text_nearest(v->items[i], row->choices, row->choice_count), err);
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(v->items[i], v->items[j]) == 0)
-                return config_refuse(row, v, v->whole ? v->whole : v->items[i], NULL, err);
+    if (!c->look_up || !row->look_up)
+        return ST_OK;
+    enum status st = row->look_up(name, err);
+    if (st == ST_USAGE || st == ST_CONFIG) {
+        st = item->key ? ST_CONFIG : ST_USAGE;
+        err_prefix(err, "%s", item->where);
+        err->status = st;
     }
-    return ST_OK;
+    return st;
+}
+
+/* Every item a name of its own and, where the row has choices, one of them. */
+static enum status check_names(const struct config *c, const struct config_row *row, const struct config_value *v,
+                               struct err *err)
+{
+    char where[WHERE_ROOM];
+    enum status st = v->count ? ST_OK : config_refuse(row, v, "", NULL, err);
+    for (size_t i = 0; i < v->count && st == ST_OK; i++) {
+        struct config_value item = config_item(where, sizeof where, v, i);
+        const char *name = v->items[i];
+        if (!*name)
+            return config_refuse(row, &item, v->whole ? v->whole : "", NULL, err);
+        if (!is_choice(row, name))
+            return config_refuse(row, &item, name, text_nearest(name, row->choices, row->choice_count), err);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(name, v->items[j]) == 0)
+                return config_refuse(row, &item, v->whole ? v->whole : name, NULL, err);
+        st = look_up(c, row, &item, name, err);
+    }
+    return st;
 }
 
 static enum status names_read(struct config *c, const struct config_row *row, const struct config_value *v,
                               struct err *err)
 {
-    enum status st = check_names(row, v, err);
+    enum status st = check_names(c, row, v, err);
     if (st != ST_OK)
         return st;
     names_release(c, row);
@@ -140,14 +159,16 @@ static bool only_auto(const struct config_value *v)
 static enum status mark_sizes(bool *seen, size_t *count, const struct config_row *row, const struct config_value *v,
                               struct err *err)
 {
+    char where[WHERE_ROOM];
     *count = 0;
     for (size_t i = 0; i < v->count; i++) {
+        struct config_value item = config_item(where, sizeof where, v, i);
         int first, last;
         if (item_range(&first, &last, v->items[i], row))
-            return config_refuse(row, v, v->items[i], NULL, err);
+            return config_refuse(row, &item, *v->items[i] || !v->whole ? v->items[i] : v->whole, NULL, err);
         for (int b = first; b <= last; b++) {
             if (seen[b])
-                return config_refuse(row, v, v->whole ? v->whole : v->items[i], NULL, err);
+                return config_refuse(row, &item, v->whole ? v->whole : v->items[i], NULL, err);
             seen[b] = true;
             ++*count;
         }

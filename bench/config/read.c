@@ -18,6 +18,16 @@ enum status config_refuse(const struct config_row *row, const struct config_valu
                    near ? near : "", near ? "\"?)" : "");
 }
 
+struct config_value config_item(char *where, size_t size, const struct config_value *v, size_t i)
+{
+    struct config_value item = *v;
+    if (!v->node || v->node->kind != YAML_LIST)
+        return item;
+    snprintf(where, size, "%s:%d:%d", v->file, v->node->items[i]->line, v->node->items[i]->column);
+    item.where = where;
+    return item;
+}
+
 /* Cuts text at its commas into items that point into *copy; both are freed by the caller. */
 static enum status cut(struct config_value *v, char **copy, const char *text, struct err *err)
 {
@@ -78,9 +88,8 @@ static enum status set_list(struct config *c, const struct config_row *row, stru
     char where[PATH_ROOM];
     for (size_t i = 0; i < node->count; i++)
         if (node->items[i]->kind != YAML_SCALAR) {
-            snprintf(where, sizeof where, "%s:%d:%d", v->file, node->items[i]->line, node->items[i]->column);
-            v->where = where;
-            return config_refuse(row, v, node->items[i]->kind == YAML_LIST ? "a list" : "a map", NULL, err);
+            struct config_value item = config_item(where, sizeof where, v, i);
+            return config_refuse(row, &item, node->items[i]->kind == YAML_LIST ? "a list" : "a map", NULL, err);
         }
     v->items = calloc(node->count ? node->count : 1, sizeof *v->items);
     if (!v->items)
@@ -380,7 +389,7 @@ enum status config_read(struct config *out, const char **words, size_t *word_cou
 {
     size_t flag_count = 0;
     struct flag *flags = calloc(ask->argc + 1, sizeof *flags);
-    *out = (struct config){ 0 };
+    *out = (struct config){ .look_up = ask->look_up };
     *word_count = 0;
     if (!flags)
         return err_set(err, ST_INTERNAL, "not enough memory for the command line");

@@ -24,6 +24,8 @@ struct config_row {
     const char *preset;              /* as it would stand in the file; NULL: none */
     const char *preset_text;         /* how --help names the default; NULL: the preset itself */
     const char *help;
+    /* Is there a thing of this name? Asked of every item if config_ask.look_up; NULL: any name will do. */
+    enum status (*look_up)(const char *name, struct err *err);
     size_t offset;                   /* of the field in struct config */
     size_t given;                    /* of a bool that becomes true if the value stands anywhere; 0: none */
     size_t named;                    /* of a bool that becomes true if it stands on the command line; 0: none */
@@ -57,6 +59,12 @@ extern const struct config_type config_type_bool, config_type_int, config_type_t
     config_type_bytes, config_type_seed, config_type_output_for;
 
 const struct config_row *config_rows(size_t *count);
+/* look_up of models and engines: ST_OK, or the sentence with the nearest known name. */
+enum status config_look_up_model(const char *name, struct err *err);
+enum status config_look_up_engine(const char *name, struct err *err);
+
+/* The i-th item as a value of its own that stands where the item stands; `where` has room for its place. */
+struct config_value config_item(char *where, size_t size, const struct config_value *v, size_t i);
 
 static inline void *config_field(const struct config *c, const struct config_row *row)
 {

@@ -17,11 +17,11 @@ static const struct config_row rows[] = {
     { .key = "all_models", .flag = "all-models", .type = &config_type_bool, .group = CONFIG_MODELS, AT(all_models),
       NAMED(all_models_named), .preset = "false", .help = "measure every served model (bench list)" },
     { .key = "models", .flag = "model", .type = &config_type_names, .group = CONFIG_MODELS, .unit = "LIST",
-      AT(models), NAMED(models_named), .preset_text = "none",
+      AT(models), NAMED(models_named), .look_up = config_look_up_model, .preset_text = "none",
       .help = "models to measure: names of bench list, or paths of .yaml files" },
 
     { .key = "engines", .flag = "engine", .type = &config_type_names, .group = CONFIG_TARGETS, .unit = "LIST",
-      AT(engines), NAMED(engines_named), .preset = "onednn",
+      AT(engines), NAMED(engines_named), .look_up = config_look_up_engine, .preset = "onednn",
       .help = "engines to measure them on: names of bench list, or paths of .yaml files" },
     { .key = "devices", .flag = "device", .type = &config_type_names, .group = CONFIG_TARGETS, .unit = "LIST",
       AT(devices), NAMED(devices_named), .preset = "cpu:0", .help = "devices, as bench list names them" },

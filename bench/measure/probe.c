@@ -307,6 +307,10 @@ static enum status handle_start_failure(struct execution *x, struct campaign_sta
     bool ends = status_ends_target(st) && !x->skewed;
     if (!ends && ++*failures < TRIES)
         return ST_OK;
+    if (!x->hello.engine[0] && (st == ST_CRASHED || st == ST_HUNG)) { /* not a size: the engine does not start */
+        st = ST_ENVIRONMENT;
+        ends = true;
+    }
     char text[ERR_TEXT_MAX];
     snprintf(text, sizeof text, "%s", err->text);
     enum why why = ends ? WHY_NONE : x->skewed ? WHY_INVALID : st == ST_OUT_OF_MEMORY ? WHY_OUT_OF_MEMORY

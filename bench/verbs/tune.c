@@ -168,6 +168,16 @@ static enum status print_json(const struct campaign *campaign, const struct file
     return ST_OK;
 }
 
+/* Did any target get as far as trying a size? Where no engine even started there is nothing to write down. */
+static bool tried_something(const struct campaign *campaign)
+{
+    for (size_t i = 0; i < campaign->target_count; i++)
+        for (size_t k = 0; k < campaign->targets[i].point_count; k++)
+            if (campaign->targets[i].points[k].has_estimate || campaign->targets[i].points[k].has_prepared)
+                return true;
+    return false;
+}
+
 /* Everything that is made of a stored campaign. ST_UNDECIDED and ST_BAD_NEWS: it was made, and that is the answer. */
 static enum status write_results(const struct invocation *inv, const struct config *config, const struct plan *plan,
                                  struct store *store, const char *name, struct err *err)
@@ -177,8 +187,10 @@ static enum status write_results(const struct invocation *inv, const struct conf
     struct files files;
     struct err files_err = { .status = ST_OK };
     enum status st = store_load_campaign(&campaign, store, name, err);
-    if (st != ST_OK)
+    if (st != ST_OK || !tried_something(campaign)) {
+        campaign_free(campaign);
         return st;
+    }
     st = batch_sizes_write(campaign, config, config->out, &notes, err);
     bool wrote = st == ST_OK || st == ST_UNDECIDED || st == ST_BAD_NEWS;
     enum status files_st = files_write_campaign(&files, campaign, config->out, &notes, &files_err);

@@ -98,11 +98,11 @@ static const struct { const char *text; enum status want; const char *message; }
     { "memory: 6GiB", ST_CONFIG, "t.yaml:1:9: memory must be a map of keys, got \"6GiB\"" },
     { "precisions: [f32, bf16]", ST_OK, "" },
     { "precisions: f32,bf16", ST_OK, "" },
-    { "precisions: [f32,\n  bf61]", ST_CONFIG, "t.yaml:1:13: precisions must be a list of some of f32, bf16, f16, tf32, "
+    { "precisions: [f32,\n  bf61]", ST_CONFIG, "t.yaml:2:3: precisions must be a list of some of f32, bf16, f16, tf32, "
                                                "got \"bf61\" (did you mean \"bf16\"?)" },
     { "precisions: [f32, [bf16]]", ST_CONFIG, "t.yaml:1:19: precisions must be a list of some of f32, bf16, f16, tf32, "
                                               "got \"a list\"" },
-    { "precisions: [f32, f32]", ST_CONFIG, "t.yaml:1:13: precisions must be a list of some of f32, bf16, f16, tf32, "
+    { "precisions: [f32, f32]", ST_CONFIG, "t.yaml:1:19: precisions must be a list of some of f32, bf16, f16, tf32, "
                                            "got \"f32\"" },
     { "threads: [auto, 2]", ST_OK, "" },
     { "threads: 0", ST_CONFIG, "t.yaml:1:10: threads must be auto, or a list of whole numbers 1..4096, each once, "
