@@ -118,7 +118,7 @@ static void print_summary(const struct summary *s, const struct worker_profile_r
                100 * (s->layers_ms / s->iteration_ms - 1));
     print_roof("arithmetic roof", p->roof_flops_per_s, "GFLOP/s");
     print_roof("memory roof", p->roof_bytes_per_s, "GB/s");
-    putchar('\n');
+    printf("  of_roof: least time that the roofs allow, in %% of the time taken; above 100 the tensors came from the caches\n\n");
 }
 
 static json_t *real_or_null(double x)
@@ -152,16 +152,18 @@ static enum status report(json_t *json, const struct plan_target *t, int batch, 
     const struct table table = { .fields = layer_fields, .field_count = LEN(layer_fields), .rows = lines,
                                  .row_size = sizeof *lines, .row_count = p->count, .marked = -1,
                                  .colour = table_colour(stdout) };
+    enum status st = ST_OK;
     if (json) {
-        json_array_append_new(json, summary_json(t, batch, &s, p, table_json(&table)));
+        if (json_array_append_new(json, summary_json(t, batch, &s, p, table_json(&table))) != 0)
+            st = err_set(err, ST_INTERNAL, "not enough memory to print the profile");
     } else {
-        printf("%s  %d threads  %dx%dx%d  batch %d\n\n", t->name, t->threads, t->shape[0], t->shape[1], t->shape[2],
+        printf("%s  %d thread%s  %dx%dx%d  batch %d\n\n", t->name, t->threads, t->threads == 1 ? "" : "s", t->shape[0], t->shape[1], t->shape[2],
                batch);
         table_write_text(stdout, &table);
         print_summary(&s, p);
     }
     free(lines);
-    return ST_OK;
+    return st;
 }
 
 /* --- measure ------------------------------------------------------------------------------------------------------ */
