@@ -168,6 +168,36 @@ static void carried_is_equal(void **state)
     fixture_close(f);
 }
 
+static void our_own_entries_are_carried(void **state) /* a later campaign that measured another model */
+{
+    (void)state;
+    struct fixture *f = fixture_open(), *later = fixture_open();
+    fixture_hrnet(f, "f32", 1);
+    json_t *base = historic();
+    struct built old = build(f, base);
+    snprintf(fixture_hrnet(later, "bf16", 2)->row.model, RECORD_NAME, "unet");
+    snprintf(later->targets[0].row.engine_versions, sizeof later->targets[0].row.engine_versions, "{\"onednn\":\"3.1\"}");
+    later->campaign.run.end_unix_s += 86400;
+    snprintf(later->campaign.run.name, sizeof later->campaign.run.name, "20260302-014502-1111");
+    struct built b = build(later, old.documents.sizes);
+    json_t *s = b.documents.sizes, *o = old.documents.sizes;
+    assert_int_equal(b.status, ST_OK);
+    assert_true(is_valid(s));
+    assert_true(is_valid(b.documents.production));
+    assert_true(json_equal(at(s, "batch_configurations.hrnet"), at(o, "batch_configurations.hrnet")));
+    assert_true(json_equal(at(s, "detailed_results.hrnet"), at(o, "detailed_results.hrnet")));
+    assert_true(json_equal(at(s, "autotune.models.hrnet"), at(o, "autotune.models.hrnet")));
+    assert_true(json_equal(at(s, "autotune.models.sperm"), at(o, "autotune.models.sperm")));
+    assert_true(json_equal(at(s, "autotune.copied"), at(o, "autotune.copied"))); /* what was copied stays listed */
+    assert_int_equal(json_object_size(at(s, "autotune.environments")), 2); /* the old model keeps its own */
+    assert_non_null(at(b.documents.production, "configurations.hrnet"));
+    built_free(&b);
+    built_free(&old);
+    json_decref(base);
+    fixture_close(f);
+    fixture_close(later);
+}
+
 static void carried_must_be_sound(void **state)
 {
     (void)state;
@@ -486,6 +516,7 @@ int main(void)
         cmocka_unit_test(environment_name),
         cmocka_unit_test(same_input_same_bytes),
         cmocka_unit_test(carried_is_equal),
+        cmocka_unit_test(our_own_entries_are_carried),
         cmocka_unit_test(carried_must_be_sound),
         cmocka_unit_test(dropped_and_demanded),
         cmocka_unit_test(one_target_per_model),
