@@ -20,6 +20,7 @@ struct target_state {
     struct target_row row;
     struct history history;
     struct memory_model memory;
+    uint64_t open_ns;                /* what the last start of a worker took until the model was loaded */
     bool   memory_known;             /* `memory` was begun: a worker has loaded the model */
     bool   gpu;                      /* not a cpu:N device */
     bool   ended;                    /* nothing more can be measured of it: row.result and row.detail say why */

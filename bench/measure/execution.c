@@ -195,7 +195,9 @@ enum status execution_open(struct execution *x, struct campaign_state *c, struct
 {
     *x = (struct execution){ .campaign = c, .target = t };
     campaign_tell(c, t, ask->progress, NULL, 0, 0);
+    uint64_t start_ns = campaign_elapsed_ns(c);
     enum status st = bring_up(x, ask, err);
+    t->open_ns = campaign_elapsed_ns(c) - start_ns;
     if (st == ST_OK)
         return ST_OK;
     err_prefix(err, "%s", t->plan->name);

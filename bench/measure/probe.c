@@ -10,6 +10,7 @@
 #include "bench/measure/execution.h"
 #include "bench/measure/warm.h"
 #include "kernels/base/text.h"
+#include "tuner/warmup.h"
 
 enum { PROBE_ITERATIONS = 2, COARSE_BLOCKS = 3, TRIES = 2 };
 static const double ascent_part = 0.5; /* of a target's share of the time: the rest is for its rounds */
@@ -94,6 +95,12 @@ static uint64_t expected_t_iter(const struct history *h, int batch)
     uint64_t known = history_t_iter(h, batch);
     int below = largest_below(h, batch);
     return known ? known : below ? history_t_iter(h, below) * (uint64_t)batch / (uint64_t)below : 0;
+}
+
+/* A worker's start and warm-up. */
+static uint64_t expected_start_ns(const struct target_state *t)
+{
+    return t->open_ns + warmup_first_ns(t->gpu) + 2 * WARMUP_WINDOW_NS;
 }
 
 static uint64_t expected_probe_ns(const struct campaign_state *c, const struct history *h, int batch)
@@ -353,7 +360,8 @@ enum status probe_target(struct campaign_state *c, struct target_state *t, struc
     probe_search(&t->search, c, t, false);
     while (st == ST_OK && t->search.next && !t->ended) {
         uint64_t spent_ns = campaign_elapsed_ns(c) - start_ns;
-        bool over = spent_ns + expected_probe_ns(c, &t->history, t->search.next) >= share_ns;
+        uint64_t start_cost_ns = execution_is_open(&x) ? 0 : expected_start_ns(t);
+        bool over = spent_ns + start_cost_ns + expected_probe_ns(c, &t->history, t->search.next) >= share_ns;
         t->cut = t->cut || over;
         if (!over)
             st = campaign_stopped(c) ? err_set(err, ST_INTERRUPTED, "interrupted: --resume goes on")

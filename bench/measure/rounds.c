@@ -357,8 +357,12 @@ static uint64_t expected_round_ns(const struct rounds *r)
     }
     if (execution_is_open(&r->x))
         return ns;
-    uint64_t windows_ns = warmup_first_ns(r->t->gpu) + 2 * WARMUP_WINDOW_NS;
-    return ns + (windows_ns > 3 * largest_ns ? windows_ns : 3 * largest_ns);
+    uint64_t windows_ns = warmup_first_ns(r->t->gpu) + 2 * WARMUP_WINDOW_NS, prepare_ns = 0;
+    for (size_t i = 0; i < r->batch_count; i++) {
+        const struct prepared_row *row = history_prepared(&r->t->history, r->batches[i]);
+        prepare_ns += row ? row->prepare_ns + row->first_run_ns : 0;
+    }
+    return ns + r->t->open_ns + prepare_ns + (windows_ns > 3 * largest_ns ? windows_ns : 3 * largest_ns);
 }
 
 static void tell_round(const struct rounds *r, int batch)
