@@ -78,10 +78,10 @@ static int tconv_read_many_ways(struct graph *g, int x)
 
 static int resizes(struct graph *g, int x)
 {
-    const struct node *in = &g->nodes[x];
+    const int h = g->nodes[x].h, w = g->nodes[x].w;
     int a = norm(g, "a.n", conv(g, "a", x, 16, 3, false));
-    int up = graph_resize(g, a, in->h + 5, in->w + 3, true), down = graph_resize(g, a, in->h / 2, in->w / 3, false);
-    int back = graph_resize(g, graph_relu(g, down), in->h + 5, in->w + 3, false);
+    int up = graph_resize(g, a, h + 5, w + 3, true), down = graph_resize(g, a, h / 2, w / 3, false);
+    int back = graph_resize(g, graph_relu(g, down), h + 5, w + 3, false);
     return norm(g, "s.n", two(g, up, back));
 }
 
