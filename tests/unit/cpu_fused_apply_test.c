@@ -24,7 +24,7 @@ static void case_term(struct apply_case *a, int i, const struct apply_shape *s, 
     int h = resize == FUSED_SAME ? s->h : random_int(r, 1, s->h + 3);
     int w = resize == FUSED_SAME ? s->w : random_int(r, 1, s->w + (s->w < 20 ? 40 : 3));
     a->src[i] = tensor_new(random_type(r), s->n, h, w, s->c_real, 16 * random_int(r, 0, 2));
-    tensor_fill(&a->src[i], r, 0.2, 1);
+    tensor_fill(&a->src[i], r, random_bool(r) ? 0.2 : -1.5, 1); /* negative: the zeros of padding are no maximum */
     bool affine = random_bool(r), weighted = !s->plain && random_int(r, 0, 2) == 0;
     a->scale[i] = affine ? coefficients_new(s->n, s->c_real, r, 1, 0.3) : NULL;
     a->shift[i] = affine && random_bool(r) ? coefficients_new(s->n, s->c_real, r, 0, 0.3) : NULL;
@@ -348,6 +348,36 @@ static void in_place_gives_the_same_bits(void **state)
         }
 }
 
+/* Every pattern of bits that matters to rounding: exact ties above even and odd, their neighbours, the step to
+ * infinity. Numbers below the normal range are left out: hardware may flush them. */
+static void storage_rounds_to_nearest_even(void **state)
+{
+    (void)state;
+    static const uint32_t low[] = { 0x0000, 0x7fff, 0x8000, 0x8001, 0xffff, 0x1234 };
+    struct rng r = rng_seeded(11);
+    struct tensor src = tensor_new(FUSED_F32, 1, 3, 33, 32, 0), dst = tensor_new(FUSED_BF16, 1, 3, 33, 32, 0);
+    for (size_t p = 0; p < view_pixels(&src.view); p++)
+        for (int k = 0; k < 32; k++) {
+            uint32_t high = p == 0 ? 0x7f7fu : (uint32_t)random_int(&r, 0x0080, 0x7f7f);
+            uint32_t bits = (high | (uint32_t)(k % 2) << 15) << 16 | low[p % LEN(low)];
+            float x;
+            memcpy(&x, &bits, sizeof x);
+            view_set(&src.view, p, k, x);
+        }
+    struct fused_apply op = { .term = { { .src = src.view } }, .terms = 1, .n = 1, .h = 3, .w = 33, .c = 32,
+                              .c_real = 32, .dst = dst.view };
+    void *scratch = scratch_new(fused_apply_scratch(&op));
+    for (int isa = 0; isa <= (int)cpu_isa_best(); isa++) {
+        fused_kernels((enum cpu_isa)isa)->apply(&op, scratch);
+        for (size_t p = 0; p < view_pixels(&src.view); p++)
+            for (int k = 0; k < 32; k++)
+                assert_int_equal(((bf16 *)dst.view.data)[p * 32 + (size_t)k],
+                                 bf16_of_f32(((float *)src.view.data)[p * 32 + (size_t)k]));
+    }
+    free(scratch);
+    tensor_free(&src), tensor_free(&dst);
+}
+
 /* A term in the order of a transposed convolution's product equals the scattered tensor as an ordinary term. */
 static void wide_equals_scatter(void **state)
 {
@@ -428,6 +458,7 @@ int main(void)
         cmocka_unit_test(the_other_bilinear_mode_is_caught),
         cmocka_unit_test(a_batch_equals_its_images),
         cmocka_unit_test(in_place_gives_the_same_bits),
+        cmocka_unit_test(storage_rounds_to_nearest_even),
         cmocka_unit_test(wide_equals_scatter),
         cmocka_unit_test(nan_and_infinity_propagate),
     };
