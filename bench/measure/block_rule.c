@@ -66,7 +66,8 @@ struct block_values block_evaluate(const char *mode, int batch, const uint64_t *
 {
     struct block_values v = { .median_ns = median_ns(iteration_ns, iterations) };
     enum block_rate rate = block_rate_of(mode, v.median_ns);
-    double per_image_ns = rate == BLOCK_RATE_COMPUTE ? median_ns(compute_ns, iterations) / batch : v.median_ns / batch;
+    double per_image_ns = rate == BLOCK_RATE_COMPUTE ? median_ns(compute_ns, iterations) / batch
+                                                     : v.median_ns / batch;
     v.wall_images_per_s = (double)iterations * batch / ((double)wall_ns / 1e9);
     v.y = rate == BLOCK_RATE_WALL ? log(v.wall_images_per_s) : log(1e9 / per_image_ns);
     v.grouped = block_is_grouped(v.median_ns);

@@ -13,11 +13,13 @@
 
 /* --- a target that ends ------------------------------------------------------------------------------------------ */
 
-/* Must the campaign fail because of it? What a flag named must be there; a wrong model or request always fails. */
+/* Must the campaign fail because of it? What a flag named must be there; a wrong model or request always
+ * fails. */
 static bool is_refused(const struct campaign_state *c, enum status status)
 {
     const struct config *k = c->config;
-    return status == ST_MODEL || status == ST_INVALID || k->engines_named || k->devices_named || k->precisions_named;
+    return status == ST_MODEL || status == ST_INVALID || k->engines_named || k->devices_named ||
+           k->precisions_named;
 }
 
 enum status target_end(struct campaign_state *c, struct target_state *t, enum status status, enum why why,
@@ -25,7 +27,8 @@ enum status target_end(struct campaign_state *c, struct target_state *t, enum st
 {
     t->ended = true;
     t->ended_why = why;
-    snprintf(t->row.result, sizeof t->row.result, "%s", why == WHY_NONE ? status_kind(status) : why_name(why));
+    snprintf(t->row.result, sizeof t->row.result, "%s",
+             why == WHY_NONE ? status_kind(status) : why_name(why));
     snprintf(t->row.detail, sizeof t->row.detail, "%.*s", (int)sizeof t->row.detail - 1, detail);
     if (why == WHY_NONE && is_refused(c, status) && c->refused_status == ST_OK) {
         c->refused_status = status;
@@ -56,7 +59,10 @@ static enum status ascend_target(struct campaign_state *c, struct target_state *
 
 static const char *cause_of(const struct target_state *t, enum status st)
 {
-    return t->measured || t->ended ? "" : st == ST_INTERRUPTED ? "interrupted" : t->cut ? "budget" : "unfinished";
+    return t->measured || t->ended ? ""
+           : st == ST_INTERRUPTED  ? "interrupted"
+           : t->cut                ? "budget"
+                                   : "unfinished";
 }
 
 static void tell_done(const struct campaign_state *c, const struct target_state *t, int batch)
@@ -137,7 +143,8 @@ static void consider(enum status *best, struct err *err, enum status st, const c
     err_set(err, st, "%s", text);
 }
 
-static enum status verdict(const struct campaign_state *c, const struct outcome *o, enum status how, struct err *err)
+static enum status verdict(const struct campaign_state *c, const struct outcome *o, enum status how,
+                           struct err *err)
 {
     enum status best = ST_OK;
     char text[ERR_TEXT_MAX];
@@ -153,8 +160,10 @@ static enum status verdict(const struct campaign_state *c, const struct outcome 
     if (how == ST_INTERRUPTED)
         consider(&best, err, ST_INTERRUPTED, "interrupted: what is known so far is stored, --resume goes on");
     if (o->cut && how != ST_INTERRUPTED) {
-        snprintf(text, sizeof text, "the budget ended before %zu of %zu targets were measured (first: %s): --resume goes "
-                 "on, or use a larger --budget", o->cut, c->target_count, o->first_cut->plan->name);
+        snprintf(text, sizeof text,
+                 "the budget ended before %zu of %zu targets were measured (first: %s): --resume goes "
+                 "on, or use a larger --budget",
+                 o->cut, c->target_count, o->first_cut->plan->name);
         consider(&best, err, ST_UNDECIDED, text);
     }
     return best;
@@ -170,7 +179,9 @@ static enum status finish(struct campaign_state *c, enum status how, struct err 
     enum status best = verdict(c, &o, how, err);
     const char *state = how == ST_INTERRUPTED ? "interrupted" : o.cut ? "budget" : "done";
     st = campaign_record_end(c, state, status_exit(best), NULL);
-    return st != ST_OK ? err_set(err, st, "%s: the end of the campaign could not be stored", store_path(c->store)) : best;
+    return st != ST_OK
+               ? err_set(err, st, "%s: the end of the campaign could not be stored", store_path(c->store))
+               : best;
 }
 
 enum status campaign_run(struct campaign_context *context, struct err *err)

@@ -39,7 +39,8 @@ static void set_up(struct campaign_state *c)
     c->clock = clock_system();
     c->quality = clock_measure_quality(&c->clock);
     c->start_ns = campaign_now_ns(c);
-    c->budget_ns = c->config->budget_set ? c->config->budget_ns : CAMPAIGN_BUDGET_NS * context->plan->target_count;
+    c->budget_ns = c->config->budget_set ? c->config->budget_ns
+                                         : CAMPAIGN_BUDGET_NS * context->plan->target_count;
     c->memory_limit_bytes = memory_limit(c->config);
 }
 
@@ -50,16 +51,21 @@ static enum status draw_seed(uint64_t *seed, const struct config *config, struct
     *seed = config->seed;
     if (config->seed_set || getrandom(seed, sizeof *seed, 0) == (ssize_t)sizeof *seed)
         return ST_OK;
-    return err_set(err, ST_ENVIRONMENT, "no random seed could be drawn: %s: give one with --seed", strerror(errno));
+    return err_set(err, ST_ENVIRONMENT, "no random seed could be drawn: %s: give one with --seed",
+                   strerror(errno));
 }
 
 static enum status begin_run(struct campaign_state *c, struct err *err)
 {
     const struct campaign_context *x = c->context;
     struct run_row *run = &c->run;
-    *run = (struct run_row){ .argv = x->argv_text ? x->argv_text : "", .config_text = c->config->text ? c->config->text : "",
-                             .rule_version = CAMPAIGN_RULE_VERSION, .start_unix_s = clock_unix_s(),
-                             .budget_ns = c->budget_ns, .state = "running", .exit_code = -1 };
+    *run = (struct run_row){ .argv = x->argv_text ? x->argv_text : "",
+                             .config_text = c->config->text ? c->config->text : "",
+                             .rule_version = CAMPAIGN_RULE_VERSION,
+                             .start_unix_s = clock_unix_s(),
+                             .budget_ns = c->budget_ns,
+                             .state = "running",
+                             .exit_code = -1 };
     snprintf(run->kind, sizeof run->kind, "%s", kind);
     snprintf(run->build, sizeof run->build, "%s", x->build ? x->build : "");
     snprintf(run->variant, sizeof run->variant, "%s", x->variant ? x->variant : "");
@@ -120,8 +126,10 @@ static enum status check_environment(const struct campaign_state *c, struct err 
     free(then);
     if (!field)
         return ST_OK;
-    return err_set(err, ST_USAGE, "campaign %s cannot be continued: %s was \"%.200s\" when it began and is \"%.200s\" now: "
-                   "begin a new one without --resume", c->run.name, field, was, is);
+    return err_set(err, ST_USAGE,
+                   "campaign %s cannot be continued: %s was \"%.200s\" when it began and is \"%.200s\" now: "
+                   "begin a new one without --resume",
+                   c->run.name, field, was, is);
 }
 
 static enum status record_environment(struct campaign_state *c, bool resumed, struct err *err)
@@ -136,9 +144,13 @@ static enum status record_environment(struct campaign_state *c, bool resumed, st
 
 /* --- the targets ------------------------------------------------------------------------------------------------- */
 
-static void fill_row(struct target_row *row, const struct campaign_state *c, const struct plan_target *p, size_t place)
+static void fill_row(struct target_row *row, const struct campaign_state *c, const struct plan_target *p,
+                     size_t place)
 {
-    *row = (struct target_row){ .run = c->run.id, .place = (int)place, .threads = p->threads, .instances = p->instances,
+    *row = (struct target_row){ .run = c->run.id,
+                                .place = (int)place,
+                                .threads = p->threads,
+                                .instances = p->instances,
                                 .shape = { p->shape[0], p->shape[1], p->shape[2] } };
     snprintf(row->model, sizeof row->model, "%s", p->model.name);
     snprintf(row->engine, sizeof row->engine, "%s", p->engine->name);
@@ -170,15 +182,16 @@ static enum status count_shared(struct campaign_state *c, const struct target_st
 }
 
 /* What is stored of a target. One that had ended is tried again: what ended it may be gone. */
-static enum status continue_target(struct campaign_state *c, struct target_state *t, const struct target_row *row,
-                                   struct err *err)
+static enum status continue_target(struct campaign_state *c, struct target_state *t,
+                                   const struct target_row *row, struct err *err)
 {
     char was[RECORD_TEXT], is[RECORD_TEXT];
     const char *field = comparability_key_field(was, is, row->key, t->plan->key);
     if (field)
-        return err_set(err, ST_USAGE, "campaign %s cannot be continued: %s of target %zu was %.200s when it began and is "
-                       "%.200s now: begin a new one without --resume", c->run.name, field,
-                       (size_t)(t - c->targets) + 1, was, is);
+        return err_set(err, ST_USAGE,
+                       "campaign %s cannot be continued: %s of target %zu was %.200s when it began and is "
+                       "%.200s now: begin a new one without --resume",
+                       c->run.name, field, (size_t)(t - c->targets) + 1, was, is);
     t->row = *row;
     enum status st = history_load(&t->history, c->store, row->id, t->plan->mode, err);
     if (st == ST_OK)
@@ -196,8 +209,10 @@ static enum status begin_targets(struct campaign_state *c, const struct target_r
     const struct plan *plan = c->context->plan;
     enum status st = ST_OK;
     if (known_count > plan->target_count)
-        return err_set(err, ST_USAGE, "campaign %s cannot be continued: it has %zu targets and %zu are asked for now: begin "
-                       "a new one without --resume", c->run.name, known_count, plan->target_count);
+        return err_set(err, ST_USAGE,
+                       "campaign %s cannot be continued: it has %zu targets and %zu are asked for now: begin "
+                       "a new one without --resume",
+                       c->run.name, known_count, plan->target_count);
     c->targets = calloc(plan->target_count ? plan->target_count : 1, sizeof *c->targets);
     if (!c->targets)
         return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for %zu targets", plan->target_count);

@@ -43,15 +43,23 @@ static void add_best(struct progress_event *e, const struct campaign_state *c, c
     points_free(p);
 }
 
-void campaign_tell(const struct campaign_state *c, const struct target_state *t, const char *phase, const char *text,
-                   int batch, int round)
+void campaign_tell(const struct campaign_state *c, const struct target_state *t, const char *phase,
+                   const char *text, int batch, int round)
 {
     uint64_t elapsed_ns = campaign_now_ns(c) - c->start_ns;
     struct progress_event e = {
-        .phase = phase, .target = t ? t->plan->name : NULL, .text = text,
-        .target_place = t ? (int)(t - c->targets) + 1 : 0, .target_count = (int)c->target_count, .batch = batch,
-        .round = round, .rounds = round ? CAMPAIGN_ROUNDS_MOST : 0, .best_images_per_s = NAN, .best_low = NAN,
-        .best_high = NAN, .elapsed_ns = elapsed_ns,
+        .phase = phase,
+        .target = t ? t->plan->name : NULL,
+        .text = text,
+        .target_place = t ? (int)(t - c->targets) + 1 : 0,
+        .target_count = (int)c->target_count,
+        .batch = batch,
+        .round = round,
+        .rounds = round ? CAMPAIGN_ROUNDS_MOST : 0,
+        .best_images_per_s = NAN,
+        .best_low = NAN,
+        .best_high = NAN,
+        .elapsed_ns = elapsed_ns,
         .left_ns = c->budget_ns > elapsed_ns ? c->budget_ns - elapsed_ns : 0,
     };
     if (!c->context->progress)

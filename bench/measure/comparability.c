@@ -7,7 +7,8 @@
 #include "kernels/worker/protocol.h"
 
 /* Parts of a target's key, in its order. */
-static const char *const parts[] = { "model", "engine", "device", "precision", "threads", "instances", "input", "mode" };
+static const char *const parts[] = { "model",   "engine",    "device", "precision",
+                                     "threads", "instances", "input",  "mode" };
 
 static void write_value(char *out, const struct field_row *f)
 {
@@ -22,8 +23,8 @@ static int is_key(const struct field_row *f)
     return strcmp(f->class_name, "key") == 0;
 }
 
-void comparability_hash(char out[RECORD_HASH], const struct field_row *env, size_t n, const char *model_sha256,
-                        const char *target_key)
+void comparability_hash(char out[RECORD_HASH], const struct field_row *env, size_t n,
+                        const char *model_sha256, const char *target_key)
 {
     char value[RECORD_TEXT], line[RECORD_NAME + RECORD_TEXT + 4];
     struct sha256 *s = sha256_open();

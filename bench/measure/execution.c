@@ -10,8 +10,9 @@
 
 bool status_is_of_worker(enum status st)
 {
-    return st == ST_UNSUPPORTED || st == ST_OUT_OF_MEMORY || st == ST_INVALID || st == ST_MODEL || st == ST_WRONG_OUTPUT ||
-           st == ST_DEVICE_LOST || st == ST_ENVIRONMENT || st == ST_INTERNAL || st == ST_CRASHED || st == ST_HUNG;
+    return st == ST_UNSUPPORTED || st == ST_OUT_OF_MEMORY || st == ST_INVALID || st == ST_MODEL ||
+           st == ST_WRONG_OUTPUT || st == ST_DEVICE_LOST || st == ST_ENVIRONMENT || st == ST_INTERNAL ||
+           st == ST_CRASHED || st == ST_HUNG;
 }
 
 bool status_ends_target(enum status st)
@@ -49,9 +50,14 @@ static enum status start_worker(struct execution *x, const char *label, struct e
     if (st != ST_OK)
         return st;
     write_command(command, sizeof command, engine->command);
-    x->row = (struct execution_row){ .target = x->target->row.id, .command = command, .pid = worker_pid(x->worker),
-                                     .start_unix_s = clock_unix_s(), .overhead_ns = c->quality.overhead_ns,
-                                     .granularity_ns = c->quality.granularity_ns, .exit_code = -1, .exit_signal = -1 };
+    x->row = (struct execution_row){ .target = x->target->row.id,
+                                     .command = command,
+                                     .pid = worker_pid(x->worker),
+                                     .start_unix_s = clock_unix_s(),
+                                     .overhead_ns = c->quality.overhead_ns,
+                                     .granularity_ns = c->quality.granularity_ns,
+                                     .exit_code = -1,
+                                     .exit_signal = -1 };
     snprintf(x->row.label, sizeof x->row.label, "%s", label);
     st = store_append_execution(c->store, &x->row, err);
     x->row.command = "";
@@ -85,14 +91,16 @@ static enum status check_abilities(const struct execution *x, struct err *err)
     char known[256] = "";
     if (!find_device(&x->hello, p->device)) {
         for (size_t i = 0; i < x->hello.device_count; i++)
-            snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", x->hello.devices[i].id);
-        return err_set(err, ST_ENVIRONMENT, "engine %s finds no device %s here: it has %s", p->engine->name, p->device,
-                       *known ? known : "none");
+            snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "",
+                     x->hello.devices[i].id);
+        return err_set(err, ST_ENVIRONMENT, "engine %s finds no device %s here: it has %s", p->engine->name,
+                       p->device, *known ? known : "none");
     }
     for (size_t i = 0; i < x->hello.precision_count; i++) {
         if (strcmp(x->hello.precisions[i], p->precision) == 0)
             return ST_OK;
-        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", x->hello.precisions[i]);
+        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "",
+                 x->hello.precisions[i]);
     }
     return err_set(err, ST_UNSUPPORTED, "engine %s cannot run %s on this machine: it has %s", p->engine->name,
                    p->precision, *known ? known : "no precision");
@@ -116,8 +124,10 @@ static enum status check_model(const struct execution *x, struct err *err)
     const struct target_row *row = &x->target->row;
     if (!*row->model_sha256 || strcmp(row->model_sha256, x->loaded.model_sha256) == 0)
         return ST_OK;
-    return err_set(err, ST_USAGE, "model_sha256 is %.12s... now, the campaign was begun with %.12s...: the weights or the "
-                   "network changed, start a new campaign without --resume", x->loaded.model_sha256, row->model_sha256);
+    return err_set(err, ST_USAGE,
+                   "model_sha256 is %.12s... now, the campaign was begun with %.12s...: the weights or the "
+                   "network changed, start a new campaign without --resume",
+                   x->loaded.model_sha256, row->model_sha256);
 }
 
 /* What the worker told goes into the target's row, once. */
@@ -134,8 +144,8 @@ static enum status record_facts(struct execution *x, struct err *err)
     row->weight_bytes = x->loaded.weight_bytes;
     row->macs_per_image = x->loaded.macs_per_image;
     memcpy(row->output_shape, x->loaded.output_shape, sizeof row->output_shape);
-    comparability_hash(row->key_sha256, x->campaign->environment, x->campaign->environment_count, row->model_sha256,
-                       row->key);
+    comparability_hash(row->key_sha256, x->campaign->environment, x->campaign->environment_count,
+                       row->model_sha256, row->key);
     row->memory_limit_bytes = x->campaign->memory_limit_bytes;
     write_versions(row->engine_versions, sizeof row->engine_versions, &x->hello);
     snprintf(row->device_name, sizeof row->device_name, "%s", device->name);
@@ -149,9 +159,15 @@ static enum status load_model(struct execution *x, const struct execution_ask *a
     const int *shape = ask->shape ? ask->shape : p->shape;
     bool pipelined = strncmp(p->mode, "pipelined", strlen("pipelined")) == 0;
     struct worker_load_ask load = {
-        .model = p->model_file ? p->model_file : p->model.name, .shape = { shape[0], shape[1], shape[2] }, .precision = p->precision,
-        .device = p->device, .threads = p->threads, .weights = x->campaign->config->weights,
-        .max_batch = ask->max_batch, .mode = pipelined ? "pipelined" : NULL, .cold = strstr(p->mode, "+cold") != NULL,
+        .model = p->model_file ? p->model_file : p->model.name,
+        .shape = { shape[0], shape[1], shape[2] },
+        .precision = p->precision,
+        .device = p->device,
+        .threads = p->threads,
+        .weights = x->campaign->config->weights,
+        .max_batch = ask->max_batch,
+        .mode = pipelined ? "pipelined" : NULL,
+        .cold = strstr(p->mode, "+cold") != NULL,
     };
     enum status st = worker_load(x->worker, &load, &x->loaded, WORKER_LOAD_NS, err);
     if (st == ST_OK)

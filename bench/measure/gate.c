@@ -41,10 +41,14 @@ static bool weights_are_seeded(const struct config *config)
 
 /* --- rows -------------------------------------------------------------------------------------------------------- */
 
-static struct accuracy_row row_of(const struct target_state *t, const char *check, int batch, const char *outcome,
-                                  const char *detail)
+static struct accuracy_row row_of(const struct target_state *t, const char *check, int batch,
+                                  const char *outcome, const char *detail)
 {
-    struct accuracy_row row = { .target = t->row.id, .batch = batch, .rel_l2 = NAN, .mask = NAN, .rel_l2_limit = NAN,
+    struct accuracy_row row = { .target = t->row.id,
+                                .batch = batch,
+                                .rel_l2 = NAN,
+                                .mask = NAN,
+                                .rel_l2_limit = NAN,
                                 .mask_limit = NAN };
     snprintf(row.check, sizeof row.check, "%s", check);
     snprintf(row.outcome, sizeof row.outcome, "%s", outcome);
@@ -52,8 +56,8 @@ static struct accuracy_row row_of(const struct target_state *t, const char *chec
     return row;
 }
 
-static enum status store_note(struct campaign_state *c, const struct target_state *t, const char *check, int batch,
-                              const char *detail, struct err *err)
+static enum status store_note(struct campaign_state *c, const struct target_state *t, const char *check,
+                              int batch, const char *detail, struct err *err)
 {
     struct accuracy_row row = row_of(t, check, batch, "not_checked", detail);
     return store_append_accuracy(c->store, &row, err);
@@ -66,7 +70,8 @@ static enum status store_difference(bool *passed, struct campaign_state *c, cons
 {
     struct gate_limits limits = { 0 };
     bool mask = t->plan->model.mask;
-    *passed = gate_limits_of(&limits, t->plan->precision, weights_are_seeded(c->config)) && gate_within(d, &limits, mask);
+    *passed = gate_limits_of(&limits, t->plan->precision, weights_are_seeded(c->config)) &&
+              gate_within(d, &limits, mask);
     struct accuracy_row row = row_of(t, check, batch, *passed ? "passed" : "failed", "");
     snprintf(row.image_sha256, sizeof row.image_sha256, "%s", image_sha256);
     row.rel_l2 = d->rel_l2;
@@ -76,16 +81,16 @@ static enum status store_difference(bool *passed, struct campaign_state *c, cons
     return store_append_accuracy(c->store, &row, err);
 }
 
-static enum status fail_target(struct campaign_state *c, struct target_state *t, enum why why, const char *detail,
-                               struct err *err)
+static enum status fail_target(struct campaign_state *c, struct target_state *t, enum why why,
+                               const char *detail, struct err *err)
 {
     return target_end(c, t, ST_WRONG_OUTPUT, why, detail, err);
 }
 
 /* --- outputs of the target's engine ------------------------------------------------------------------------------ */
 
-static enum status make_images(struct gate_image *images, int count, const struct campaign_state *c, const int shape[3],
-                               struct err *err)
+static enum status make_images(struct gate_image *images, int count, const struct campaign_state *c,
+                               const int shape[3], struct err *err)
 {
     enum status st = ST_OK;
     for (int i = 0; i < count && st == ST_OK; i++)
@@ -110,16 +115,19 @@ static enum status ask_outputs(struct look *l, struct execution *x, struct err *
     if (st == ST_OK)
         st = prepare_for_output(x, 1, err);
     for (int i = 0; i < IMAGES && st == ST_OK; i++)
-        st = gate_output_ask(&l->outputs[i], &l->count, x->worker, l->c->folder, &l->images[i], 1, l->output_shape,
-                             WORKER_PREPARE_NS, err);
+        st = gate_output_ask(&l->outputs[i], &l->count, x->worker, l->c->folder, &l->images[i], 1,
+                             l->output_shape, WORKER_PREPARE_NS, err);
     return st;
 }
 
-/* An execution at the look's shape; a crash or a hang is tried once more. A failure that is final ends the target. */
+/* An execution at the look's shape; a crash or a hang is tried once more. A failure that is final ends the
+ * target. */
 static enum status take_look(struct look *l, struct err *err)
 {
     bool small = memcmp(l->shape, l->t->plan->shape, sizeof l->shape) != 0;
-    struct execution_ask ask = { .label = "gate", .progress = "gate", .shape = small ? l->shape : NULL, .max_batch = 1 };
+    struct execution_ask ask = {
+        .label = "gate", .progress = "gate", .shape = small ? l->shape : NULL, .max_batch = 1
+    };
     enum status st = ST_CRASHED;
     for (int i = 0; i < TRIES && (st == ST_CRASHED || st == ST_HUNG); i++) {
         struct execution x;
@@ -144,7 +152,8 @@ static enum status check_finite(struct look *l, struct err *err)
 {
     for (int i = 0; i < IMAGES && l->can_output; i++)
         if (!gate_is_finite(l->outputs[i], l->count)) {
-            struct accuracy_row row = row_of(l->t, "non_finite", 1, "failed", "the output has NaN or infinity");
+            struct accuracy_row row = row_of(l->t, "non_finite", 1, "failed",
+                                             "the output has NaN or infinity");
             snprintf(row.image_sha256, sizeof row.image_sha256, "%s", l->images[i].sha256);
             enum status st = store_append_accuracy(l->c->store, &row, err);
             return st != ST_OK ? st : fail_target(l->c, l->t, WHY_WRONG_OUTPUT, "non_finite", err);
@@ -179,11 +188,12 @@ static enum status compare_with_kept(struct look *l, const char *check, const ch
     }
     bool passed;
     char detail[160];
-    enum status st = store_difference(&passed, l->c, l->t, check, 1, l->images[worst_image].sha256, &worst, err);
+    enum status st = store_difference(&passed, l->c, l->t, check, 1, l->images[worst_image].sha256, &worst,
+                                      err);
     if (st != ST_OK || passed)
         return st;
-    snprintf(detail, sizeof detail, "%s: relative L2 %.3g, mask disagreement %.3g %% against f32", check, worst.rel_l2,
-             100 * worst.mask);
+    snprintf(detail, sizeof detail, "%s: relative L2 %.3g, mask disagreement %.3g %% against f32", check,
+             worst.rel_l2, 100 * worst.mask);
     return fail_target(l->c, l->t, WHY_INACCURATE, detail, err);
 }
 
@@ -195,8 +205,12 @@ static enum status check_reference(struct look *l, struct err *err)
         return store_note(l->c, l->t, "reference", 1, "the worker cannot give outputs", err);
     if (l->t->row.scripted || !*l->model_sha256)
         return store_note(l->c, l->t, "reference", 1, "there is no reference for this engine's model", err);
-    struct gate_reference_ask ask = { .campaign = l->c, .target = l->t, .shape = l->shape, .images = l->images,
-                                      .image_count = IMAGES, .model_sha256 = l->model_sha256 };
+    struct gate_reference_ask ask = { .campaign = l->c,
+                                      .target = l->t,
+                                      .shape = l->shape,
+                                      .images = l->images,
+                                      .image_count = IMAGES,
+                                      .model_sha256 = l->model_sha256 };
     enum status st = gate_reference_keep(&available, why_not, &ask, err);
     if (st != ST_OK)
         return st;
@@ -209,7 +223,8 @@ static const struct target_state *f32_target(const struct campaign_state *c, con
 {
     for (size_t i = 0; i < c->target_count && &c->targets[i] != t; i++) {
         const struct target_state *o = &c->targets[i];
-        if (o->gated && strcmp(o->plan->precision, "f32") == 0 && strcmp(o->row.model_sha256, t->row.model_sha256) == 0 &&
+        if (o->gated && strcmp(o->plan->precision, "f32") == 0 &&
+            strcmp(o->row.model_sha256, t->row.model_sha256) == 0 &&
             memcmp(o->plan->shape, t->plan->shape, sizeof o->plan->shape) == 0)
             return o;
     }
@@ -236,14 +251,16 @@ static enum status check_full_shape(struct look *l, struct err *err)
     if (f32)
         return compare_with_kept(l, "full_shape", f32->plan->key, err);
     enum status st = strcmp(l->t->plan->precision, "f32") == 0 ? keep_outputs(l, err) : ST_OK;
-    return st != ST_OK ? st : store_note(l->c, l->t, "full_shape", 1, "no f32 target of this model came before", err);
+    return st != ST_OK
+               ? st
+               : store_note(l->c, l->t, "full_shape", 1, "no f32 target of this model came before", err);
 }
 
 /* --- the gate ---------------------------------------------------------------------------------------------------- */
 
 /* A stored outcome: "passed", "failed", "not_checked"; "" if there is none. */
-static enum status find_outcome(char *outcome, size_t size, struct campaign_state *c, const struct target_state *t,
-                                const char *check, int batch, struct err *err)
+static enum status find_outcome(char *outcome, size_t size, struct campaign_state *c,
+                                const struct target_state *t, const char *check, int batch, struct err *err)
 {
     struct accuracy_row *rows;
     size_t count;
@@ -266,7 +283,9 @@ static int at_most(int side, int most)
 static enum status run_gate(struct campaign_state *c, struct target_state *t, struct err *err)
 {
     const int *full = t->plan->shape;
-    struct look l = { .c = c, .t = t, .shape = { full[0], at_most(full[1], SMALL_SIDE), at_most(full[2], SMALL_SIDE) } };
+    struct look l = { .c = c,
+                      .t = t,
+                      .shape = { full[0], at_most(full[1], SMALL_SIDE), at_most(full[2], SMALL_SIDE) } };
     enum status st = take_look(&l, err);
     if (st == ST_OK && !t->ended)
         st = check_finite(&l, err);
@@ -326,7 +345,8 @@ static enum status ask_singles(struct batch_check *b, struct err *err)
 }
 
 /* Output of one batch, worst image against its single. */
-static enum status compare_batch(struct gate_difference *worst, struct batch_check *b, int batch, struct err *err)
+static enum status compare_batch(struct gate_difference *worst, struct batch_check *b, int batch,
+                                 struct err *err)
 {
     float *outputs = NULL;
     size_t count = 0;
@@ -338,10 +358,11 @@ static enum status compare_batch(struct gate_difference *worst, struct batch_che
         images[i] = b->images[i % b->single_count];
     enum status st = prepare_for_output(&b->x, batch, err);
     if (st == ST_OK)
-        st = gate_output_ask(&outputs, &count, b->x.worker, b->c->folder, images, batch, b->x.loaded.output_shape,
-                             WORKER_PREPARE_NS, err);
+        st = gate_output_ask(&outputs, &count, b->x.worker, b->c->folder, images, batch,
+                             b->x.loaded.output_shape, WORKER_PREPARE_NS, err);
     for (int i = 0; i < batch && st == ST_OK; i++) {
-        struct gate_difference d = gate_compare(outputs + (size_t)i * count, b->singles[i % b->single_count], count);
+        struct gate_difference d = gate_compare(outputs + (size_t)i * count, b->singles[i % b->single_count],
+                                                count);
         worst->rel_l2 = !(d.rel_l2 <= worst->rel_l2) ? d.rel_l2 : worst->rel_l2;
         worst->mask = fmax(worst->mask, d.mask);
     }
@@ -355,7 +376,8 @@ static enum status check_batch(struct batch_check *b, int batch, struct err *err
     struct gate_difference worst;
     bool passed;
     enum status st = compare_batch(&worst, b, batch, err);
-    if (st == ST_OUT_OF_MEMORY || st == ST_WRONG_OUTPUT || st == ST_UNSUPPORTED || st == ST_CRASHED || st == ST_HUNG)
+    if (st == ST_OUT_OF_MEMORY || st == ST_WRONG_OUTPUT || st == ST_UNSUPPORTED || st == ST_CRASHED ||
+        st == ST_HUNG)
         return lose_point(b->c, b->t, batch, why_of_name(status_kind(st)), 0, err->text, err);
     if (st != ST_OK)
         return st;
@@ -363,7 +385,8 @@ static enum status check_batch(struct batch_check *b, int batch, struct err *err
     if (st != ST_OK || passed)
         return st;
     char detail[160];
-    snprintf(detail, sizeof detail, "an image of the batch differs from itself alone: relative L2 %.3g", worst.rel_l2);
+    snprintf(detail, sizeof detail, "an image of the batch differs from itself alone: relative L2 %.3g",
+             worst.rel_l2);
     return lose_point(b->c, b->t, batch, WHY_WRONG_OUTPUT, 0, detail, err);
 }
 
@@ -385,11 +408,13 @@ static enum status open_batch_check(struct batch_check *b, int largest, struct e
     return st == ST_OK && b->x.hello.can_output ? ask_singles(b, err) : st;
 }
 
-/* One candidate that has no stored outcome yet. The worker is started with the first, and afresh after a death. */
+/* One candidate that has no stored outcome yet. The worker is started with the first, and afresh after a
+ * death. */
 static enum status check_candidate(struct batch_check *b, int batch, int largest, struct err *err)
 {
     uint64_t spent_ns = campaign_elapsed_ns(b->c) - b->start_ns;
-    if (spent_ns + expected_ns(b, batch + (execution_is_open(&b->x) ? 0 : at_most(largest, CYCLE))) > b->share_ns)
+    if (spent_ns + expected_ns(b, batch + (execution_is_open(&b->x) ? 0 : at_most(largest, CYCLE))) >
+        b->share_ns)
         return store_note(b->c, b->t, "batch_equals_single", batch, "there was no time for it", err);
     campaign_tell(b->c, b->t, "gate", NULL, batch, 0);
     enum status st = ST_OK;

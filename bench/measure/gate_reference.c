@@ -38,9 +38,12 @@ static enum status load_reference(struct worker_load_result *loaded, struct work
     const struct plan_target *p = ask->target->plan;
     struct worker_hello hello;
     struct worker_load_ask load = { .model = p->model_file ? p->model_file : p->model.name,
-                                    .shape = { ask->shape[0], ask->shape[1], ask->shape[2] }, .precision = "f32",
-                                    .device = "cpu:0", .threads = plan_cpus(NULL),
-                                    .weights = ask->campaign->config->weights, .max_batch = 1 };
+                                    .shape = { ask->shape[0], ask->shape[1], ask->shape[2] },
+                                    .precision = "f32",
+                                    .device = "cpu:0",
+                                    .threads = plan_cpus(NULL),
+                                    .weights = ask->campaign->config->weights,
+                                    .max_batch = 1 };
     enum status st = worker_hello(w, &hello, WORKER_HELLO_NS, err);
     return st == ST_OK ? worker_load(w, &load, loaded, WORKER_LOAD_NS, err) : st;
 }
@@ -54,8 +57,8 @@ static enum status keep_outputs(struct worker *w, const struct worker_load_resul
         float *values;
         size_t count;
         struct store_output_key key = key_of(ask, i);
-        st = gate_output_ask(&values, &count, w, ask->campaign->folder, &ask->images[i], 1, loaded->output_shape,
-                             WORKER_PREPARE_NS, err);
+        st = gate_output_ask(&values, &count, w, ask->campaign->folder, &ask->images[i], 1,
+                             loaded->output_shape, WORKER_PREPARE_NS, err);
         if (st == ST_OK && !gate_is_finite(values, count))
             st = err_set(err, ST_WRONG_OUTPUT, "its output has NaN or infinity");
         if (st == ST_OK)
@@ -65,7 +68,8 @@ static enum status keep_outputs(struct worker *w, const struct worker_load_resul
     return st;
 }
 
-static enum status compute(bool *available, char *why_not, const struct gate_reference_ask *ask, struct err *err)
+static enum status compute(bool *available, char *why_not, const struct gate_reference_ask *ask,
+                           struct err *err)
 {
     struct campaign_state *c = ask->campaign;
     char *const *command = c->context->reference_command ? c->context->reference_command : default_command;
@@ -78,7 +82,8 @@ static enum status compute(bool *available, char *why_not, const struct gate_ref
         st = load_reference(&loaded, w, ask, err);
     *available = st == ST_OK && strcmp(loaded.model_sha256, ask->model_sha256) == 0;
     if (st == ST_OK && !*available)
-        snprintf(why_not, RECORD_TEXT, "the reference engine has another %s: its SHA-256 is %.12s..., the target's %.12s...",
+        snprintf(why_not, RECORD_TEXT,
+                 "the reference engine has another %s: its SHA-256 is %.12s..., the target's %.12s...",
                  ask->target->plan->model.name, loaded.model_sha256, ask->model_sha256);
     if (*available)
         st = keep_outputs(w, &loaded, ask, err);
@@ -92,7 +97,8 @@ static enum status compute(bool *available, char *why_not, const struct gate_ref
     return st;
 }
 
-enum status gate_reference_keep(bool *available, char *why_not, const struct gate_reference_ask *ask, struct err *err)
+enum status gate_reference_keep(bool *available, char *why_not, const struct gate_reference_ask *ask,
+                                struct err *err)
 {
     int kept;
     enum status st = count_kept(&kept, ask, err);

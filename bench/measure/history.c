@@ -14,7 +14,8 @@ static enum status grow(void **items, size_t count, size_t *room, size_t size, s
     size_t wanted = *room ? 2 * *room : 64;
     void *moved = realloc(*items, wanted * size);
     if (!moved)
-        return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the history of a target (%zu entries)", wanted);
+        return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the history of a target (%zu entries)",
+                       wanted);
     *items = moved;
     *room = wanted;
     return ST_OK;
@@ -135,14 +136,25 @@ static enum status load_block(void *context, const struct store_block *block, st
 {
     const struct loading *l = context;
     const struct block_row *row = &block->row;
-    struct block_values v = block_evaluate(l->mode, row->batch, block->samples.iteration_ns, block->samples.compute_ns,
-                                           (size_t)row->iterations, row->worker_end_ns - row->worker_start_ns);
+    struct block_values v = block_evaluate(l->mode, row->batch, block->samples.iteration_ns,
+                                           block->samples.compute_ns, (size_t)row->iterations,
+                                           row->worker_end_ns - row->worker_start_ns);
     struct block_fact fact = {
-        .id = row->id, .execution = row->execution, .round = row->round, .place = row->place, .batch = row->batch,
-        .retry = row->retry, .iterations = row->iterations, .kind = row->kind, .valid = row->valid,
-        .throttled = !row->valid && block_is_throttled(l, row->id), .y = row->y,
-        .wall_images_per_s = row->wall_images_per_s, .t_iter_ns = v.median_ns,
-        .measured_ns = row->worker_end_ns - row->worker_start_ns, .spent_ns = row->end_ns - row->start_ns,
+        .id = row->id,
+        .execution = row->execution,
+        .round = row->round,
+        .place = row->place,
+        .batch = row->batch,
+        .retry = row->retry,
+        .iterations = row->iterations,
+        .kind = row->kind,
+        .valid = row->valid,
+        .throttled = !row->valid && block_is_throttled(l, row->id),
+        .y = row->y,
+        .wall_images_per_s = row->wall_images_per_s,
+        .t_iter_ns = v.median_ns,
+        .measured_ns = row->worker_end_ns - row->worker_start_ns,
+        .spent_ns = row->end_ns - row->start_ns,
     };
     return history_add_block(l->history, &fact, err);
 }
@@ -152,13 +164,15 @@ static enum status load_losses(struct history *h, const struct mark_row *marks, 
     enum status st = ST_OK;
     for (size_t i = 0; i < count && st == ST_OK; i++) {
         enum why why = why_of_name(marks[i].reason);
-        if (strcmp(marks[i].subject, "point") == 0 && (why != WHY_NONE || strcmp(marks[i].reason, HISTORY_DIED) == 0))
+        if (strcmp(marks[i].subject, "point") == 0 &&
+            (why != WHY_NONE || strcmp(marks[i].reason, HISTORY_DIED) == 0))
             st = history_add_loss(h, marks[i].batch, why, (int)marks[i].value, "", err);
     }
     return st;
 }
 
-enum status history_load(struct history *out, struct store *store, int64_t target, const char *mode, struct err *err)
+enum status history_load(struct history *out, struct store *store, int64_t target, const char *mode,
+                         struct err *err)
 {
     struct mark_row *marks = NULL;
     struct prepared_row *prepared = NULL;

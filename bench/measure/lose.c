@@ -9,7 +9,11 @@ static enum status lose(struct campaign_state *c, struct target_state *t, int ba
                         const char *detail, struct err *err)
 {
     char kept[RECORD_TEXT];
-    struct mark_row mark = { .subject = "point", .subject_id = t->row.id, .batch = batch, .value = round, .limit = NAN,
+    struct mark_row mark = { .subject = "point",
+                             .subject_id = t->row.id,
+                             .batch = batch,
+                             .value = round,
+                             .limit = NAN,
                              .rule_version = CAMPAIGN_RULE_VERSION };
     snprintf(kept, sizeof kept, "%.*s", (int)sizeof kept - 1, detail);
     snprintf(mark.reason, sizeof mark.reason, "%s", why == WHY_NONE ? HISTORY_DIED : why_name(why));

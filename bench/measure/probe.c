@@ -25,7 +25,8 @@ static bool is_final(const struct history *h, int batch)
     if (!row)
         return false;
     bool again = strcmp(row->result, "crashed") == 0 || strcmp(row->result, "hung") == 0;
-    return !again || history_count_results(h, batch, "crashed") + history_count_results(h, batch, "hung") >= TRIES;
+    return !again ||
+           history_count_results(h, batch, "crashed") + history_count_results(h, batch, "hung") >= TRIES;
 }
 
 static int coarse_blocks(const struct history *h, int batch)
@@ -54,8 +55,10 @@ static bool result_of(struct search_result *out, const struct history *h, int ba
     if (!row || !is_final(h, batch))
         return false;
     bool runs = strcmp(row->result, feasible) == 0;
-    *out = (struct search_result){ .batch = batch, .why = runs ? WHY_NONE : why_of_name(row->result),
-                                   .y = runs ? coarse_y(h, batch) : NAN, .t_iter_ns = (double)history_t_iter(h, batch) };
+    *out = (struct search_result){ .batch = batch,
+                                   .why = runs ? WHY_NONE : why_of_name(row->result),
+                                   .y = runs ? coarse_y(h, batch) : NAN,
+                                   .t_iter_ns = (double)history_t_iter(h, batch) };
     return true;
 }
 
@@ -74,9 +77,13 @@ void probe_search(struct search_answer *out, const struct campaign_state *c, con
     }
     for (size_t i = 0; i < t->plan->point_count; i++)
         given[m++] = t->plan->points[i].batch;
-    search_step(out, &(struct search_ask){
-        .max_batch = c->config->max_batch, .within = c->config->within, .given = t->plan->batches_auto ? NULL : given,
-        .given_count = m, .results = results, .result_count = n, .out_of_budget = out_of_budget });
+    search_step(out, &(struct search_ask){ .max_batch = c->config->max_batch,
+                                           .within = c->config->within,
+                                           .given = t->plan->batches_auto ? NULL : given,
+                                           .given_count = m,
+                                           .results = results,
+                                           .result_count = n,
+                                           .out_of_budget = out_of_budget });
 }
 
 /* Largest size below `batch` that runs; 0: none. */
@@ -84,7 +91,8 @@ static int largest_below(const struct history *h, int batch)
 {
     int best = 0;
     for (size_t i = 0; i < h->prepared_count; i++)
-        if (strcmp(h->prepared[i].result, feasible) == 0 && h->prepared[i].batch < batch && h->prepared[i].batch > best)
+        if (strcmp(h->prepared[i].result, feasible) == 0 && h->prepared[i].batch < batch &&
+            h->prepared[i].batch > best)
             best = h->prepared[i].batch;
     return best;
 }
@@ -139,12 +147,14 @@ static void set_result(struct prepared_row *row, const char *result, const char 
 }
 
 /* The reason that a failure of the worker is for a size. */
-static void set_failure(struct prepared_row *row, const struct execution *x, enum status st, const struct err *err)
+static void set_failure(struct prepared_row *row, const struct execution *x, enum status st,
+                        const struct err *err)
 {
     struct worker_end end = worker_end_of(x->worker);
     char detail[RECORD_TEXT];
     if (st == ST_OUT_OF_MEMORY || end.out_of_memory_killer) {
-        snprintf(detail, sizeof detail, "%s: %.400s", st == ST_OUT_OF_MEMORY ? "allocator" : "killed", err->text);
+        snprintf(detail, sizeof detail, "%s: %.400s", st == ST_OUT_OF_MEMORY ? "allocator" : "killed",
+                 err->text);
         set_result(row, why_name(WHY_OUT_OF_MEMORY), detail);
     } else if (st == ST_HUNG || st == ST_UNSUPPORTED || st == ST_WRONG_OUTPUT) {
         set_result(row, status_kind(st), err->text);
@@ -179,7 +189,8 @@ static enum status prepare_size(struct prepared_row *row, struct execution *x, s
     row->planned_weights_bytes = prepared.planned_weights_bytes;
     row->planned_activations_bytes = prepared.planned_activations_bytes;
     row->planned_workspace_bytes = prepared.planned_workspace_bytes;
-    memory_add_plan(&x->target->memory, row->batch, row->planned_activations_bytes, row->planned_workspace_bytes);
+    memory_add_plan(&x->target->memory, row->batch, row->planned_activations_bytes,
+                    row->planned_workspace_bytes);
     if (!row->predicted_bytes) /* the first size: its own plan is the earliest knowledge */
         row->predicted_bytes = memory_predict(&x->target->memory, row->batch);
     return ST_OK;
@@ -197,9 +208,13 @@ static enum status read_peak(struct prepared_row *row, struct execution *x, stru
     memory_add_peak(&x->target->memory, row->batch, row->peak_bytes, row->predicted_bytes);
     if (!memory_model_off(memory_ratio(row->peak_bytes, row->predicted_bytes)))
         return ST_OK;
-    struct mark_row mark = { .subject = "point", .subject_id = x->target->row.id, .batch = row->batch,
-                             .reason = "memory_model_off", .value = memory_ratio(row->peak_bytes, row->predicted_bytes),
-                             .limit = 1.1, .rule_version = CAMPAIGN_RULE_VERSION };
+    struct mark_row mark = { .subject = "point",
+                             .subject_id = x->target->row.id,
+                             .batch = row->batch,
+                             .reason = "memory_model_off",
+                             .value = memory_ratio(row->peak_bytes, row->predicted_bytes),
+                             .limit = 1.1,
+                             .rule_version = CAMPAIGN_RULE_VERSION };
     return store_append_mark(x->campaign->store, &mark, err);
 }
 
@@ -249,8 +264,8 @@ static enum status try_size(struct prepared_row *row, struct execution *x, struc
     return st == ST_OK ? worker_release(x->worker, row->batch, WORKER_SHORT_NS, err) : st;
 }
 
-/* A size in an open worker. ST_OK: a result is stored; ST_ENVIRONMENT, ST_MODEL, ST_INVALID: the whole target is to
- * blame, and nothing is stored; else the program's own trouble. err is not NULL. */
+/* A size in an open worker. ST_OK: a result is stored; ST_ENVIRONMENT, ST_MODEL, ST_INVALID: the whole target
+ * is to blame, and nothing is stored; else the program's own trouble. err is not NULL. */
 static enum status probe_size(struct execution *x, int batch, struct err *err)
 {
     struct target_state *t = x->target;
@@ -274,8 +289,10 @@ static enum status probe_size(struct execution *x, int batch, struct err *err)
 
 /* --- the ascent -------------------------------------------------------------------------------------------------- */
 
-/* A worker for the next size; one that is not warm yet is warmed with the smallest size that runs, if one is known. */
-static enum status open_worker(struct execution *x, struct campaign_state *c, struct target_state *t, struct err *err)
+/* A worker for the next size; one that is not warm yet is warmed with the smallest size that runs, if one is
+ * known. */
+static enum status open_worker(struct execution *x, struct campaign_state *c, struct target_state *t,
+                               struct err *err)
 {
     struct execution_ask ask = { .label = "probe", .progress = "load", .max_batch = c->config->max_batch };
     enum status st = execution_open(x, c, t, &ask, err);
@@ -314,7 +331,8 @@ static enum status handle_start_failure(struct execution *x, struct campaign_sta
     bool ends = status_ends_target(st) && !x->skewed;
     if (!ends && ++*failures < TRIES)
         return ST_OK;
-    if (!x->hello.engine[0] && (st == ST_CRASHED || st == ST_HUNG)) { /* not a size: the engine does not start */
+    if (!x->hello.engine[0] &&
+        (st == ST_CRASHED || st == ST_HUNG)) { /* not a size: the engine does not start */
         st = ST_ENVIRONMENT;
         ends = true;
     }
@@ -325,8 +343,8 @@ static enum status handle_start_failure(struct execution *x, struct campaign_sta
     return target_end(c, t, st, why, text, err);
 }
 
-static enum status probe_next(struct execution *x, struct campaign_state *c, struct target_state *t, int batch,
-                              int *failures, struct err *err)
+static enum status probe_next(struct execution *x, struct campaign_state *c, struct target_state *t,
+                              int batch, int *failures, struct err *err)
 {
     enum status st = ST_OK;
     if (!execution_is_open(x))

@@ -30,10 +30,12 @@ static const struct search_size *size_of(const struct target_state *t, int batch
     return NULL;
 }
 
-static struct choose_point choose_point_of(const struct point *q, const struct target_state *t, bool by_rounds)
+static struct choose_point choose_point_of(const struct point *q, const struct target_state *t,
+                                           bool by_rounds)
 {
-    struct choose_point out = { .batch = q->batch, .out = q->all_blocks ? WHY_NONE : q->out, .y = NAN, .low = NAN,
-                                .high = NAN };
+    struct choose_point out = {
+        .batch = q->batch, .out = q->all_blocks ? WHY_NONE : q->out, .y = NAN, .low = NAN, .high = NAN
+    };
     if (!by_rounds) {
         out.y = size_of(t, q->batch)->y;
         return out;
@@ -67,7 +69,8 @@ static bool all_refused(const struct points *p)
     return p->count > 0;
 }
 
-static enum status make_points(struct points **out, const char **cause, const struct target_state *t, struct err *err)
+static enum status make_points(struct points **out, const char **cause, const struct target_state *t,
+                               struct err *err)
 {
     enum status st = points_make(out, t, false, err);
     if (st != ST_OK || !all_refused(*out))
@@ -77,13 +80,15 @@ static enum status make_points(struct points **out, const char **cause, const st
     return points_make(out, t, true, err);
 }
 
-enum status results_store(int *batch, struct campaign_state *c, const struct target_state *t, const char *cause,
-                          struct err *err)
+enum status results_store(int *batch, struct campaign_state *c, const struct target_state *t,
+                          const char *cause, struct err *err)
 {
-    struct target_state *view = malloc(sizeof *view); /* with a finished search: sizes not reached have a reason too */
+    struct target_state *view = malloc(
+        sizeof *view); /* with a finished search: sizes not reached have a reason too */
     struct results_rows *rows = calloc(1, sizeof *rows);
     struct points *p = NULL;
-    enum status st = view && rows ? ST_OK : err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the results");
+    enum status st = view && rows ? ST_OK
+                                  : err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the results");
     *batch = 0;
     if (st == ST_OK) {
         *view = *t;
@@ -94,8 +99,9 @@ enum status results_store(int *batch, struct campaign_state *c, const struct tar
     if (st == ST_OK)
         st = results_rows_make(rows, c, view, p, cause, err);
     if (st == ST_OK) {
-        struct store_results results = { rows->estimates, rows->estimate_count, rows->has_decision ? &rows->decision : NULL,
-                                         rows->whys, rows->why_count };
+        struct store_results results = { rows->estimates, rows->estimate_count,
+                                         rows->has_decision ? &rows->decision : NULL, rows->whys,
+                                         rows->why_count };
         *batch = rows->decision.batch;
         st = store_replace_results(c->store, t->row.id, &results, err);
     }

@@ -22,7 +22,8 @@ static void count_origins(struct estimate_row *e, const struct history *h, enum 
         const struct block_fact *f = &h->blocks[i];
         if (f->kind != kind || f->batch != e->batch || !f->valid)
             continue;
-        e->executions += f->execution != execution; /* blocks stand in the order of time: each appears in one run */
+        e->executions += f->execution !=
+                         execution; /* blocks stand in the order of time: each appears in one run */
         e->rounds += f->round != round;
         execution = f->execution;
         round = f->round;
@@ -51,9 +52,19 @@ static void label_memory(struct estimate_row *e, const struct history *h)
 
 static struct estimate_row new_estimate(const struct target_state *t, int batch, const char *method)
 {
-    struct estimate_row e = { .target = t->row.id, .batch = batch, .y = NAN, .y_low = NAN, .y_high = NAN, .mad = NAN,
-                              .wall_images_per_s = NAN, .half_width = NAN, .mde = NAN, .service_p50_ms = NAN,
-                              .service_p90_ms = NAN, .service_p95_ms = NAN, .service_p99_ms = NAN,
+    struct estimate_row e = { .target = t->row.id,
+                              .batch = batch,
+                              .y = NAN,
+                              .y_low = NAN,
+                              .y_high = NAN,
+                              .mad = NAN,
+                              .wall_images_per_s = NAN,
+                              .half_width = NAN,
+                              .mde = NAN,
+                              .service_p50_ms = NAN,
+                              .service_p90_ms = NAN,
+                              .service_p95_ms = NAN,
+                              .service_p99_ms = NAN,
                               .service_min_ms = NAN };
     snprintf(e.method, sizeof e.method, "%s", method);
     snprintf(e.kind, sizeof e.kind, "none");
@@ -119,7 +130,8 @@ static const struct point *point_of(const struct points *p, int batch)
 }
 
 /* Was some execution of the rounds not steady? */
-static enum status find_unsteady(bool *unsteady, struct campaign_state *c, const struct target_state *t, struct err *err)
+static enum status find_unsteady(bool *unsteady, struct campaign_state *c, const struct target_state *t,
+                                 struct err *err)
 {
     struct execution_row *rows;
     size_t count;
@@ -133,8 +145,8 @@ static enum status find_unsteady(bool *unsteady, struct campaign_state *c, const
     return ST_OK;
 }
 
-enum status results_estimates_make(struct results_rows *out, struct campaign_state *c, const struct target_state *t,
-                                   const struct points *p, struct err *err)
+enum status results_estimates_make(struct results_rows *out, struct campaign_state *c,
+                                   const struct target_state *t, const struct points *p, struct err *err)
 {
     struct service_times *times;
     bool unsteady;

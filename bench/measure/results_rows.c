@@ -30,18 +30,24 @@ static void write_reason(struct decision_row *d, const struct choose_answer *a, 
     if (!a->batch)
         snprintf(d->reason, sizeof d->reason, "no batch size is usable");
     else if (a->batch == a->leader)
-        snprintf(d->reason, sizeof d->reason, "%d is the fastest, no smaller size is within %.3g %%", a->batch, 100 * within);
+        snprintf(d->reason, sizeof d->reason, "%d is the fastest, no smaller size is within %.3g %%",
+                 a->batch, 100 * within);
     else
-        snprintf(d->reason, sizeof d->reason, "%d is the smallest size within %.3g %% of the best (%d)", a->batch,
-                 100 * within, a->leader);
+        snprintf(d->reason, sizeof d->reason, "%d is the smallest size within %.3g %% of the best (%d)",
+                 a->batch, 100 * within, a->leader);
 }
 
-static void make_decision(struct results_rows *out, const struct campaign_state *c, const struct target_state *t,
-                          const struct choose_answer *a, const char *cause)
+static void make_decision(struct results_rows *out, const struct campaign_state *c,
+                          const struct target_state *t, const struct choose_answer *a, const char *cause)
 {
     struct decision_row *d = &out->decision;
-    *d = (struct decision_row){ .target = t->row.id, .batch = a->batch, .x = c->config->within, .alpha = c->config->alpha,
-                                .memory_reserve = c->config->reserve, .leader = a->leader, .noise_floor = NAN };
+    *d = (struct decision_row){ .target = t->row.id,
+                                .batch = a->batch,
+                                .x = c->config->within,
+                                .alpha = c->config->alpha,
+                                .memory_reserve = c->config->reserve,
+                                .leader = a->leader,
+                                .noise_floor = NAN };
     snprintf(d->confidence, sizeof d->confidence, "coarse");
     snprintf(d->cause, sizeof d->cause, "%s", cause);
     snprintf(d->incumbent_outcome, sizeof d->incumbent_outcome, "none");
@@ -52,8 +58,8 @@ static void make_decision(struct results_rows *out, const struct campaign_state 
     out->has_decision = true;
 }
 
-static void choose_and_explain(struct results_rows *out, struct campaign_state *c, const struct target_state *t,
-                               const struct points *p, const char *cause)
+static void choose_and_explain(struct results_rows *out, struct campaign_state *c,
+                               const struct target_state *t, const struct points *p, const char *cause)
 {
     struct choose_answer answer;
     struct choose_why whys[SEARCH_SIZES_MAX];
@@ -62,7 +68,8 @@ static void choose_and_explain(struct results_rows *out, struct campaign_state *
     for (size_t i = 0, k = 0; i < t->search.count; i++) {
         const struct search_size *s = &t->search.sizes[i];
         bool candidate = s->why == WHY_NONE; /* points stand in the same order */
-        out->whys[out->why_count++] = candidate ? results_why_of_point(t, &p->items[k], &whys[k], &at[k], c->config->within)
+        out->whys[out->why_count++] = candidate ? results_why_of_point(t, &p->items[k], &whys[k], &at[k],
+                                                                       c->config->within)
                                                 : results_why_of_size(t, s, c->config->within);
         k += candidate;
     }
@@ -74,8 +81,9 @@ static bool was_tried(const struct target_state *t)
     return t->history.prepared_count > 0;
 }
 
-enum status results_rows_make(struct results_rows *out, struct campaign_state *c, const struct target_state *t,
-                              const struct points *p, const char *cause, struct err *err)
+enum status results_rows_make(struct results_rows *out, struct campaign_state *c,
+                              const struct target_state *t, const struct points *p, const char *cause,
+                              struct err *err)
 {
     if (t->ended) {
         if (t->ended_why == WHY_NONE)

@@ -6,7 +6,9 @@
 
 static struct why_row new_why(const struct target_state *t, int batch, enum why why)
 {
-    struct why_row w = { .target = t->row.id, .batch = batch, .value = NAN, .limit = NAN, .m = NAN, .c = NAN, .df = NAN };
+    struct why_row w = {
+        .target = t->row.id, .batch = batch, .value = NAN, .limit = NAN, .m = NAN, .c = NAN, .df = NAN
+    };
     snprintf(w.reason, sizeof w.reason, "%s", why_name(why));
     snprintf(w.text, sizeof w.text, "%d: %s", batch, why_text(why));
     return w;
@@ -26,7 +28,8 @@ static void write_comparison(struct why_row *w, enum why why, double y, double w
     if (w->rival && isfinite(w->c))
         n = snprintf(rest, room, ", %.1f %% below %d (+- %.1f)", percent_below(w->m), w->rival, 100 * w->c);
     else if (w->rival)
-        n = snprintf(rest, room, w->m > 0 ? ", %.1f %% above %d" : ", %.1f %% below %d", fabs(percent_below(w->m)), w->rival);
+        n = snprintf(rest, room, w->m > 0 ? ", %.1f %% above %d" : ", %.1f %% below %d",
+                     fabs(percent_below(w->m)), w->rival);
     else
         n = snprintf(rest, room, ", the best");
     rest += n;
@@ -44,7 +47,8 @@ static void add_sentence(struct why_row *w, const char *detail)
         snprintf(w->text + used, sizeof w->text - used, ": %.*s", (int)(sizeof w->text - used), detail);
 }
 
-/* The first word of a stored detail ("killed: ...") is the record's detail, the rest goes into the sentence. */
+/* The first word of a stored detail ("killed: ...") is the record's detail, the rest goes into the sentence.
+ */
 static void take_detail(struct why_row *w, const char *detail)
 {
     static const char *const words[] = { "predicted", "measured", "allocator", "killed" };
@@ -83,8 +87,9 @@ struct why_row results_why_of_size(const struct target_state *t, const struct se
     return w;
 }
 
-struct why_row results_why_of_point(const struct target_state *t, const struct point *q, const struct choose_why *why,
-                                    const struct choose_point *at, double within)
+struct why_row results_why_of_point(const struct target_state *t, const struct point *q,
+                                    const struct choose_why *why, const struct choose_point *at,
+                                    double within)
 {
     struct why_row w = new_why(t, q->batch, why->why);
     const struct loss *loss = history_loss(&t->history, q->batch);

@@ -20,10 +20,12 @@ enum { START_TRIES = 2, SWAP_ITERATIONS = 10 };
 enum status points_make(struct points **out, const struct target_state *t, bool take_invalid, struct err *err)
 {
     struct points *p = calloc(1, sizeof *p);
-    enum status st = p ? ST_OK : err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the points of a target");
+    enum status st = p ? ST_OK
+                       : err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the points of a target");
     for (size_t i = 0; i < t->search.count && st == ST_OK; i++)
         if (t->search.sizes[i].why == WHY_NONE) {
-            st = point_make(&p->items[p->count], &t->history, t->search.sizes[i].batch, t->gpu, take_invalid, err);
+            st = point_make(&p->items[p->count], &t->history, t->search.sizes[i].batch, t->gpu, take_invalid,
+                            err);
             p->count += st == ST_OK;
         }
     if (st != ST_OK) {
@@ -65,8 +67,8 @@ static bool was_in(const struct rounds *r, const struct point *q, int round)
     return q->out == WHY_NONE || (loss && loss->why == q->out && loss->round == round);
 }
 
-/* Points of the next round from the blocks of the complete ones: those that go on. A capped point leaves; one that is
- * precise stays as company as long as another is not, so that all see the same minutes. */
+/* Points of the next round from the blocks of the complete ones: those that go on. A capped point leaves; one
+ * that is precise stays as company as long as another is not, so that all see the same minutes. */
 static enum status plan_round(struct rounds *r, int round, struct err *err)
 {
     struct points *p;
@@ -239,12 +241,15 @@ static enum status handle_start_failure(struct rounds *r, enum status st, struct
     enum status closed = execution_close(&r->x, err);
     if (closed != ST_OK || ++r->start_failures < START_TRIES)
         return closed;
-    enum why why = r->x.skewed ? WHY_INVALID : st == ST_HUNG ? WHY_HUNG : st == ST_OUT_OF_MEMORY ? WHY_OUT_OF_MEMORY
-                                                                                                : WHY_CRASHED;
+    enum why why = r->x.skewed              ? WHY_INVALID
+                   : st == ST_HUNG          ? WHY_HUNG
+                   : st == ST_OUT_OF_MEMORY ? WHY_OUT_OF_MEMORY
+                                            : WHY_CRASHED;
     return target_end(r->c, r->t, st, why, text, err);
 }
 
-/* A worker that is up, or, with ST_OK too, none: then the place is tried again later, or the target has ended. */
+/* A worker that is up, or, with ST_OK too, none: then the place is tried again later, or the target has
+ * ended. */
 static enum status ensure_worker(struct rounds *r, struct err *err)
 {
     if (execution_is_open(&r->x) && worker_alive(r->x.worker))
@@ -286,10 +291,15 @@ static enum status run_block(struct rounds *r, int batch, int place, int retry, 
         st = warm_size(&r->x, batch, &t_iter_ns, err);
     if (st != ST_OK)
         return st;
-    struct block_ask ask = { .batch = batch, .kind = BLOCK_RACE, .round = r->round, .place = place, .retry = retry,
+    struct block_ask ask = { .batch = batch,
+                             .kind = BLOCK_RACE,
+                             .round = r->round,
+                             .place = place,
+                             .retry = retry,
                              .min_ns = block_min_ns(&r->c->quality, r->doublings),
                              .min_iterations = block_min_iterations(t_iter_ns),
-                             .unmeasured = unmeasured_for(r, batch, t_iter_ns), .t_iter_ns = t_iter_ns };
+                             .unmeasured = unmeasured_for(r, batch, t_iter_ns),
+                             .t_iter_ns = t_iter_ns };
     st = block_measure(&fact, NULL, &r->x, &ask, err);
     if (st == ST_OK)
         note_warm(r, batch);
@@ -321,7 +331,8 @@ static void pause_before(const struct campaign_state *c, int retry)
         clock_sleep_ns(&c->clock, end_ns - now_ns < step_ns ? end_ns - now_ns : step_ns);
 }
 
-/* The block of one place with its retries. A dead worker leaves the place missing: the round comes back to it. */
+/* The block of one place with its retries. A dead worker leaves the place missing: the round comes back to
+ * it. */
 static enum status run_place(struct rounds *r, int batch, int place, struct err *err)
 {
     int retry;
@@ -405,7 +416,9 @@ enum status rounds_run(struct campaign_state *c, struct target_state *t, struct 
     struct rounds *r = calloc(1, sizeof *r);
     if (!r)
         return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the rounds of a target");
-    *r = (struct rounds){ .c = c, .t = t, .start_ns = campaign_elapsed_ns(c), .share_ns = campaign_share_ns(c, t, 1) };
+    *r = (struct rounds){
+        .c = c, .t = t, .start_ns = campaign_elapsed_ns(c), .share_ns = campaign_share_ns(c, t, 1)
+    };
     enum status st = go_through(r, err);
     enum status closed = execution_close(&r->x, st == ST_OK ? err : NULL);
     free(r);

@@ -61,7 +61,8 @@ static enum status visit(void *context, const struct store_block *block, struct 
     return append(t, block, err);
 }
 
-enum status service_times_load(struct service_times **out, struct store *store, int64_t target, struct err *err)
+enum status service_times_load(struct service_times **out, struct store *store, int64_t target,
+                               struct err *err)
 {
     struct service_times *s = calloc(1, sizeof *s);
     *out = NULL;

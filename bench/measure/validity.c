@@ -31,12 +31,14 @@ static void judge(struct validity *v, enum validity_rule rule, double value, dou
 static void check_contended(struct validity *v, const struct telemetry_block *t, double block_ns)
 {
     double pressure_us, switches, threads;
-    if (!telemetry_get(&pressure_us, t, TELEMETRY_PSI_SOME_USEC) || !telemetry_get(&switches, t, TELEMETRY_INVOLUNTARY))
+    if (!telemetry_get(&pressure_us, t, TELEMETRY_PSI_SOME_USEC) ||
+        !telemetry_get(&switches, t, TELEMETRY_INVOLUNTARY))
         return;
     if (!telemetry_get(&threads, t, TELEMETRY_WORKER_THREADS) || threads < 1)
         threads = 1;
     judge(v, VALIDITY_CONTENDED, pressure_us * 1e3 / block_ns, pressure_share);
-    v->hit[VALIDITY_CONTENDED] = v->hit[VALIDITY_CONTENDED] && switches / threads / (block_ns / 1e9) > switches_per_s;
+    v->hit[VALIDITY_CONTENDED] = v->hit[VALIDITY_CONTENDED] &&
+                                 switches / threads / (block_ns / 1e9) > switches_per_s;
 }
 
 static void check_worker(struct validity *v, const struct validity_ask *ask)

@@ -50,7 +50,10 @@ static enum status run_window(struct warming *w, uint64_t min_ns, int min_iterat
 {
     struct worker_run_result run = { 0 };
     struct block_fact fact;
-    struct block_ask ask = { .batch = w->batch, .kind = BLOCK_WARMUP, .min_ns = min_ns, .min_iterations = min_iterations,
+    struct block_ask ask = { .batch = w->batch,
+                             .kind = BLOCK_WARMUP,
+                             .min_ns = min_ns,
+                             .min_iterations = min_iterations,
                              .t_iter_ns = w->t_iter_ns };
     enum status st = block_measure(&fact, &run, w->x, &ask, err);
     if (st != ST_OK)
@@ -74,14 +77,16 @@ static bool is_steady(const struct warming *w)
     struct warmup_window windows[2];
     const size_t n[2] = { w->older, w->newer };
     const double *at = w->iteration_ns + w->count - w->older - w->newer;
-    for (int i = 0; i < 2; at += n[i++]) /* clock and temperature of a GPU are not read: their tests are skipped */
+    for (int i = 0; i < 2;
+         at += n[i++]) /* clock and temperature of a GPU are not read: their tests are skipped */
         windows[i] = (struct warmup_window){ at, n[i], NAN, NAN, NAN };
     return warmup_check(&windows[0], &windows[1], warmup_window_iterations(w->t_iter_ns)) == WARMUP_STEADY;
 }
 
 static enum status run_windows(struct warming *w, bool *steady, struct err *err)
 {
-    enum status st = run_window(w, warmup_first_ns(w->x->target->gpu), warmup_first_iterations(w->t_iter_ns), err);
+    enum status st = run_window(w, warmup_first_ns(w->x->target->gpu), warmup_first_iterations(w->t_iter_ns),
+                                err);
     for (int windows = 0; st == ST_OK && !*steady && !capped(w); windows++) {
         st = run_window(w, WARMUP_WINDOW_NS, warmup_window_iterations(w->t_iter_ns), err);
         *steady = st == ST_OK && windows > 0 && is_steady(w);
@@ -91,17 +96,26 @@ static enum status run_windows(struct warming *w, bool *steady, struct err *err)
 
 static enum status mark_skewed(struct execution *x, struct err *err)
 {
-    struct mark_row mark = { .subject = "execution", .subject_id = x->row.id, .reason = "worker", .value = NAN,
-                             .limit = clock_share, .rule_version = CAMPAIGN_RULE_VERSION };
+    struct mark_row mark = { .subject = "execution",
+                             .subject_id = x->row.id,
+                             .reason = "worker",
+                             .value = NAN,
+                             .limit = clock_share,
+                             .rule_version = CAMPAIGN_RULE_VERSION };
     x->skewed = true;
     enum status st = store_append_mark(x->campaign->store, &mark, err);
-    return st != ST_OK ? st : err_set(err, ST_ENVIRONMENT, "%s: the worker's clock and ours differ by more than 1 %% in "
-                                      "every window of the warm-up: its times cannot be trusted", x->target->plan->name);
+    return st != ST_OK ? st
+                       : err_set(err, ST_ENVIRONMENT,
+                                 "%s: the worker's clock and ours differ by more than 1 %% in "
+                                 "every window of the warm-up: its times cannot be trusted",
+                                 x->target->plan->name);
 }
 
 enum status warm_execution(struct execution *x, int batch, uint64_t t_iter_ns, struct err *err)
 {
-    struct warming w = { .x = x, .batch = batch, .t_iter_ns = t_iter_ns, .start_ns = campaign_now_ns(x->campaign) };
+    struct warming w = {
+        .x = x, .batch = batch, .t_iter_ns = t_iter_ns, .start_ns = campaign_now_ns(x->campaign)
+    };
     bool steady = false;
     campaign_tell(x->campaign, x->target, "warm-up", NULL, batch, 0);
     enum status st = run_windows(&w, &steady, err);
