@@ -162,6 +162,8 @@ static enum status check_engine(size_t *failed, size_t *checks, const char *engi
         st = check_all(&c, inv, &hello, err);
     if (c.line_count || st == ST_OK) {
         const enum status printed = print_checks(&c, config->json, st == ST_OK ? err : &ignored);
+        if (st != ST_OK && !config->json)
+            puts("ended early: not every check was run");
         st = st == ST_OK ? printed : st;
     }
     *failed += c.failed;
