@@ -48,6 +48,13 @@ static const struct search_result *result_of(const struct search_ask *ask, int b
     return NULL;
 }
 
+static void take_result(struct search_size *s, const struct search_result *r)
+{
+    s->why = r->why;
+    s->has_y = r->why == WHY_NONE;
+    s->y = s->has_y ? r->y : NAN;
+}
+
 /* The size with its result, or NULL: then the walk is stuck, or the budget is over and the size stays untried. */
 static struct search_size *probe(struct walk *w, int batch)
 {
@@ -57,11 +64,8 @@ static struct search_size *probe(struct walk *w, int batch)
         w->out->next = batch;
     }
     struct search_size *s = r ? insert(w->out, batch) : NULL;
-    if (!s)
-        return NULL;
-    s->why = r->why;
-    s->has_y = r->why == WHY_NONE;
-    s->y = s->has_y ? r->y : NAN;
+    if (s)
+        take_result(s, r);
     return s;
 }
 
@@ -88,7 +92,7 @@ static int flat_from(const struct walk *w)
 
 static void ascend(struct walk *w)
 {
-    int failed = 0, flat = 0;
+    int failed = 0, over = 0, flat = 0;
     w->best = -INFINITY;
     for (long b = 1; b <= w->ask->max_batch; b *= 2) {
         const struct search_size *s = probe(w, (int)b);
@@ -98,6 +102,14 @@ static void ascend(struct walk *w)
             skip_rest(w, (int)b, WHY_NOT_TRIED_BUDGET);
             return;
         }
+        if (s->why == WHY_OVER_SLO) {
+            failed = 0;
+            if (++over == FAILURES_END) {
+                skip_rest(w, (int)(2 * b), WHY_NOT_TRIED_OVER_SLO);
+                return;
+            }
+            continue;
+        }
         if (!s->has_y) {
             if (++failed == FAILURES_END) {
                 skip_rest(w, (int)(2 * b), WHY_NOT_TRIED_FAILED);
@@ -105,7 +117,7 @@ static void ascend(struct walk *w)
             }
             continue;
         }
-        failed = 0;
+        failed = over = 0;
         flat = s->y > w->best + growth ? 0 : flat + 1;
         w->best = fmax(w->best, s->y);
         if (flat >= FLAT_ENDS && b >= flat_from(w)) {
@@ -154,7 +166,7 @@ static void find_edge(const struct search_answer *a, int *runs, int *failed)
         if (a->sizes[i].has_y)
             *runs = a->sizes[i].batch;
     for (size_t i = a->count; i-- > 0 && a->sizes[i].batch > *runs;)
-        if (a->sizes[i].why < WHY_NOT_TRIED_BUDGET)
+        if (a->sizes[i].why < WHY_OVER_SLO)
             *failed = a->sizes[i].batch;
 }
 
@@ -194,6 +206,25 @@ static void probe_neighbours(struct walk *w)
     }
 }
 
+/* The size in use is probed even if the ascent ended below it. */
+static void probe_incumbent(struct walk *w)
+{
+    int batch = w->ask->incumbent;
+    struct search_size *s = batch > 0 ? find(w->out, batch) : NULL;
+    const struct search_result *r = batch > 0 ? result_of(w->ask, batch) : NULL;
+    if (batch <= 0 || w->stuck)
+        return;
+    if (s && r) {
+        take_result(s, r);
+    } else if (!r && w->ask->out_of_budget) {
+        s = s ? s : insert(w->out, batch);
+        if (s)
+            s->why = WHY_NOT_TRIED_BUDGET;
+    } else {
+        probe(w, batch);
+    }
+}
+
 static void refuse(struct search_size *s, enum why why, double against, int rival)
 {
     s->why = why;
@@ -208,21 +239,22 @@ static void cut(struct walk *w)
     int leader = w->L;
     for (size_t i = 0; i < w->out->count; i++) {
         struct search_size *s = &w->out->sizes[i];
-        if (s->has_y && !is_power(s->batch) && !gains(w, s))
+        if (s->has_y && !is_power(s->batch) && !gains(w, s) && s->batch != w->ask->incumbent)
             refuse(s, WHY_MIDPOINT_NO_GAIN, w->best, w->L);
-        else if (s->has_y && s->y > top) {
+        else if (s->has_y && s->y > top && (is_power(s->batch) || gains(w, s))) {
             top = s->y;
             leader = s->batch;
         }
     }
     for (size_t i = 0; i < w->out->count; i++) {
         struct search_size *s = &w->out->sizes[i];
-        if (s->has_y && s->why == WHY_NONE && is_power(s->batch) && s->y < top + coarse_cut)
+        if (s->has_y && s->why == WHY_NONE && is_power(s->batch) && s->y < top + coarse_cut &&
+            s->batch != w->ask->incumbent)
             refuse(s, WHY_SLOWER_COARSE, top, leader);
     }
 }
 
-/* Never more than SEARCH_CANDIDATES_MAX: the slowest go, K and L stay. */
+/* Never more than SEARCH_CANDIDATES_MAX: the slowest go; K, L and the incumbent stay. */
 static void thin_out(struct walk *w)
 {
     for (;;) {
@@ -233,7 +265,8 @@ static void thin_out(struct walk *w)
             if (s->why != WHY_NONE)
                 continue;
             candidates++;
-            if (s->batch != w->K && s->batch != w->L && (!slowest || s->y < slowest->y))
+            if (s->batch != w->K && s->batch != w->L && s->batch != w->ask->incumbent &&
+                (!slowest || s->y < slowest->y))
                 slowest = s;
         }
         if (candidates <= SEARCH_CANDIDATES_MAX || !slowest)
@@ -259,6 +292,7 @@ void search_step(struct search_answer *out, const struct search_ask *ask)
     struct walk w = { .ask = ask, .out = out };
     out->next = 0;
     out->count = 0;
+    out->knee = 0;
     if (ask->given) {
         walk_given(&w);
         return;
@@ -267,11 +301,13 @@ void search_step(struct search_answer *out, const struct search_ask *ask)
     if (w.stuck)
         return;
     find_knees(&w);
+    out->knee = w.K;
     if (!w.L)
         return; /* nothing ran */
     probe_midpoints(&w);
     bisect(&w);
     probe_neighbours(&w);
+    probe_incumbent(&w);
     if (w.stuck)
         return;
     cut(&w);

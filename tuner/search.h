@@ -14,7 +14,8 @@
 
 struct search_result {        /* what one probe gave */
     int    batch;
-    enum why why;             /* WHY_NONE: it ran; else why not, y is not looked at */
+    enum why why;             /* WHY_NONE: it ran; WHY_OVER_SLO: every coarse iteration was over the latency limit;
+                                 else why it did not run. y is looked at only if it ran */
     double y;                 /* ln images/s, largest of its coarse blocks */
     double t_iter_ns;         /* median iteration */
 };
@@ -26,6 +27,7 @@ struct search_ask {
     const struct search_result *results; /* [result_count] in any order, one per size */
     size_t result_count;
     bool   out_of_budget;     /* nothing more can be probed: finish with what there is */
+    int    incumbent;         /* size in use: a candidate wherever it runs, probed last; 0: none */
 };
 struct search_size {          /* a size that was tried, or a given size or power of two that was not */
     int    batch;
@@ -39,9 +41,11 @@ struct search_answer {
     int    next;              /* size to probe now; 0: the search has ended and the rest holds */
     struct search_size sizes[SEARCH_SIZES_MAX]; /* ascending, each size once */
     size_t count;
+    int    knee;              /* of the ascent: smallest power of two within X of the best of them; 0: none ran */
 };
 
-/* Powers of two up to max_batch, ended by two failures in a row or by two sizes in a row that gain less than 2 %;
+/* Powers of two up to max_batch, ended by two failures in a row, by two sizes in a row over the latency limit, or by two
+ * sizes in a row that gain less than 2 %;
  * then sizes in between, which become candidates only if they beat every power of two by 3 %; powers of two below
  * 75 % of the best are dropped, and the slowest if there are more than SEARCH_CANDIDATES_MAX. Given sizes are all
  * walked, and all that run are candidates. */

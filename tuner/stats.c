@@ -97,13 +97,21 @@ static double squares_of(const double *x, size_t n)
     return sum;
 }
 
-struct estimate stats_estimate(const double *x, size_t n)
+/* Quicker than stats_sort for the few dozen values of a look. */
+static void sort_few(double *x, size_t n)
 {
-    if (n < 3)
-        return (struct estimate){ n ? mean_of(x, n) : NAN, NAN, NAN, STATS_TOO_FEW };
-    double *s = sorted_copy(x, n);
-    if (!s)
-        return (struct estimate){ NAN, NAN, NAN, STATS_NO_MEMORY };
+    for (size_t i = 1; i < n; i++) {
+        double v = x[i];
+        size_t k = i;
+        for (; k > 0 && x[k - 1] > v; k--)
+            x[k] = x[k - 1];
+        x[k] = v;
+    }
+}
+
+/* s is sorted and changed; n >= 3. */
+static struct estimate estimate_in_place(double *s, size_t n)
+{
     size_t g = n / 10, h = n - 2 * g;
     struct estimate e = { .m = mean_of(s + g, h), .df = (double)(h - 1) };
     for (size_t i = 0; i < g; i++) { /* Winsorise: the trimmed ends take the nearest kept value */
@@ -111,18 +119,38 @@ struct estimate stats_estimate(const double *x, size_t n)
         s[n - 1 - i] = s[n - 1 - g];
     }
     e.se = sqrt(squares_of(s, n) / ((double)h * (double)(h - 1)));
-    free(s);
     return e;
 }
 
-/* Lag-1 autocorrelation around the mean, corrected for the bias of small samples: (n r1 + 1) / (n - 4). */
-static double lag1_corrected(const double *x, size_t n)
+struct estimate stats_estimate(const double *x, size_t n)
+{
+    double few[64], *s = few;
+    if (n < 3)
+        return (struct estimate){ n ? mean_of(x, n) : NAN, NAN, NAN, STATS_TOO_FEW };
+    if (n <= sizeof few / sizeof *few) {
+        memcpy(few, x, n * sizeof *x);
+        sort_few(few, n);
+    } else if (!(s = sorted_copy(x, n))) {
+        return (struct estimate){ NAN, NAN, NAN, STATS_NO_MEMORY };
+    }
+    struct estimate e = estimate_in_place(s, n);
+    if (s != few)
+        free(s);
+    return e;
+}
+
+double stats_lag1(const double *x, size_t n)
 {
     double mean = mean_of(x, n), products = 0, squares = squares_of(x, n);
     for (size_t i = 0; i + 1 < n; i++)
         products += (x[i] - mean) * (x[i + 1] - mean);
-    double r1 = squares > 0 ? products / squares : 0;
-    return ((double)n * r1 + 1) / ((double)n - 4);
+    return squares > 0 ? products / squares : 0;
+}
+
+/* Corrected for the bias of small samples: (n r1 + 1) / (n - 4). */
+static double lag1_corrected(const double *x, size_t n)
+{
+    return ((double)n * stats_lag1(x, n) + 1) / ((double)n - 4);
 }
 
 enum { CORRELATION_FROM = 13 };              /* fewer values say nothing about a lag */

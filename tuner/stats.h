@@ -39,6 +39,8 @@ struct estimate {
     enum stats_reason reason; /* STATS_TOO_FEW if n < 3 */
 };
 struct estimate stats_estimate(const double *x, size_t n);
+/* Lag-1 autocorrelation of values in time order, around their mean; 0 if all are equal or n < 2. */
+double stats_lag1(const double *x, size_t n);
 
 /* I_x(a, b), the regularised incomplete beta function; a, b > 0, x in [0,1]. */
 double stats_incomplete_beta(double a, double b, double x);
