@@ -383,9 +383,9 @@ enum status worker_output(struct worker *w, int batch, const struct worker_image
 
 static double get_roof(struct answer *a, const char *key)
 {
-    const json_t *value = json_object_get(a->object, key);
+    const json_t *value = json_object_get(json_object_get(a->object, "roofs"), key);
     if (value && !a->why.status && (!json_is_number(value) || json_number_value(value) < 0))
-        err_set(&a->why, ST_INVALID, "profile.%s must be a number >= 0", key);
+        err_set(&a->why, ST_INVALID, "profile.roofs.%s must be a number >= 0", key);
     return json_number_value(value);
 }
 
@@ -424,8 +424,8 @@ enum status worker_profile(struct worker *w, int batch, int iterations, struct w
     read_layers(&a, out);
     if (json_object_get(answer, "iteration_ns"))
         out->iteration_ns = get_count(&a, "iteration_ns");
-    out->roof_flops_per_s = get_roof(&a, "roof_flops_per_s");
-    out->roof_bytes_per_s = get_roof(&a, "roof_bytes_per_s");
+    out->roof_flops_per_s = get_roof(&a, "flops_per_s");
+    out->roof_bytes_per_s = get_roof(&a, "bytes_per_s");
     json_decref(answer);
     st = finish(w, &a, err);
     if (st != ST_OK)

@@ -104,8 +104,8 @@ enum status session_do_PROFILE(struct session *s, const json_t *request, json_t 
         return st;
     json_object_set_new(answer, "layers", profile_layers(&p));
     session_put(answer, "iteration_ns", p.iteration_ns);
-    json_object_set_new(answer, "roof_flops_per_s", json_real(p.roof_flops_per_s));
-    json_object_set_new(answer, "roof_bytes_per_s", json_real(p.roof_bytes_per_s));
+    json_object_set_new(answer, "roofs", json_pack("{s:f, s:f}", "flops_per_s", p.roof_flops_per_s, "bytes_per_s",
+                                                   p.roof_bytes_per_s));
     free(p.layers);
     return ST_OK;
 }
