@@ -23,7 +23,7 @@ commit := $(shell git describe --always --dirty --abbrev=10 2>/dev/null)
 cflags  = -std=c11 $(warn) -I. -D_GNU_SOURCE -fopenmp -MMD -MP $(flags-$(VARIANT)) $(CFLAGS)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-test deps-fuzz run test check check-cli memcheck bench-harness fuzz fuzz-run install clean help
+.PHONY: all deps deps-test deps-fuzz run test check check-cli memcheck bench-harness bench-decisions fuzz fuzz-run install clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -62,11 +62,12 @@ ifdef probes
 endif
 
 # --- sources: a folder is a room, a room is an archive -----------------------------------------------------------
-bench-rooms  := bench/verbs bench/output bench/measure bench/store bench/telemetry bench/config tuner
+bench-rooms  := bench/verbs bench/output bench/replay bench/measure bench/store bench/telemetry bench/config tuner
 worker-rooms := kernels/worker kernels/models kernels/graph kernels/base
 engine-rooms := kernels/reference $(if $(dnnl),kernels/cpu)
 rooms        := $(bench-rooms) $(worker-rooms) $(engine-rooms)
-sources  = $(filter-out kernels/worker/main_%.c,$(wildcard $(1)/*.c))
+test-rooms   := tests/decisions
+sources  = $(filter-out kernels/worker/main_%.c tests/decisions/main_%.c,$(wildcard $(1)/*.c))
 archive  = $(out)/lib/lib$(subst /,-,$(1)).a
 archives = $(foreach room,$(1),$(call archive,$(room)))
 libs     := -lsqlite3 -lyaml -ljansson -lcrypto -lm -lpthread
@@ -96,7 +97,7 @@ define room-rule
 $(call archive,$(1)): $(patsubst %.c,$(out)/obj/%.o,$(call sources,$(1)))
 	@mkdir -p $$(@D); rm -f $$@; $(AR) rcs $$@ $$^
 endef
-$(foreach room,$(rooms),$(eval $(call room-rule,$(room))))
+$(foreach room,$(rooms) $(test-rooms),$(eval $(call room-rule,$(room))))
 
 link = $(CC) -fopenmp $(flags-$(VARIANT)) $(LDFLAGS) -o $@ $(filter %.o,$^) \
        -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
@@ -120,7 +121,12 @@ san-programs   = $(test-sources:%.c=$(BUILD)/san-$(notdir $(firstword $(CC)))/%)
 script-tests  := $(wildcard tests/golden/*_test.py tests/cli/*_test.py tests/fault/*_test.py)
 
 $(out)/tests/%: private libs += -lcmocka $(if $(dnnl),-ldnnl)
-$(out)/tests/%: $(out)/obj/tests/%.o $(call archives,$(rooms))
+# a test is linked as the programs are: with the rooms of `bench` or, if it is a cpu_*, with those of that engine
+$(out)/tests/unit/cpu_%: $(out)/obj/tests/unit/cpu_%.o $(call archives,$(worker-rooms) $(engine-rooms))
+	@mkdir -p $(@D)
+	$(say) "link $@"
+	$(do)$(link) $(libs)
+$(out)/tests/%: $(out)/obj/tests/%.o $(call archives,$(bench-rooms) $(worker-rooms) kernels/reference $(test-rooms))
 	@mkdir -p $(@D)
 	$(say) "link $@"
 	$(do)$(link) $(libs)
@@ -143,6 +149,12 @@ test-build: all $(test-programs)
 test-run: test-build
 	@BENCH_BIN=$(abspath $(out)/bin) tests/run.py $(test-programs) $(san-programs) $(script-tests)
 .PHONY: test-build test-run
+
+# --- how rules choose, on simulated measurements: TRIALS of each -------------------------------------------------
+TRIALS ?= 4000
+$(out)/bin/bench-decisions: $(out)/obj/tests/decisions/main_decisions.o $(call archives,tests/decisions bench/replay tuner kernels/base)
+bench-decisions: $(out)/bin/bench-decisions  ## choices of our rule and of other tools, in numbers (minutes; TRIALS=4000)
+	@$< $(TRIALS)
 
 # --- fuzzing: libFuzzer, each target FUZZ_S seconds; findings stay in build/fuzz-clang -----------------------------
 fuzz-targets := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
