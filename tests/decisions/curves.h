@@ -1,0 +1,31 @@
+/* curves.h - invented curves whose right answer is known: rate of every batch size. */
+#ifndef DECISIONS_CURVES_H
+#define DECISIONS_CURVES_H
+
+#include <stdint.h>
+
+#define CURVE_POWERS 7        /* 1 2 4 ... 64 */
+#define CURVE_MAX 64
+
+enum curve_kind {
+    CURVE_TABLE,              /* linear between powers of two */
+    CURVE_SAW,                /* .5 at 1, linear to .8 at 8 and 1.0 at 12, down to .84 at 16, then +.02 per doubling */
+    CURVE_SMOOTH,             /* b/(b+h) exp(-u b), the size `dip` 15 % lower */
+};
+struct curve {
+    const char *name;
+    enum curve_kind kind;
+    double at[CURVE_POWERS];
+    double h, u;
+    int dip;                  /* 0: none */
+};
+extern const struct curve curve_saturating, curve_early_knee, curve_hump, curve_saw;
+
+/* h log-uniform .3..60; u uniform 0...004 in 40 % of the curves, else 0; a dip at one power of two in 30 %. */
+struct curve curve_random(uint64_t seed);
+/* images/s of a struct curve; NaN beyond CURVE_MAX. */
+double curve_rate(const void *curve, int batch);
+/* The largest rate of the powers of two and, but for a table, of the sizes half way between them. */
+double curve_best(const struct curve *c);
+
+#endif

@@ -1,0 +1,62 @@
+/* Prints how rules choose: ours and those of other tools, on the same simulated measurements.
+ * usage: bench-decisions [TRIALS [SEED]] */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/decisions/trials.h"
+
+#define LEN(a) (sizeof(a) / sizeof *(a))
+
+static const struct curve *const curves[] = { &curve_saturating, &curve_early_knee, &curve_hump, &curve_saw, NULL };
+
+static const char *curve_name(const struct curve *c)
+{
+    return c ? c->name : "random";
+}
+
+static void print_choosing(size_t trials, uint64_t seed)
+{
+    static const struct rule *const rules[] = { &rule_argmax, &rule_gain, &rule_in_order, &rule_interleaved,
+                                                &rule_race };
+    printf("Rules of choosing: 7 sizes, 10 blocks each or the race; %zu trials\n", trials);
+    printf("%-12s %-52s %7s %7s %8s %7s\n", "curve", "rule", "exact", "in zone", "decided", "units");
+    for (size_t c = 0; c < 3; c++)
+        for (size_t r = 0; r < LEN(rules); r++) {
+            struct trials t = trials_run(&(struct trials_ask){ .rule = rules[r], .curve = curves[c], .seed = seed,
+                                                               .noise = &noise_typical, .trials = trials / 2 }, 0);
+            printf("%-12s %-52s %7.3f %7.3f %8.3f %7.1f\n", curves[c]->name, rules[r]->name, t.exact, 1 - t.outside,
+                   t.decided, t.units);
+        }
+}
+
+static void print_tools(size_t trials, uint64_t seed)
+{
+    static const struct rule *const rules[] = { &rule_argmax, &rule_trtexec, &rule_analyzer, &rule_navigator,
+                                                &rule_ours };
+    printf("\nWhole procedures: two runs per trial, max batch 64; %zu trials\n", trials);
+    printf("%-12s %-34s %8s %8s %8s %6s %9s %8s %7s %7s\n", "curve", "rule", "regret", "worst", "outside", "flap",
+           "flap inc.", "decided", "wrong", "units");
+    for (size_t c = 0; c < LEN(curves); c++)
+        for (size_t r = 0; r < LEN(rules); r++) {
+            struct trials t = trials_run(&(struct trials_ask){ .rule = rules[r], .curve = curves[c], .seed = seed,
+                                                               .noise = &noise_typical, .trials = trials },
+                                         rules[r] == &rule_ours);
+            printf("%-12s %-34s %7.2f%% %7.2f%% %8.4f %6.3f %9.4f %8.3f %7.4f %7.1f\n", curve_name(curves[c]),
+                   rules[r]->name, 100 * t.regret, 100 * t.worst_regret, t.outside, t.flap, t.flap_incumbent,
+                   t.decided, t.wrong, t.units);
+        }
+}
+
+int main(int argc, char **argv)
+{
+    size_t trials = argc > 1 ? (size_t)strtoull(argv[1], NULL, 10) : 4000;
+    uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+    if (trials < 2) {
+        fprintf(stderr, "usage: bench-decisions [TRIALS [SEED]]\n");
+        return 2;
+    }
+    print_choosing(trials, seed);
+    print_tools(trials, seed);
+    return 0;
+}
