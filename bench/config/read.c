@@ -389,7 +389,7 @@ enum status config_read(struct config *out, const char **words, size_t *word_cou
 {
     size_t flag_count = 0;
     struct flag *flags = calloc(ask->argc + 1, sizeof *flags);
-    *out = (struct config){ .look_up = ask->look_up };
+    *out = (struct config){ 0 };
     *word_count = 0;
     if (!flags)
         return err_set(err, ST_INTERNAL, "not enough memory for the command line");
@@ -398,6 +398,7 @@ enum status config_read(struct config *out, const char **words, size_t *word_cou
         st = set_presets(out, err);
     if (st == ST_OK && ask->base_text)
         st = set_base(out, ask->base_text, err);
+    out->look_up = ask->look_up; /* what nobody has named may be missing until it is needed */
     if (st == ST_OK)
         st = set_flags(out, flags, flag_count, err);
     free(flags);

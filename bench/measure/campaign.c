@@ -70,6 +70,8 @@ static void tell_done(const struct campaign_state *c, const struct target_state 
     char text[160];
     if (batch)
         snprintf(text, sizeof text, "batch %d", batch);
+    else if (t->cut)
+        snprintf(text, sizeof text, "the budget ended before a batch size was tried");
     else
         snprintf(text, sizeof text, "no batch size is usable");
     campaign_tell(c, t, "target done", text, batch, 0);
@@ -117,7 +119,8 @@ static enum status store_all(struct outcome *o, struct campaign_state *c, enum s
         const char *cause = cause_of(t, how);
         int batch;
         st = results_store(&batch, c, t, cause, err);
-        bool never_ran = t->ended && t->ended_why == WHY_NONE, unusable = !batch && !*cause && !never_ran;
+        bool never_ran = t->ended && t->ended_why == WHY_NONE;
+        bool unusable = !batch && !*cause && !never_ran && !t->cut; /* no time to try one is not bad news */
         bool cut = *cause != 0 || t->cut;
         o->first_unusable = unusable && !o->unusable ? t : o->first_unusable;
         o->first_cut = cut && !o->cut ? t : o->first_cut;
