@@ -50,6 +50,8 @@ struct config {
     int    max_age_days;
     bool   allow_scripted;
     char  *base;                     /* --base: FILE, "none" or NULL */
+    /* replay */
+    char  *curve, *slo, *objective, *noise; /* as given; NULL: not given (objective: "throughput") */
     /* the run */
     bool   resume, quiet, json, csv;
     char  *config_file;              /* --config: as given; NULL: none */
@@ -74,6 +76,7 @@ enum config_group {
     CONFIG_CSV     = 1 << 9,
     CONFIG_SOURCE  = 1 << 10,        /* --config */
     CONFIG_SEED    = 1 << 11,        /* --seed */
+    CONFIG_REPLAY  = 1 << 12,        /* --curve ..., and --within */
 };
 
 /* The command line of one verb, after its name. */

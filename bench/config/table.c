@@ -13,6 +13,8 @@ static const char *const precisions[] = { "f32", "bf16", "f16", "tf32" };
 static const char *const modes[] = { "e2e", "compute" };
 static const char *const max_safe_rules[] = { "executed", "ceiling" };
 
+static const char *const objectives[] = { "throughput", "latency" };
+
 static const struct config_row rows[] = {
     { .key = "all_models", .flag = "all-models", .type = &config_type_bool, .group = CONFIG_MODELS, AT(all_models),
       NAMED(all_models_named), .preset = "false", .help = "measure every served model (bench list)" },
@@ -46,9 +48,19 @@ static const struct config_row rows[] = {
     { .key = "max_batch", .flag = "max-batch", .type = &config_type_int, .group = CONFIG_BATCHES, .unit = "N",
       AT(max_batch), .min = 1, .max = BATCH_MAX, .preset = "128", .help = "where auto stops doubling" },
 
-    { .key = "within", .flag = "within", .type = &config_type_percent, .group = CONFIG_DECIDE, .unit = "PERCENT",
-      AT(within), .min = 1, .max = 20, .preset = "5%",
+    { .key = "within", .flag = "within", .type = &config_type_percent, .group = CONFIG_DECIDE | CONFIG_REPLAY,
+      .unit = "PERCENT", AT(within), .min = 1, .max = 20, .preset = "5%",
       .help = "choose the smallest batch size within this of the best" },
+    { .flag = "curve", .type = &config_type_text, .group = CONFIG_REPLAY, .unit = "FILE", AT(curve), .max = 4095,
+      .preset_text = "none", .help = "recorded curve: a CSV file with the columns batch and images_per_s" },
+    { .flag = "slo", .type = &config_type_text, .group = CONFIG_REPLAY, .unit = "LIMIT", AT(slo), .max = 64,
+      .preset_text = "none", .help = "limit on the time of one batch: p95=300ms or p50=0.2s" },
+    { .flag = "objective", .type = &config_type_choice, .group = CONFIG_REPLAY, .unit = "WHAT", AT(objective),
+      CHOICES(objectives), .preset = "throughput",
+      .help = "what is to be good: throughput, or latency (the time of one batch)" },
+    { .flag = "noise", .type = &config_type_text, .group = CONFIG_REPLAY, .unit = "SPEC", AT(noise), .max = 512,
+      .preset_text = "off: the curve is taken as exact",
+      .help = "simulate a whole campaign on the curve: typical, none, or changes to typical (block=2%,spikes=0)" },
     { .key = "budget", .flag = "budget", .type = &config_type_duration, .group = CONFIG_DECIDE, .unit = "TIME",
       AT(budget_ns), GIVEN(budget_set), .max = 30 * 86400e9, .preset_text = "15m for each target",
       .help = "time of the whole campaign (40m, 2h); 0: no limit. What does not fit is not begun" },

@@ -14,7 +14,7 @@ static struct search_result probe(const struct procedure_ask *ask, struct proced
     for (int i = 0; i < COARSE_BLOCKS; i++) {
         double y = meter_block(ask->meter, batch);
         if (isnan(y)) {
-            r.why = WHY_UNSUPPORTED;
+            r.why = ask->fails ? ask->fails(ask->meter->curve, batch) : WHY_UNSUPPORTED;
             return r;
         }
         r.y = fmax(r.y, y);

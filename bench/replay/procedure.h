@@ -24,6 +24,8 @@ struct procedure_ask {
     bool   control;           /* one block per round is measured twice */
     double control_bias;      /* added to that second block, for tests; else 0 */
     bool   verify;
+    /* Why a size without a rate does not run. NULL: `unsupported`. */
+    enum why (*fails)(const void *curve, int batch);
     /* Does the size keep the latency limit? NULL: there is no limit. */
     enum slo_status (*limit)(const void *curve, int batch);
 };

@@ -28,6 +28,12 @@ static const struct verb verbs[] = {
       .words_text = "[CAMPAIGN]", .words_max = 1, .run = verb_report, .groups = CONFIG_OUT,
       .about = "Makes the curves, plots and the page of a campaign again from the store, into its folder in --out.\n"
                "Without a name: the newest campaign." },
+    { .name = "replay", .summary = "decide on a recorded curve, as exact values or as a simulated campaign",
+      .words_text = "", .run = verb_replay, .groups = CONFIG_REPLAY | CONFIG_SEED | CONFIG_JSON,
+      .about = "Applies the rule of tune to every size of --curve: optimal and max_safe batch size, and why not the\n"
+               "others. With --noise a whole campaign runs on simulated blocks of that curve: ascent, race,\n"
+               "verification (seed 1 unless --seed). Touches no device, writes nothing.\n"
+               "Exit 1: no usable size; 4: undecided." },
     { .name = "profile", .summary = "time of every layer, beside what the machine could do at best",
       .words_text = "", .run = verb_profile,
       .groups = CONFIG_MODELS | CONFIG_TARGETS | CONFIG_BATCHES | CONFIG_OUT | CONFIG_JSON | CONFIG_SOURCE,
