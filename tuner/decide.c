@@ -243,3 +243,9 @@ void decide_reasons(struct decide_why *whys, const struct search_size *sizes, si
         }
     }
 }
+
+const char *decide_why_text(const struct decide_why *why)
+{
+    return why->why == WHY_WITHIN_ZONE_BUT_LARGER && why->m < why->limit /* false for NaN */
+               ? "larger than the chosen size, and not shown to be slower" : why_text(why->why);
+}

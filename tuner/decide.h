@@ -100,5 +100,8 @@ struct decide_why {
  * that the search let through (WHY_NONE) are the candidates of the race. */
 void decide_reasons(struct decide_why *whys, const struct search_size *sizes, size_t count,
                     const struct decide_ask *ask, const struct decide_answer *decided);
+/* The text of a reason for people; unlike why_text it does not call a larger size fast enough whose estimate lies below
+ * the zone. */
+const char *decide_why_text(const struct decide_why *why);
 
 #endif

@@ -60,16 +60,18 @@ static struct replay_row row_of(const struct replay_ask *ask, const struct repla
                             .ratio = exp(why->y - best_y(a->procedure)), .p50_ms = p ? p->p50_ms : NAN,
                             .p95_ms = p ? p->p95_ms : NAN, .m = why->m, .c = why->c };
     bool compared = why->rival && isfinite(why->m);
+    if (why->why == WHY_SLOWER_COARSE || why->why == WHY_MIDPOINT_NO_GAIN)
+        r.ratio = NAN; /* probes come in ascending order: they are not compared with rounds */
     snprintf(r.why, sizeof r.why, "%s", why_name(why->why));
     if (p && !p->ran)
         snprintf(r.text, sizeof r.text, "%.150s", p->note);
     else if (compared && ask->noise && isfinite(why->c))
-        snprintf(r.text, sizeof r.text, "%s: %+.1f +- %.1f %% against %d", why_text(why->why), 100 * expm1(why->m),
+        snprintf(r.text, sizeof r.text, "%s: %+.1f +- %.1f %% against %d", decide_why_text(why), 100 * expm1(why->m),
                  100 * why->c, why->rival);
     else if (compared)
-        snprintf(r.text, sizeof r.text, "%s: %+.1f %% against %d", why_text(why->why), 100 * expm1(why->m), why->rival);
+        snprintf(r.text, sizeof r.text, "%s: %+.1f %% against %d", decide_why_text(why), 100 * expm1(why->m), why->rival);
     else
-        snprintf(r.text, sizeof r.text, "%s", why_text(why->why));
+        snprintf(r.text, sizeof r.text, "%s", decide_why_text(why));
     return r;
 }
 
