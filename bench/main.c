@@ -56,7 +56,8 @@ static void print_verb_help(const struct verb *verb)
 
 static void print_version(void)
 {
-    printf("bench %s%s%s (%s)\n", build_version(), *build_commit() ? " " : "", build_commit(), build_variant());
+    printf("bench %s%s%s (%s)\n", build_version(), *build_commit() ? " " : "", build_commit(),
+           build_variant());
 }
 
 static enum status unknown_verb(const char *name, struct err *err)
@@ -68,7 +69,8 @@ static enum status unknown_verb(const char *name, struct err *err)
         names[used] = verbs[used].name;
     const char *near = text_nearest(name, names, used);
     return err_set(err, ST_USAGE, "there is no verb \"%.80s\"%s%s%s", name,
-                   near ? " (did you mean \"" : "; bench --help lists them", near ? near : "", near ? "\"?)" : "");
+                   near ? " (did you mean \"" : "; bench --help lists them", near ? near : "",
+                   near ? "\"?)" : "");
 }
 
 /* The verb of the command line, tune if its first word is a flag; *args is where its own arguments begin. */
@@ -87,7 +89,8 @@ static enum status find_verb(const struct verb **out, int *args, int argc, char 
     return unknown_verb(name, err);
 }
 
-/* The arguments in one line; those that a shell would cut are quoted. The caller frees; NULL if memory is out. */
+/* The arguments in one line; those that a shell would cut are quoted. The caller frees; NULL if memory is
+ * out. */
 static char *join_argv(int argc, char **argv)
 {
     char *text = NULL;
@@ -95,8 +98,9 @@ static char *join_argv(int argc, char **argv)
     FILE *out = open_memstream(&text, &size);
     for (int i = 0; out && i < argc; i++) {
         const char *arg = i ? argv[i] : "bench";
-        bool plain = *arg && strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:%@") ==
-                                 strlen(arg);
+        bool plain =
+            *arg && strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:%@") ==
+                        strlen(arg);
         fputs(i ? " " : "", out);
         fputs(plain ? "" : "'", out);
         for (const char *p = arg; *p; p++)
@@ -117,8 +121,13 @@ static enum status run_verb(const struct verb *verb, const struct config_ask *as
     enum status st = config_read(&config, words, &word_count, ask, err);
     if (st != ST_OK)
         return st;
-    struct invocation inv = { .config = &config, .words = words, .word_count = word_count, .argv_text = argv_text,
-                              .program = program, .ask = ask, .stop = &stop };
+    struct invocation inv = { .config = &config,
+                              .words = words,
+                              .word_count = word_count,
+                              .argv_text = argv_text,
+                              .program = program,
+                              .ask = ask,
+                              .stop = &stop };
     if (word_count < verb->words_min)
         st = err_set(err, ST_USAGE, "bench %s wants %s", verb->name, verb->words_text);
     else
@@ -139,7 +148,8 @@ static enum status run(int argc, char **argv, struct err *err)
 {
     const struct verb *verb = NULL;
     int args = 0;
-    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)) {
+    if (argc == 2 &&
+        (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)) {
         print_help();
         return ST_OK;
     }

@@ -1,5 +1,6 @@
-/* config.h - every setting of a campaign: one table of rows (table.c) feeds the YAML parser, the command line, ranges,
- * defaults, --help and the effective text. A struct config owns everything inside (config_free). */
+/* config.h - every setting of a campaign: one table of rows (table.c) feeds the YAML parser, the command
+ * line, ranges, defaults, --help and the effective text. A struct config owns everything inside
+ * (config_free). */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
@@ -55,14 +56,16 @@ struct config {
     /* the run */
     bool   resume, quiet, json, csv;
     char  *config_file;              /* --config: as given; NULL: none */
-    /* stood on the command line: what the user named must be there, what a file or a preset names may be missing */
+    /* stood on the command line: what the user named must be there, what a file or a preset names may be
+     * missing */
     bool   engines_named, devices_named, precisions_named;
     bool   all_models_named, models_named;
     bool   look_up;                  /* see struct config_ask */
-    char  *text;                     /* the effective configuration as YAML, for the store; reads back to the same */
+    char *text; /* the effective configuration as YAML, for the store; reads back to the same */
 };
 
-/* Groups of rows: a verb takes the flags of its groups. A --config file may hold every key, whatever the verb. */
+/* Groups of rows: a verb takes the flags of its groups. A --config file may hold every key, whatever the
+ * verb. */
 enum config_group {
     CONFIG_MODELS  = 1 << 0,         /* --all-models, --model */
     CONFIG_TARGETS = 1 << 1,         /* --engine ... --weights */
@@ -87,15 +90,16 @@ struct config_ask {
     size_t argc;
     size_t words_max;                /* more words without a flag are refused */
     bool look_up;                    /* refuse models and engines that are not there, where they stand */
-    const char *base_text;           /* effective text of an earlier run, read between presets and file; NULL: none */
+    const char *base_text; /* effective text of an earlier run, read between presets and file; NULL: none */
 };
-/* Defaults, then base_text, then the file of --config, then the flags; `words` (room for words_max) borrows from argv what stands
- * without a flag. ST_USAGE: a flag is unknown, repeated, without or with a bad value; ST_CONFIG: the file (with
- * file:line:column); ST_IO: it cannot be read. *out is all zero unless ST_OK. */
-enum status config_read(struct config *out, const char **words, size_t *word_count, const struct config_ask *ask,
-                        struct err *err);
+/* Defaults, then base_text, then the file of --config, then the flags; `words` (room for words_max) borrows
+ * from argv what stands without a flag. ST_USAGE: a flag is unknown, repeated, without or with a bad value;
+ * ST_CONFIG: the file (with file:line:column); ST_IO: it cannot be read. *out is all zero unless ST_OK. */
+enum status config_read(struct config *out, const char **words, size_t *word_count,
+                        const struct config_ask *ask, struct err *err);
 /* The same from a text that stands for the file of --config (the store's config_text). */
-enum status config_read_text(struct config *out, const char *name, const char *text, size_t size, struct err *err);
+enum status config_read_text(struct config *out, const char *name, const char *text, size_t size,
+                             struct err *err);
 /* Prints the rows of the groups: flag, value, help, key, range, default. */
 void config_print_help(FILE *out, unsigned groups);
 /* Every precision that a configuration may name. */
@@ -109,8 +113,9 @@ struct engine_config {
     char **environment; /* "NAME=value", NULL-terminated, for struct worker_start; NULL: none */
     char   file[4096];
 };
-/* Reads configs/engines/NAME.yaml, or `engine` itself if it ends in .yaml. ST_USAGE: no such engine, with the nearest
- * known name and the list; ST_CONFIG: the file is wrong, with file:line:column. *out is all zero unless ST_OK. */
+/* Reads configs/engines/NAME.yaml, or `engine` itself if it ends in .yaml. ST_USAGE: no such engine, with the
+ * nearest known name and the list; ST_CONFIG: the file is wrong, with file:line:column. *out is all zero
+ * unless ST_OK. */
 enum status engine_config_read(struct engine_config *out, const char *engine, struct err *err);
 /* All of configs/engines, sorted by name. engine_config_free each, then free(*out). */
 enum status engine_config_list(struct engine_config **out, size_t *count, struct err *err);

@@ -33,15 +33,15 @@ void engine_config_free(struct engine_config *e)
     *e = (struct engine_config){ 0 };
 }
 
-static enum status wrong(const struct engine_config *e, const struct yaml *at, const char *key, const char *allowed,
-                         struct err *err)
+static enum status wrong(const struct engine_config *e, const struct yaml *at, const char *key,
+                         const char *allowed, struct err *err)
 {
     const char *got = at->kind == YAML_SCALAR ? at->text : at->kind == YAML_LIST ? "a list" : "a map";
-    return err_set(err, ST_CONFIG, "%s:%d:%d: %s must be %s, got \"%.80s\"", e->file, at->line, at->column, key,
-                   allowed, got);
+    return err_set(err, ST_CONFIG, "%s:%d:%d: %s must be %s, got \"%.80s\"", e->file, at->line, at->column,
+                   key, allowed, got);
 }
 
-/* --- one function per key --------------------------------------------------------------------------------------- */
+/* --- one function per key ------------------------------------------------------------------------------- */
 
 static enum status copy_text(char *out, size_t room, const struct engine_config *e, const struct yaml *at,
                              const char *key, struct err *err)
@@ -116,7 +116,7 @@ static const struct engine_key {
     { "env", false, read_environment },
 };
 
-/* --- a file ----------------------------------------------------------------------------------------------------- */
+/* --- a file --------------------------------------------------------------------------------------------- */
 
 static enum status unknown_key(const struct engine_config *e, const struct yaml *key, struct err *err)
 {
@@ -124,16 +124,17 @@ static enum status unknown_key(const struct engine_config *e, const struct yaml 
     for (size_t i = 0; i < LEN(keys); i++)
         names[i] = keys[i].name;
     const char *near = text_nearest(key->text, names, LEN(keys));
-    return err_set(err, ST_CONFIG, "%s:%d:%d: there is no key \"%.80s\" for an engine%s%s%s", e->file, key->line,
-                   key->column, key->text, near ? " (did you mean \"" : "; known are name, command, description, env",
+    return err_set(err, ST_CONFIG, "%s:%d:%d: there is no key \"%.80s\" for an engine%s%s%s", e->file,
+                   key->line, key->column, key->text,
+                   near ? " (did you mean \"" : "; known are name, command, description, env",
                    near ? near : "", near ? "\"?)" : "");
 }
 
 static enum status read_tree(struct engine_config *e, const struct yaml *tree, struct err *err)
 {
     if (tree->kind != YAML_MAP)
-        return err_set(err, ST_CONFIG, "%s:%d:%d: an engine must be a map of keys and values", e->file, tree->line,
-                       tree->column);
+        return err_set(err, ST_CONFIG, "%s:%d:%d: an engine must be a map of keys and values", e->file,
+                       tree->line, tree->column);
     enum status st = ST_OK;
     for (size_t i = 0; i < tree->count && st == ST_OK; i++) {
         size_t k = 0;
@@ -162,7 +163,7 @@ static enum status read_path(struct engine_config *out, const char *path, struct
     return st;
 }
 
-/* --- the folder ------------------------------------------------------------------------------------------------- */
+/* --- the folder ----------------------------------------------------------------------------------------- */
 
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
@@ -210,7 +211,8 @@ static enum status unknown_engine(const char *engine, struct dirent **entries, s
     }
     const char *near = text_nearest(engine, names, named);
     return err_set(err, ST_USAGE, "there is no engine \"%.80s\"%s%s%s; known are: %s", engine,
-                   near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "", named ? list : "none");
+                   near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "",
+                   named ? list : "none");
 }
 
 enum status engine_config_read(struct engine_config *out, const char *engine, struct err *err)

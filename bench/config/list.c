@@ -14,7 +14,7 @@ static enum status no_memory(const struct config_value *v, struct err *err)
     return err_set(err, ST_INTERNAL, "%s: not enough memory for the list", v->where);
 }
 
-/* --- names ------------------------------------------------------------------------------------------------------ */
+/* --- names ---------------------------------------------------------------------------------------------- */
 
 static void names_allowed(char *out, size_t size, const struct config_row *row)
 {
@@ -41,8 +41,8 @@ static bool is_choice(const struct config_row *row, const char *name)
 }
 
 /* Is there a thing of this name? Its sentence gets the place of the item. */
-static enum status look_up(const struct config *c, const struct config_row *row, const struct config_value *item,
-                           const char *name, struct err *err)
+static enum status look_up(const struct config *c, const struct config_row *row,
+                           const struct config_value *item, const char *name, struct err *err)
 {
     if (!c->look_up || !row->look_up)
         return ST_OK;
@@ -56,8 +56,8 @@ static enum status look_up(const struct config *c, const struct config_row *row,
 }
 
 /* Every item a name of its own and, where the row has choices, one of them. */
-static enum status check_names(const struct config *c, const struct config_row *row, const struct config_value *v,
-                               struct err *err)
+static enum status check_names(const struct config *c, const struct config_row *row,
+                               const struct config_value *v, struct err *err)
 {
     char where[WHERE_ROOM];
     enum status st = v->count ? ST_OK : config_refuse(row, v, "", NULL, err);
@@ -107,10 +107,11 @@ static bool names_write(FILE *out, const struct config *c, const struct config_r
     return true;
 }
 
-const struct config_type config_type_names = { .read = names_read, .write = names_write, .release = names_release,
-                                               .allowed = names_allowed };
+const struct config_type config_type_names = {
+    .read = names_read, .write = names_write, .release = names_release, .allowed = names_allowed
+};
 
-/* --- whole numbers ---------------------------------------------------------------------------------------------- */
+/* --- whole numbers -------------------------------------------------------------------------------------- */
 
 static void ints_release(struct int_list *list)
 {
@@ -128,8 +129,8 @@ static int by_value(const void *a, const void *b)
 static int item_number(const char *text, const struct config_row *row)
 {
     int64_t value;
-    bool good = text[0] >= '0' && text[0] <= '9' && text_int(&value, text) == 0 && (double)value >= row->min &&
-                (double)value <= row->max;
+    bool good = text[0] >= '0' && text[0] <= '9' && text_int(&value, text) == 0 &&
+                (double)value >= row->min && (double)value <= row->max;
     return good ? (int)value : -1;
 }
 
@@ -156,8 +157,8 @@ static bool only_auto(const struct config_value *v)
 }
 
 /* Marks the sizes of all items in seen[max + 1]; a size twice is refused. */
-static enum status mark_sizes(bool *seen, size_t *count, const struct config_row *row, const struct config_value *v,
-                              struct err *err)
+static enum status mark_sizes(bool *seen, size_t *count, const struct config_row *row,
+                              const struct config_value *v, struct err *err)
 {
     char where[WHERE_ROOM];
     *count = 0;
@@ -178,8 +179,8 @@ static enum status mark_sizes(bool *seen, size_t *count, const struct config_row
 
 static void batches_allowed(char *out, size_t size, const struct config_row *row)
 {
-    snprintf(out, size, "auto, a list (1,2,4) or a range (1..16) of whole numbers %.0f..%.0f, each once", row->min,
-             row->max);
+    snprintf(out, size, "auto, a list (1,2,4) or a range (1..16) of whole numbers %.0f..%.0f, each once",
+             row->min, row->max);
 }
 
 static void batches_release(struct config *c, const struct config_row *row)
@@ -284,7 +285,7 @@ static bool threads_write(FILE *out, const struct config *c, const struct config
 const struct config_type config_type_threads = { .read = threads_read, .write = threads_write,
                                                  .release = threads_release, .allowed = threads_allowed };
 
-/* --- output.for ------------------------------------------------------------------------------------------------- */
+/* --- output.for ----------------------------------------------------------------------------------------- */
 
 static const struct for_key {
     const char *name;
@@ -309,18 +310,22 @@ static void for_release(struct config *c, const struct config_row *row)
     c->output_for_count = 0;
 }
 
-static enum status for_refuse(const struct config_row *row, const struct config_value *v, const struct yaml *at,
-                              const char *near, struct err *err)
+static enum status for_refuse(const struct config_row *row, const struct config_value *v,
+                              const struct yaml *at, const char *near, struct err *err)
 {
     char where[4200];
     snprintf(where, sizeof where, "%s:%d:%d", v->file, at->line, at->column);
     struct config_value here = { .where = where, .key = v->key };
-    return config_refuse(row, &here, at->kind == YAML_SCALAR ? at->text : at->kind == YAML_LIST ? "a list" : "a map",
+    return config_refuse(row, &here,
+                         at->kind == YAML_SCALAR ? at->text
+                         : at->kind == YAML_LIST ? "a list"
+                                                 : "a map",
                          near, err);
 }
 
-static enum status for_read_pair(struct output_for *one, const struct config_row *row, const struct config_value *v,
-                                 const struct yaml *key, const struct yaml *value, struct err *err)
+static enum status for_read_pair(struct output_for *one, const struct config_row *row,
+                                 const struct config_value *v, const struct yaml *key,
+                                 const struct yaml *value, struct err *err)
 {
     const char *names[LEN(for_keys)];
     for (size_t i = 0; i < LEN(for_keys); i++) {
@@ -335,8 +340,9 @@ static enum status for_read_pair(struct output_for *one, const struct config_row
     return for_refuse(row, v, key, text_nearest(key->text, names, LEN(for_keys)), err);
 }
 
-static enum status for_read_row(struct output_for *one, const struct config_row *row, const struct config_value *v,
-                                const struct yaml *model, const struct yaml *map, struct err *err)
+static enum status for_read_row(struct output_for *one, const struct config_row *row,
+                                const struct config_value *v, const struct yaml *model,
+                                const struct yaml *map, struct err *err)
 {
     if (map->kind != YAML_MAP || map->count == 0)
         return for_refuse(row, v, map, NULL, err);
@@ -395,5 +401,6 @@ static bool for_write(FILE *out, const struct config *c, const struct config_row
     return true;
 }
 
-const struct config_type config_type_output_for = { .read = for_read, .write = for_write, .release = for_release,
-                                                    .allowed = for_allowed };
+const struct config_type config_type_output_for = {
+    .read = for_read, .write = for_write, .release = for_release, .allowed = for_allowed
+};

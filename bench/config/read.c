@@ -49,8 +49,8 @@ static enum status cut(struct config_value *v, char **copy, const char *text, st
 }
 
 /* One value given as a text, on the command line or as a preset. */
-static enum status set_text(struct config *c, const struct config_row *row, const char *where, const char *text,
-                            struct err *err)
+static enum status set_text(struct config *c, const struct config_row *row, const char *where,
+                            const char *text, struct err *err)
 {
     struct config_value v = { .where = where, .whole = text };
     char *copy = NULL;
@@ -80,7 +80,7 @@ static enum status set_presets(struct config *c, struct err *err)
     return st;
 }
 
-/* --- the file --------------------------------------------------------------------------------------------------- */
+/* --- the file ------------------------------------------------------------------------------------------- */
 
 static enum status set_list(struct config *c, const struct config_row *row, struct config_value *v,
                             const struct yaml *node, struct err *err)
@@ -89,7 +89,8 @@ static enum status set_list(struct config *c, const struct config_row *row, stru
     for (size_t i = 0; i < node->count; i++)
         if (node->items[i]->kind != YAML_SCALAR) {
             struct config_value item = config_item(where, sizeof where, v, i);
-            return config_refuse(row, &item, node->items[i]->kind == YAML_LIST ? "a list" : "a map", NULL, err);
+            return config_refuse(row, &item, node->items[i]->kind == YAML_LIST ? "a list" : "a map", NULL,
+                                 err);
         }
     v->items = calloc(node->count ? node->count : 1, sizeof *v->items);
     if (!v->items)
@@ -154,16 +155,17 @@ static enum status unknown_key(const char *file, const struct yaml *at, const ch
     const struct config_row *rows = config_rows(&count);
     for (size_t i = 0; i < count && named < ROWS_MAX; i++) {
         if (rows[i].flag && strcmp(rows[i].flag, key) == 0)
-            return rows[i].key ? err_set(err, ST_CONFIG, "%s:%d:%d: there is no key \"%.80s\" (did you mean \"%s\"?)",
-                                         file, at->line, at->column, key, rows[i].key)
-                               : err_set(err, ST_CONFIG, "%s:%d:%d: \"%s\" is no key: give --%s on the command line",
-                                         file, at->line, at->column, key, key);
+            return rows[i].key
+                       ? err_set(err, ST_CONFIG, "%s:%d:%d: there is no key \"%.80s\" (did you mean \"%s\"?)",
+                                 file, at->line, at->column, key, rows[i].key)
+                       : err_set(err, ST_CONFIG, "%s:%d:%d: \"%s\" is no key: give --%s on the command line",
+                                 file, at->line, at->column, key, key);
         if (rows[i].key)
             names[named++] = rows[i].key;
     }
     near = text_nearest(key, names, named);
-    return err_set(err, ST_CONFIG, "%s:%d:%d: there is no key \"%.80s\"%s%s%s", file, at->line, at->column, key,
-                   near ? " (did you mean \"" : "; bench tune --help lists all", near ? near : "",
+    return err_set(err, ST_CONFIG, "%s:%d:%d: there is no key \"%.80s\"%s%s%s", file, at->line, at->column,
+                   key, near ? " (did you mean \"" : "; bench tune --help lists all", near ? near : "",
                    near ? "\"?)" : "");
 }
 
@@ -194,11 +196,12 @@ static enum status set_map(struct config *c, const char *file, const char *prefi
 static enum status set_tree(struct config *c, const char *file, const struct yaml *tree, struct err *err)
 {
     if (tree->kind != YAML_MAP)
-        return err_set(err, ST_CONFIG, "%s:%d:%d: a configuration must be a map of keys and values", file, tree->line,
-                       tree->column);
+        return err_set(err, ST_CONFIG, "%s:%d:%d: a configuration must be a map of keys and values", file,
+                       tree->line, tree->column);
     enum status st = set_map(c, file, "", tree, err);
     if (st == ST_OK && c->all_models && c->models.count)
-        st = err_set(err, ST_CONFIG, "%s: all_models and models exclude each other: leave one of them out", file);
+        st = err_set(err, ST_CONFIG, "%s: all_models and models exclude each other: leave one of them out",
+                     file);
     return st;
 }
 
@@ -222,7 +225,7 @@ static enum status set_file(struct config *c, struct err *err)
     return st;
 }
 
-/* --- the command line ------------------------------------------------------------------------------------------- */
+/* --- the command line ----------------------------------------------------------------------------------- */
 
 struct flag {
     const struct config_row *row;
@@ -258,8 +261,8 @@ static const struct config_row *find_flag(const struct config_ask *ask, const ch
             *negated = false;
             return row;
         }
-        if (row->type == &config_type_bool && length == strlen(row->flag) + 3 && strncmp(name, "no-", 3) == 0 &&
-            strncmp(row->flag, name + 3, length - 3) == 0) {
+        if (row->type == &config_type_bool && length == strlen(row->flag) + 3 &&
+            strncmp(name, "no-", 3) == 0 && strncmp(row->flag, name + 3, length - 3) == 0) {
             *negated = true;
             return row;
         }
@@ -281,8 +284,8 @@ static enum status next_flag(struct flag *out, const struct config_ask *ask, siz
     }
     if (out->row->type == &config_type_bool) {
         if (equals)
-            return err_set(err, ST_USAGE, "--%s is a switch and takes no value, got \"%.80s\"", out->row->flag,
-                           equals + 1);
+            return err_set(err, ST_USAGE, "--%s is a switch and takes no value, got \"%.80s\"",
+                           out->row->flag, equals + 1);
         out->value = negated ? "false" : "true";
         return ST_OK;
     }
@@ -292,14 +295,15 @@ static enum status next_flag(struct flag *out, const struct config_ask *ask, siz
     return ST_OK;
 }
 
-static enum status next_word(const char **words, size_t *count, const struct config_ask *ask, const char *word,
-                             struct err *err)
+static enum status next_word(const char **words, size_t *count, const struct config_ask *ask,
+                             const char *word, struct err *err)
 {
     if (*count < ask->words_max) {
         words[(*count)++] = word;
         return ST_OK;
     }
-    return err_set(err, ST_USAGE, "bench %s does not know what to do with \"%.80s\"; bench %s --help shows its use",
+    return err_set(err, ST_USAGE,
+                   "bench %s does not know what to do with \"%.80s\"; bench %s --help shows its use",
                    ask->verb, word, ask->verb);
 }
 
@@ -368,7 +372,7 @@ static enum status set_flags(struct config *c, const struct flag *flags, size_t 
     return st == ST_OK ? settle_models(c, &models, err) : st;
 }
 
-/* --- all -------------------------------------------------------------------------------------------------------- */
+/* --- all ------------------------------------------------------------------------------------------------ */
 
 static enum status write_text(struct config *c, struct err *err);
 
@@ -384,8 +388,8 @@ static enum status finish(struct config *c, enum status st, struct err *err)
     return st;
 }
 
-enum status config_read(struct config *out, const char **words, size_t *word_count, const struct config_ask *ask,
-                        struct err *err)
+enum status config_read(struct config *out, const char **words, size_t *word_count,
+                        const struct config_ask *ask, struct err *err)
 {
     size_t flag_count = 0;
     struct flag *flags = calloc(ask->argc + 1, sizeof *flags);
@@ -405,7 +409,8 @@ enum status config_read(struct config *out, const char **words, size_t *word_cou
     return finish(out, st, err);
 }
 
-enum status config_read_text(struct config *out, const char *name, const char *text, size_t size, struct err *err)
+enum status config_read_text(struct config *out, const char *name, const char *text, size_t size,
+                             struct err *err)
 {
     struct yaml *tree = NULL;
     *out = (struct config){ 0 };
@@ -418,7 +423,8 @@ enum status config_read_text(struct config *out, const char *name, const char *t
     return finish(out, st, err);
 }
 
-/* Writes the rows with a key as YAML; keys with a dot become maps (their rows stand together in the table). */
+/* Writes the rows with a key as YAML; keys with a dot become maps (their rows stand together in the table).
+ */
 static void write_rows(FILE *out, const struct config *c)
 {
     size_t count;
@@ -451,7 +457,9 @@ static enum status write_text(struct config *c, struct err *err)
     if (!out)
         return err_set(err, ST_INTERNAL, "not enough memory for the text of the configuration");
     write_rows(out, c);
-    return fclose(out) == 0 ? ST_OK : err_set(err, ST_INTERNAL, "not enough memory for the text of the configuration");
+    return fclose(out) == 0
+               ? ST_OK
+               : err_set(err, ST_INTERNAL, "not enough memory for the text of the configuration");
 }
 
 void config_free(struct config *c)

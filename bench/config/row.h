@@ -28,7 +28,7 @@ struct config_row {
     enum status (*look_up)(const char *name, struct err *err);
     size_t offset;                   /* of the field in struct config */
     size_t given;                    /* of a bool that becomes true if the value stands anywhere; 0: none */
-    size_t named;                    /* of a bool that becomes true if it stands on the command line; 0: none */
+    size_t named; /* of a bool that becomes true if it stands on the command line; 0: none */
 };
 
 /* A value as it was written: items of a list, or a text cut at its commas. */
@@ -44,7 +44,8 @@ struct config_value {
 
 struct config_type {
     /* Replaces the field by the value. */
-    enum status (*read)(struct config *c, const struct config_row *row, const struct config_value *v, struct err *err);
+    enum status (*read)(struct config *c, const struct config_row *row, const struct config_value *v,
+                        struct err *err);
     /* Writes the field as it would stand in a file, without a newline; false: nothing to write (unset). */
     bool (*write)(FILE *out, const struct config *c, const struct config_row *row);
     /* Frees what the field owns and zeroes it; NULL: owns nothing. */
@@ -71,8 +72,8 @@ static inline void *config_field(const struct config *c, const struct config_row
     return (char *)(size_t)c + row->offset;
 }
 
-/* "WHERE: KEY must be ALLOWED, got "GOT" (did you mean "NEAR"?)"; ST_USAGE on the command line, else ST_CONFIG.
- * near may be NULL. */
+/* "WHERE: KEY must be ALLOWED, got "GOT" (did you mean "NEAR"?)"; ST_USAGE on the command line, else
+ * ST_CONFIG. near may be NULL. */
 enum status config_refuse(const struct config_row *row, const struct config_value *v, const char *got,
                           const char *near, struct err *err);
 

@@ -24,7 +24,7 @@ static const char *as_written(const struct config_value *v)
     return v->whole ? v->whole : "a list";
 }
 
-/* --- switches --------------------------------------------------------------------------------------------------- */
+/* --- switches ------------------------------------------------------------------------------------------- */
 
 static void bool_allowed(char *out, size_t size, const struct config_row *row)
 {
@@ -49,9 +49,11 @@ static bool bool_write(FILE *out, const struct config *c, const struct config_ro
     return true;
 }
 
-const struct config_type config_type_bool = { .read = bool_read, .write = bool_write, .allowed = bool_allowed };
+const struct config_type config_type_bool = { .read = bool_read,
+                                              .write = bool_write,
+                                              .allowed = bool_allowed };
 
-/* --- numbers ---------------------------------------------------------------------------------------------------- */
+/* --- numbers -------------------------------------------------------------------------------------------- */
 
 static void int_allowed(char *out, size_t size, const struct config_row *row)
 {
@@ -109,7 +111,8 @@ const struct config_type config_type_percent = { .read = percent_read, .write = 
 
 static void duration_allowed(char *out, size_t size, const struct config_row *row)
 {
-    snprintf(out, size, "a time with its unit (500ms, 90s, 40m, 2h) of at most %.0f h, or 0", row->max / 3600e9);
+    snprintf(out, size, "a time with its unit (500ms, 90s, 40m, 2h) of at most %.0f h, or 0",
+             row->max / 3600e9);
 }
 
 static enum status duration_read(struct config *c, const struct config_row *row, const struct config_value *v,
@@ -125,9 +128,14 @@ static enum status duration_read(struct config *c, const struct config_row *row,
 
 static bool duration_write(FILE *out, const struct config *c, const struct config_row *row)
 {
-    static const struct { const char *unit; uint64_t ns; } units[] = {
-        { "h", UINT64_C(3600000000000) }, { "m", UINT64_C(60000000000) }, { "s", 1000000000 }, { "ms", 1000000 },
-        { "us", 1000 }, { "ns", 1 },
+    static const struct { const char *unit; uint64_t ns;
+    } units[] = {
+        { "h", UINT64_C(3600000000000) },
+        { "m", UINT64_C(60000000000) },
+        { "s", 1000000000 },
+        { "ms", 1000000 },
+        { "us", 1000 },
+        { "ns", 1 },
     };
     uint64_t value = *(const uint64_t *)config_field(c, row);
     size_t i = 0;
@@ -174,7 +182,9 @@ static bool bytes_write(FILE *out, const struct config *c, const struct config_r
     return true;
 }
 
-const struct config_type config_type_bytes = { .read = bytes_read, .write = bytes_write, .allowed = bytes_allowed };
+const struct config_type config_type_bytes = { .read = bytes_read,
+                                               .write = bytes_write,
+                                               .allowed = bytes_allowed };
 
 static void seed_allowed(char *out, size_t size, const struct config_row *row)
 {
@@ -201,7 +211,9 @@ static bool seed_write(FILE *out, const struct config *c, const struct config_ro
     return true;
 }
 
-const struct config_type config_type_seed = { .read = seed_read, .write = seed_write, .allowed = seed_allowed };
+const struct config_type config_type_seed = { .read = seed_read,
+                                              .write = seed_write,
+                                              .allowed = seed_allowed };
 
 static void size_allowed(char *out, size_t size, const struct config_row *row)
 {
@@ -251,9 +263,11 @@ static bool size_write(FILE *out, const struct config *c, const struct config_ro
 
 _Static_assert(offsetof(struct config, input_w) == offsetof(struct config, input_h) + sizeof(int),
                "height and width are read as two ints side by side");
-const struct config_type config_type_size = { .read = size_read, .write = size_write, .allowed = size_allowed };
+const struct config_type config_type_size = { .read = size_read,
+                                              .write = size_write,
+                                              .allowed = size_allowed };
 
-/* --- texts and words -------------------------------------------------------------------------------------------- */
+/* --- texts and words ------------------------------------------------------------------------------------ */
 
 static void text_allowed(char *out, size_t size, const struct config_row *row)
 {
@@ -326,7 +340,8 @@ static int choice_find(const struct config_row *row, const struct config_value *
     for (size_t i = 0; text && i < row->choice_count; i++)
         if (strcmp(text, row->choices[i]) == 0)
             return (int)i;
-    config_refuse(row, v, as_written(v), text ? text_nearest(text, row->choices, row->choice_count) : NULL, err);
+    config_refuse(row, v, as_written(v), text ? text_nearest(text, row->choices, row->choice_count) : NULL,
+                  err);
     return -1;
 }
 
@@ -336,8 +351,9 @@ static enum status choice_read(struct config *c, const struct config_row *row, c
     return choice_find(row, v, err) < 0 ? err->status : replace_text(c, row, v, err);
 }
 
-const struct config_type config_type_choice = { .read = choice_read, .write = text_write, .release = text_release,
-                                                .allowed = choice_allowed };
+const struct config_type config_type_choice = {
+    .read = choice_read, .write = text_write, .release = text_release, .allowed = choice_allowed
+};
 
 /* Two words for a bool: the first is true. */
 static enum status either_read(struct config *c, const struct config_row *row, const struct config_value *v,

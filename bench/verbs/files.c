@@ -44,7 +44,8 @@ void files_store_path(char *out, const char *out_folder)
     snprintf(out, FILES_PATH_MAX, "%s/bench.sqlite", out_folder);
 }
 
-enum status files_open_store(struct store **out, const char *out_folder, enum store_mode mode, struct err *err)
+enum status files_open_store(struct store **out, const char *out_folder, enum store_mode mode,
+                             struct err *err)
 {
     char path[FILES_PATH_MAX];
     files_store_path(path, out_folder);
@@ -53,7 +54,8 @@ enum status files_open_store(struct store **out, const char *out_folder, enum st
     return st == ST_OK ? store_open(out, path, mode, err) : st;
 }
 
-enum status files_load_campaign(struct campaign **out, const char *out_folder, const char *name, struct err *err)
+enum status files_load_campaign(struct campaign **out, const char *out_folder, const char *name,
+                                struct err *err)
 {
     struct store *store = NULL;
     *out = NULL;
@@ -90,7 +92,8 @@ enum status files_write_campaign(struct files *out, const struct campaign *campa
     if (st == ST_OK)
         st = curves_write_files(campaign, out->campaign, err);
     if (st == ST_OK && plots_draw(&plots, campaign, out->campaign, notes, err) != ST_OK) {
-        notes_add(notes, "no plots: %s", err->text); /* pictures are an extra: everything else is still written */
+        notes_add(notes, "no plots: %s",
+                  err->text); /* pictures are an extra: everything else is still written */
         *err = (struct err){ .status = ST_OK };
     }
     if (st == ST_OK)

@@ -24,9 +24,11 @@ enum status files_make_folder(const char *folder, struct err *err);
 /* OUT/bench.sqlite into out[FILES_PATH_MAX]. */
 void files_store_path(char *out, const char *out_folder);
 /* Opens the store of --out. STORE_WRITE makes the folder first. */
-enum status files_open_store(struct store **out, const char *out_folder, enum store_mode mode, struct err *err);
+enum status files_open_store(struct store **out, const char *out_folder, enum store_mode mode,
+                             struct err *err);
 /* Loads a campaign from the store of --out; name NULL: the newest. campaign_free(*out). */
-enum status files_load_campaign(struct campaign **out, const char *out_folder, const char *name, struct err *err);
+enum status files_load_campaign(struct campaign **out, const char *out_folder, const char *name,
+                                struct err *err);
 /* Paths of the campaign of that name; whether they are there is another question. */
 void files_name(struct files *out, const char *out_folder, const char *campaign);
 /* Writes curves, plots and, last, the page of the campaign. Notes get what has to be said beside. */

@@ -49,7 +49,7 @@ static const struct field engine_fields[] = {
 #undef AT
 };
 
-/* --- models ------------------------------------------------------------------------------------------------------ */
+/* --- models --------------------------------------------------------------------------------------------- */
 
 static enum status list_models(struct listing *out, struct err *err)
 {
@@ -75,12 +75,13 @@ static enum status list_models(struct listing *out, struct err *err)
     return out->models ? ST_OK : err_set(err, ST_INTERNAL, "not enough memory for the list of models");
 }
 
-/* --- engines ----------------------------------------------------------------------------------------------------- */
+/* --- engines -------------------------------------------------------------------------------------------- */
 
 static void append(char *text, size_t size, const char *separator, const char *word, const char *more)
 {
     size_t used = strlen(text);
-    snprintf(text + used, size - used, "%s%s%s%s", used ? separator : "", word, more ? " " : "", more ? more : "");
+    snprintf(text + used, size - used, "%s%s%s%s", used ? separator : "", word, more ? " " : "",
+             more ? more : "");
 }
 
 static void describe_hello(struct engine_line *line, const struct worker_hello *hello)
@@ -92,7 +93,8 @@ static void describe_hello(struct engine_line *line, const struct worker_hello *
         append(line->devices, sizeof line->devices, ", ", hello->devices[i].id, *name ? name : NULL);
     }
     for (size_t i = 0; i < hello->version_count; i++)
-        append(line->versions, sizeof line->versions, ", ", hello->versions[i].name, hello->versions[i].version);
+        append(line->versions, sizeof line->versions, ", ", hello->versions[i].name,
+               hello->versions[i].version);
 }
 
 /* Starts the engine's worker and asks; a failure is a line of the list, not an error. */
@@ -103,7 +105,8 @@ static void ask_engine(struct engine_line *line, const struct engine_config *eng
     struct worker_hello hello;
     struct err err = { .status = ST_OK };
     struct worker_start start = { .command = engine->command,
-                                  .environment = (const char *const *)engine->environment, .interrupt = stop };
+                                  .environment = (const char *const *)engine->environment,
+                                  .interrupt = stop };
     snprintf(line->engine, sizeof line->engine, "%s", engine->name);
     snprintf(line->why, sizeof line->why, "%s", engine->description);
     enum status st = worker_open(&worker, &start, &err);
@@ -135,7 +138,7 @@ static enum status list_engines(struct listing *out, const volatile sig_atomic_t
     return out->engines ? ST_OK : err_set(err, ST_INTERNAL, "not enough memory for the list of engines");
 }
 
-/* --- both -------------------------------------------------------------------------------------------------------- */
+/* --- both ----------------------------------------------------------------------------------------------- */
 
 static enum status print_listing(const struct listing *l, bool json, struct err *err)
 {

@@ -91,7 +91,8 @@ static void print_totals(const struct config *config, const struct plan *plan, s
     if (budget_ns(config, plan))
         text_of_duration(budget, sizeof budget, budget_ns(config, plan));
     printf("\n%zu targets, %zu points%s; predicted time %s, budget %s\n", plan->target_count, points,
-           config->batches_auto ? " at most (auto ends where doubling no longer pays)" : "", predicted, budget);
+           config->batches_auto ? " at most (auto ends where doubling no longer pays)" : "", predicted,
+           budget);
 }
 
 static enum status print_json(const struct config *config, const struct plan *plan, const struct table *table,

@@ -10,7 +10,7 @@
 #include "kernels/base/clock.h"
 #include "kernels/base/json.h"
 
-/* --- the list of campaigns --------------------------------------------------------------------------------------- */
+/* --- the list of campaigns ------------------------------------------------------------------------------ */
 
 struct campaign_line {
     char campaign[32], state[16], started[CLOCK_STAMP_SIZE], ended[CLOCK_STAMP_SIZE];
@@ -53,11 +53,15 @@ static enum status print_json(json_t *value, struct err *err)
     return ST_OK;
 }
 
-static enum status print_campaigns(const struct config *config, const struct campaign_line *lines, size_t count,
-                                   struct err *err)
+static enum status print_campaigns(const struct config *config, const struct campaign_line *lines,
+                                   size_t count, struct err *err)
 {
-    struct table table = { .fields = campaign_fields, .field_count = sizeof campaign_fields / sizeof *campaign_fields,
-                           .rows = lines, .row_size = sizeof *lines, .row_count = count, .marked = -1,
+    struct table table = { .fields = campaign_fields,
+                           .field_count = sizeof campaign_fields / sizeof *campaign_fields,
+                           .rows = lines,
+                           .row_size = sizeof *lines,
+                           .row_count = count,
+                           .marked = -1,
                            .colour = table_colour(stdout) };
     if (config->json)
         return print_json(table_json(&table), err);
@@ -89,7 +93,7 @@ static enum status show_list(const struct config *config, struct err *err)
     return st;
 }
 
-/* --- one campaign ------------------------------------------------------------------------------------------------ */
+/* --- one campaign --------------------------------------------------------------------------------------- */
 
 static enum status show_one(const struct config *config, const char *name, struct err *err)
 {

@@ -23,8 +23,8 @@ static int rank(enum status st)
     return of_exit[status_exit(st)];
 }
 
-/* Keeps the worse of *st (with its sentence in err) and `other`; the milder one goes to stderr if it says something
- * else. */
+/* Keeps the worse of *st (with its sentence in err) and `other`; the milder one goes to stderr if it says
+ * something else. */
 static void keep_worse(enum status *st, struct err *err, enum status other, const struct err *other_err)
 {
     struct err milder = *err;
@@ -38,7 +38,7 @@ static void keep_worse(enum status *st, struct err *err, enum status other, cons
         fprintf(stderr, "bench: %s\n", milder.text);
 }
 
-/* --- before anything is measured --------------------------------------------------------------------------------- */
+/* --- before anything is measured ------------------------------------------------------------------------ */
 
 /* Finds what is wrong with the settings or with the files in place before anything is made or measured. */
 static enum status check_first(const struct config *config, struct err *err)
@@ -70,7 +70,8 @@ static bool was_written(const struct config *config, const char *name)
     return access(files.report, F_OK) == 0;
 }
 
-static enum status find_stored(struct found *out, const struct config *config, struct store *store, struct err *err)
+static enum status find_stored(struct found *out, const struct config *config, struct store *store,
+                               struct err *err)
 {
     struct run_row *runs = NULL;
     size_t count = 0;
@@ -105,7 +106,7 @@ static enum status settings_of(struct config *out, const struct found *found, co
     return out->out ? ST_OK : err_set(err, ST_INTERNAL, "not enough memory for the settings");
 }
 
-/* --- results ----------------------------------------------------------------------------------------------------- */
+/* --- results -------------------------------------------------------------------------------------------- */
 
 /* Was anything measured at another size than the models' own? Then the answer is not yet the service's. */
 static bool is_smaller(const struct plan *plan)
@@ -138,7 +139,8 @@ static void print_production_command(const struct invocation *inv, const struct 
     putchar('\n');
 }
 
-static void print_text(const struct campaign *campaign, const struct files *files, const char *out, bool wrote_sizes)
+static void print_text(const struct campaign *campaign, const struct files *files, const char *out,
+                       bool wrote_sizes)
 {
     curves_summary(stdout, campaign, table_colour(stdout));
     putchar('\n');
@@ -158,7 +160,9 @@ static enum status print_json(const struct campaign *campaign, const struct file
     json_t *all = curves_json(campaign);
     json_t *where = json_pack("{s:s?, s:s, s:s, s:s}", "batch_sizes", wrote_sizes ? sizes : NULL, "store",
                               files->store, "campaign", files->campaign, "page", files->report);
-    char *text = all && where && json_object_set(all, "files", where) == 0 ? json_write_text(all, JSON_INDENTED) : NULL;
+    char *text = all && where && json_object_set(all, "files", where) == 0
+                     ? json_write_text(all, JSON_INDENTED)
+                     : NULL;
     json_decref(where);
     json_decref(all);
     if (!text)
@@ -178,9 +182,11 @@ static bool tried_something(const struct campaign *campaign)
     return false;
 }
 
-/* Everything that is made of a stored campaign. ST_UNDECIDED and ST_BAD_NEWS: it was made, and that is the answer. */
-static enum status write_results(const struct invocation *inv, const struct config *config, const struct plan *plan,
-                                 struct store *store, const char *name, struct err *err)
+/* Everything that is made of a stored campaign. ST_UNDECIDED and ST_BAD_NEWS: it was made, and that is the
+ * answer. */
+static enum status write_results(const struct invocation *inv, const struct config *config,
+                                 const struct plan *plan, struct store *store, const char *name,
+                                 struct err *err)
 {
     struct campaign *campaign = NULL;
     struct notes notes = { 0 };
@@ -206,7 +212,7 @@ static enum status write_results(const struct invocation *inv, const struct conf
     return st;
 }
 
-/* --- the campaign ------------------------------------------------------------------------------------------------ */
+/* --- the campaign --------------------------------------------------------------------------------------- */
 
 /* Is there something stored to be shown after this end of the campaign? */
 static bool has_results(enum status st, const struct campaign_context *c)
@@ -214,8 +220,8 @@ static bool has_results(enum status st, const struct campaign_context *c)
     return c->run != 0 && st != ST_IO && st != ST_INTERNAL && st != ST_OUT_OF_MEMORY && st != ST_USAGE;
 }
 
-static enum status run_campaign(const struct invocation *inv, const struct config *config, struct store *store,
-                                struct err *err)
+static enum status run_campaign(const struct invocation *inv, const struct config *config,
+                                struct store *store, struct err *err)
 {
     struct plan plan;
     struct progress_line line;
@@ -225,8 +231,13 @@ static enum status run_campaign(const struct invocation *inv, const struct confi
         return st;
     snprintf(build, sizeof build, "%s%s%s", build_version(), *build_commit() ? " " : "", build_commit());
     struct progress progress = progress_line_open(&line, stderr, config->quiet);
-    struct campaign_context context = { .config = config, .plan = &plan, .store = store, .progress = &progress,
-                                        .stop = inv->stop, .argv_text = inv->argv_text, .build = build,
+    struct campaign_context context = { .config = config,
+                                        .plan = &plan,
+                                        .store = store,
+                                        .progress = &progress,
+                                        .stop = inv->stop,
+                                        .argv_text = inv->argv_text,
+                                        .build = build,
                                         .variant = build_variant() };
     st = campaign_run(&context, err);
     progress_line_close(&line);
@@ -237,7 +248,8 @@ static enum status run_campaign(const struct invocation *inv, const struct confi
     }
     if (st == ST_INTERRUPTED)
         fprintf(stderr, "note: %s tune --resume%s%s goes on where this stopped\n", inv->program,
-                strcmp(config->out, "results") ? " --out " : "", strcmp(config->out, "results") ? config->out : "");
+                strcmp(config->out, "results") ? " --out " : "",
+                strcmp(config->out, "results") ? config->out : "");
     plan_free(&plan);
     return st;
 }

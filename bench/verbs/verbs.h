@@ -1,5 +1,5 @@
-/* verbs.h - the verbs of `bench`: one table, one function each. main.c finds the verb, reads its options into a
- * struct config and calls it; nothing but main exits. Everything here borrows for the call. */
+/* verbs.h - the verbs of `bench`: one table, one function each. main.c finds the verb, reads its options into
+ * a struct config and calls it; nothing but main exits. Everything here borrows for the call. */
 #ifndef VERBS_VERBS_H
 #define VERBS_VERBS_H
 
@@ -11,13 +11,13 @@
 
 /* What a verb gets. */
 struct invocation {
-    const struct config *config;         /* defaults, then the --config file, then the command line; names checked */
-    const char *const *words;            /* [word_count] what stands after the verb without a flag: a file, a campaign */
+    const struct config *config; /* defaults, then the --config file, then the command line; names checked */
+    const char *const *words; /* [word_count] what stands after the verb without a flag: a file, a campaign */
     size_t word_count;
     const char *argv_text;               /* the whole command line, for the store */
     const char *program;                 /* argv[0]: how the user calls us, for commands that are printed */
     const struct config_ask *ask;        /* what config was read from, to read it again over other settings */
-    volatile sig_atomic_t *stop;         /* becomes the number of SIGINT or SIGTERM; a second one kills the program */
+    volatile sig_atomic_t *stop; /* becomes the number of SIGINT or SIGTERM; a second one kills the program */
 };
 
 struct verb {
@@ -26,8 +26,8 @@ struct verb {
     size_t words_min, words_max;
     unsigned groups;                     /* CONFIG_* of config.h: the rows whose flags it takes */
     const char *about;                   /* paragraph of `bench VERB --help` */
-    /* Results on stdout, progress and warnings on stderr. main prints err->text if the status is not ST_OK and the
-     * text is not empty, and exits with status_exit(status). */
+    /* Results on stdout, progress and warnings on stderr. main prints err->text if the status is not ST_OK
+     * and the text is not empty, and exits with status_exit(status). */
     enum status (*run)(const struct invocation *inv, struct err *err);
 };
 
