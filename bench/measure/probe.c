@@ -178,8 +178,9 @@ static bool over_limit(struct prepared_row *row, const char *how, uint64_t bytes
 static enum status prepare_size(struct prepared_row *row, struct execution *x, struct err *err)
 {
     struct worker_prepare_result prepared;
-    struct worker_memory_result reset;
-    enum status st = x->hello.can_memory ? worker_memory(x->worker, &reset, WORKER_SHORT_NS, err) : ST_OK;
+    struct worker_memory_result before = { 0 }; /* asking also starts a new peak */
+    enum status st = x->hello.can_memory ? worker_memory(x->worker, &before, WORKER_SHORT_NS, err) : ST_OK;
+    row->before_bytes = before.current_bytes;
     if (st == ST_OK)
         st = worker_prepare(x->worker, row->batch, &prepared, WORKER_PREPARE_NS, err);
     if (st != ST_OK)
@@ -205,6 +206,7 @@ static enum status read_peak(struct prepared_row *row, struct execution *x, stru
     if (st != ST_OK)
         return st;
     row->peak_bytes = memory.peak_bytes;
+    row->after_bytes = memory.current_bytes;
     memory_add_peak(&x->target->memory, row->batch, row->peak_bytes, row->predicted_bytes);
     if (!memory_model_off(memory_ratio(row->peak_bytes, row->predicted_bytes)))
         return ST_OK;

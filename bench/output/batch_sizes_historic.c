@@ -106,7 +106,14 @@ static void put_failure(struct document *d, json_t *row, const struct point_view
     document_text(d, row, "error", error);
 }
 
-/* memory_usage_mb, current after minus before, is null: workers tell a peak, and nothing made up takes its place. */
+/* Current memory after minus before, in MiB; may be negative. NaN: the worker does not tell. */
+static double usage_mib(const struct prepared_row *p)
+{
+    if (!p->before_bytes || !p->after_bytes)
+        return (double)NAN;
+    return ((double)p->after_bytes - (double)p->before_bytes) / BATCH_SIZES_MIB;
+}
+
 static void put_success(struct document *d, json_t *row, const struct point_view *p)
 {
     const double wall = p->estimate.wall_images_per_s;
@@ -114,7 +121,7 @@ static void put_success(struct document *d, json_t *row, const struct point_view
     document_real(d, row, "throughput_imgs_per_sec", point_images_per_s(p));
     document_real(d, row, "avg_inference_time_ms", 1000 / (wall > 0 ? wall : point_images_per_s(p)));
     document_real_or_null(d, row, "peak_memory_mb", p->prepared.peak_bytes ? peak : (double)NAN);
-    document_put(d, row, "memory_usage_mb", json_null());
+    document_real_or_null(d, row, "memory_usage_mb", usage_mib(&p->prepared));
     document_bool(d, row, "success", true);
     document_put(d, row, "error", json_null());
 }

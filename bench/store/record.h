@@ -65,6 +65,7 @@ struct prepared_row {
     uint64_t prepare_ns, first_run_ns;
     uint64_t planned_weights_bytes, planned_activations_bytes, planned_workspace_bytes;
     uint64_t predicted_bytes, peak_bytes; /* 0: not known */
+    uint64_t before_bytes, after_bytes;   /* the worker's current memory before prepare and after its runs; 0: not known */
     char    result[32];              /* "feasible", or the reason of measurement rule 3.3 */
     char    detail[RECORD_TEXT];
 };

@@ -76,8 +76,8 @@ static const struct column prepared_columns[] = {
     I64(prepared_row, execution), INT(prepared_row, batch), U64(prepared_row, prepare_ns),
     U64(prepared_row, first_run_ns), U64(prepared_row, planned_weights_bytes),
     U64(prepared_row, planned_activations_bytes), U64(prepared_row, planned_workspace_bytes),
-    U64(prepared_row, predicted_bytes), U64(prepared_row, peak_bytes), CHARS(prepared_row, result),
-    CHARS(prepared_row, detail),
+    U64(prepared_row, predicted_bytes), U64(prepared_row, peak_bytes), U64(prepared_row, before_bytes),
+    U64(prepared_row, after_bytes), CHARS(prepared_row, result), CHARS(prepared_row, detail),
 };
 TABLE(prepared, TABLE_RAW, .index = "\"execution\"");
 

@@ -85,6 +85,8 @@ static void measured_members(void **state)
                       "{\"model_name\":\"hrnet\",\"batch_size\":16,\"throughput_imgs_per_sec\":0.0,"
                       "\"avg_inference_time_ms\":0.0,\"peak_memory_mb\":0.0,\"memory_usage_mb\":0.0,\"success\":false,"
                       "\"error\":\"out_of_memory: 16: 24.1 GiB wanted, 22.8 GiB free\"}"));
+    /* 298 MiB after it ran, 300 MiB before it was prepared */
+    assert_true(is_at(s, "detailed_results.hrnet.optimization_result.test_results.2.memory_usage_mb", "-2.0"));
     /* mean time per image is of the wall: 1000 / (17.21 * 0.99) */
     assert_true(is_at(s, "detailed_results.hrnet.optimization_result.test_results.2.avg_inference_time_ms", "58.6927"));
     assert_true(is_at(s, "autotune.campaign", "{\"id\":\"20260301-014502-7f3a\",\"started_at\":"

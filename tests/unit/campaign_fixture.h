@@ -123,6 +123,7 @@ static inline struct point_view *fixture_point(struct target_view *t, int batch,
     if (p->estimate.iterations >= 600)
         p->estimate.service_p99_ms = 1070 * batch / images_per_s;
     p->prepared = (struct prepared_row){ .batch = batch, .peak_bytes = (uint64_t)(peak_mib * 1048576),
+                                         .before_bytes = 300 * 1048576, .after_bytes = 298 * 1048576,
                                          .predicted_bytes = (uint64_t)(peak_mib * 1000000) };
     snprintf(p->prepared.result, sizeof p->prepared.result, "feasible");
     p->why = (struct why_row){ .batch = batch, .m = none, .c = none };
