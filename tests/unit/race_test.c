@@ -92,7 +92,7 @@ static size_t factors_missed(double alpha)
                 if (items[i].look == race_look_rounds[l])
                     missed += fabs(items[i].c / items[i].se - factors[f].t[l]) > 6e-4;
         assert_in_range(looks.count, 7, 600);
-        assert_int_equal(items[looks.count - 1].look, 40);
+        assert_true(items[looks.count - 1].look == 40 || alpha > .05);
     }
     return missed;
 }
