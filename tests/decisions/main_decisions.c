@@ -8,7 +8,8 @@
 
 #define LEN(a) (sizeof(a) / sizeof *(a))
 
-static const struct curve *const curves[] = { &curve_saturating, &curve_early_knee, &curve_hump, &curve_saw, NULL };
+static const struct curve *const curves[] = { &curve_saturating, &curve_early_knee, &curve_hump, &curve_saw, &curve_margin,
+                                             NULL };
 
 static const char *curve_name(const struct curve *c)
 {
@@ -36,7 +37,7 @@ static void print_tools(size_t trials, uint64_t seed)
                                                 &rule_ours };
     printf("\nWhole procedures: two runs per trial, max batch 64; %zu trials\n", trials);
     printf("%-12s %-34s %8s %8s %8s %6s %9s %8s %7s %7s\n", "curve", "rule", "regret", "worst", "outside", "flap",
-           "flap inc.", "decided", "wrong", "units");
+           "flap inc.", "decided", "error", "units");
     for (size_t c = 0; c < LEN(curves); c++)
         for (size_t r = 0; r < LEN(rules); r++) {
             struct trials t = trials_run(&(struct trials_ask){ .rule = rules[r], .curve = curves[c], .seed = seed,
@@ -44,7 +45,7 @@ static void print_tools(size_t trials, uint64_t seed)
                                          rules[r] == &rule_ours);
             printf("%-12s %-34s %7.2f%% %7.2f%% %8.4f %6.3f %9.4f %8.3f %7.4f %7.1f\n", curve_name(curves[c]),
                    rules[r]->name, 100 * t.regret, 100 * t.worst_regret, t.outside, t.flap, t.flap_incumbent,
-                   t.decided, t.wrong, t.units);
+                   t.decided, t.error, t.units);
         }
 }
 

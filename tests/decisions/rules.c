@@ -211,26 +211,40 @@ static struct rule_answer navigator(struct meter *m, uint64_t seed, int incumben
 
 /* --- ours ---------------------------------------------------------------------------------------------------------- */
 
+/* What the race promises of its candidates. */
+static int is_wrong(const struct meter *m, const struct race_candidate *candidates, const struct race_answer *a)
+{
+    double best = 0;
+    int right = 0;
+    for (size_t i = 0; i < a->count; i++)
+        best = fmax(best, m->rate(m->curve, candidates[i].batch));
+    for (size_t i = a->count; i-- > 0;)
+        if (m->rate(m->curve, candidates[i].batch) >= (1 - RULES_WITHIN) * best)
+            right = candidates[i].batch;
+    return (a->state == RACE_DECIDED && a->batch != right) ||
+           (a->state == RACE_WITHIN && m->rate(m->curve, a->batch) < (1 - RULES_WITHIN) * best);
+}
+
 static struct rule_answer run_ours(const struct procedure_ask *ask)
 {
     struct procedure_answer *a;
     if (procedure_run(&a, ask, NULL) != ST_OK)
         abort();
-    struct rule_answer out = { .batch = a->decision.batch, .decided = a->decision.confidence == DECIDE_DECIDED,
+    struct rule_answer out = { .batch = a->decision.batch, .decided = a->race.state == RACE_DECIDED,
+                               .error = is_wrong(ask->meter, a->candidates, &a->race),
                                .units = a->coarse_blocks + a->race_blocks + a->verify_blocks };
     procedure_free(a);
     return out;
 }
 
-static struct rule_answer race_alone(struct meter *m, uint64_t seed, int incumbent)
+static struct rule_answer race_with(struct meter *m, uint64_t seed, double alpha)
 {
     static const int powers[CURVE_POWERS] = { 1, 2, 4, 8, 16, 32, 64 };
-    (void)incumbent;
     struct meter probing = meter_start(&(struct noise){ 0 }, 1, m->rate, m->curve); /* no coarse stage: no noise, no cost */
     struct race_candidate candidates[CURVE_POWERS] = { { 0 } };
     struct race_block blocks[40 * (CURVE_POWERS + 1)] = { { 0 } };
     struct race_ask ask = { .candidates = candidates, .count = CURVE_POWERS, .blocks = blocks,
-                            .within = RULES_WITHIN, .alpha = RULES_ALPHA };
+                            .within = RULES_WITHIN, .alpha = alpha };
     struct race_answer a;
     struct rng order = rng_seeded(seed);
     for (int i = 0; i < CURVE_POWERS; i++)
@@ -246,7 +260,8 @@ static struct rule_answer race_alone(struct meter *m, uint64_t seed, int incumbe
                 blocks[ask.rounds * (CURVE_POWERS + 1) + (size_t)columns[i]] =
                     (struct race_block){ .y = meter_block(m, powers[columns[i]]), .mark = RACE_VALID };
         }
-    struct rule_answer out = { .batch = a.batch, .decided = a.state == RACE_DECIDED, .units = m->tick };
+    struct rule_answer out = { .batch = a.batch, .decided = a.state == RACE_DECIDED,
+                               .error = is_wrong(m, candidates, &a), .units = m->tick };
     double best = -INFINITY;
     for (int i = 0; i < CURVE_POWERS; i++)
         best = a.sizes[i].alive ? fmax(best, a.sizes[i].est) : best;
@@ -254,6 +269,18 @@ static struct rule_answer race_alone(struct meter *m, uint64_t seed, int incumbe
         if (a.sizes[i].alive && a.sizes[i].est >= best + log(1 - RULES_WITHIN))
             out.batch = powers[i];
     return out;
+}
+
+static struct rule_answer race_alone(struct meter *m, uint64_t seed, int incumbent)
+{
+    (void)incumbent;
+    return race_with(m, seed, RULES_ALPHA);
+}
+
+static struct rule_answer race_unsplit(struct meter *m, uint64_t seed, int incumbent)
+{
+    (void)incumbent;
+    return race_with(m, seed, RULES_ALPHA * (CURVE_POWERS - 1) * RACE_LOOKS);
 }
 
 static struct rule_answer ours(struct meter *m, uint64_t seed, int incumbent)
@@ -268,6 +295,7 @@ const struct rule rule_gain = { "stop when gain < 5 %, back-off 2, in order", ga
 const struct rule rule_in_order = { "smallest within 5 %, medians, in order", in_order };
 const struct rule rule_interleaved = { "smallest within 5 %, medians, 10 interleaved rounds", interleaved };
 const struct rule rule_race = { "race", race_alone };
+const struct rule rule_race_unsplit = { "race, alpha not split", race_unsplit };
 const struct rule rule_trtexec = { "trtexec", trtexec };
 const struct rule rule_analyzer = { "Model Analyzer on perf_analyzer", analyzer };
 const struct rule rule_navigator = { "Model Navigator", navigator };

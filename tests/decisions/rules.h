@@ -10,7 +10,9 @@
 
 struct rule_answer {
     int batch;
-    int decided;              /* ours: confidence `decided`; the others: always */
+    int decided;              /* ours: the race says `decided`; the others: always */
+    int error;                /* ours: decided, but not the smallest candidate within X of the best candidate; or
+                                 `within`, but outside that zone. The others: 0 */
     size_t units;
 };
 struct rule {
@@ -24,6 +26,8 @@ extern const struct rule rule_argmax, rule_gain, rule_in_order, rule_interleaved
 /* The race alone: seven sizes, no coarse stage, no control, no incumbent. Not decided: the smallest size alive with an
  * estimate within X of the best. */
 extern const struct rule rule_race;
+/* The same without splitting alpha over rivals and looks: a wrong twin. */
+extern const struct rule rule_race_unsplit;
 /* trtexec: ascending, mean of 30 units after 2 unmeasured ones, smallest mean time per image. */
 extern const struct rule rule_trtexec;
 /* Model Analyzer with perf_analyzer as its meter: windows of 50 units until max/min of the last three is <= 1.10, at

@@ -22,14 +22,15 @@ static struct rule_answer run_once(const struct trials_ask *ask, const struct cu
 static void count(struct trials *t, const struct curve *c, const struct rule_answer *a)
 {
     double best = curve_best(c), regret = 1 - (a->batch ? curve_rate(c, a->batch) : 0) / best;
-    int exact = a->batch == right_power(c);
-    t->exact += exact;
+    t->exact += a->batch == right_power(c);
     t->regret += regret;
     t->worst_regret = fmax(t->worst_regret, regret);
     t->outside += regret > .05 + 1e-12;
+    t->regret_sd += regret * regret;
     t->decided += a->decided;
-    t->wrong += a->decided && !exact;
+    t->error += a->error;
     t->units += (double)a->units;
+    t->units_sd += (double)a->units * (double)a->units;
     t->units_decided += a->decided ? (double)a->units : 0;
 }
 
@@ -52,8 +53,11 @@ struct trials trials_run(const struct trials_ask *ask, int with_incumbent)
     t.regret /= runs;
     t.outside /= runs;
     t.decided /= runs;
-    t.wrong /= runs;
+    t.error /= runs;
     t.units /= runs;
+    t.regret_sd = sqrt(fmax(0, t.regret_sd / runs - t.regret * t.regret));
+    t.units_sd = sqrt(fmax(0, t.units_sd / runs - t.units * t.units));
+    t.runs = 2 * ask->trials;
     t.flap /= trials;
     t.flap_incumbent /= trials;
     return t;

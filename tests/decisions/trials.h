@@ -16,15 +16,17 @@ struct trials_ask {
     uint64_t seed;
     int    incumbent;         /* of the first run; 0: none */
 };
-struct trials {               /* shares over trials (exact, in_zone, decided, wrong: over all runs) */
+struct trials {               /* shares and means over all runs, two per trial */
     double exact;             /* the smallest power of two within 5 % of the best power of two was chosen */
-    double regret;            /* mean of 1 - rate(chosen) / best */
+    double regret, regret_sd; /* mean of 1 - rate(chosen) / best, and its spread between runs */
     double worst_regret;
     double outside;           /* rate(chosen) < 0.95 best */
-    double decided, wrong;    /* decided; decided and yet not exact */
-    double flap;              /* a second run of the same trial chose another size */
+    double decided, error;    /* rule_answer */
+    double flap;              /* share of trials whose second run chose another size */
     double flap_incumbent;    /* the same with the first run's size as the second's incumbent; NaN: not asked */
-    double units, units_decided; /* mean per run; of decided runs */
+    double units, units_sd;
+    double units_decided;     /* mean of the decided runs */
+    size_t runs;
 };
 struct trials trials_run(const struct trials_ask *ask, int with_incumbent);
 
