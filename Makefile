@@ -23,7 +23,8 @@ commit := $(shell git describe --always --dirty --abbrev=10 2>/dev/null)
 cflags  = -std=c11 $(warn) -I. -D_GNU_SOURCE -fopenmp -MMD -MP $(flags-$(VARIANT)) $(CFLAGS)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-test deps-fuzz run test check check-cli memcheck bench-harness bench-decisions fuzz fuzz-run install clean help
+.PHONY: all deps deps-test deps-fuzz run test check check-cli memcheck bench-harness bench-kernels bench-decisions fuzz fuzz-run install clean \
+        help
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -155,6 +156,12 @@ TRIALS ?= 4000
 $(out)/bin/bench-decisions: $(out)/obj/tests/decisions/main_decisions.o $(call archives,tests/decisions bench/replay tuner kernels/base)
 bench-decisions: $(out)/bin/bench-decisions  ## choices of our rule and of other tools, in numbers (minutes; TRIALS=4000)
 	@$< $(TRIALS)
+
+# --- benchmarks of our own parts: printed, never a timed test ----------------------------------------------------------
+bench-harness: all  ## what measuring itself costs: clock share, own processor time and memory of bench
+	@BENCH_BIN=$(abspath $(out)/bin) tests/bench/harness.py
+bench-kernels: $(out)/tests/bench/cpu_fused_speed  ## the fused CPU kernels beside a copy of the same bytes
+	@$<
 
 # --- fuzzing: libFuzzer, each target FUZZ_S seconds; findings stay in build/fuzz-clang -----------------------------
 fuzz-targets := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))

@@ -26,8 +26,8 @@ struct batch_sizes_base {
     char    name[4096]; /* its path for messages, "none" */
 };
 /* Reads the base: config->base ("none" or a file), else batch_sizes.json in `folder` if it is there, else none.
- * ST_CONFIG (exit 2): it is missing though it was asked for, broken, newer than ours, or an entry in it breaks
- * the rules of sizes (integers >= 1, optimal <= max_safe, throughput > 0), with model and value. */
+ * ST_CONFIG (exit 2): it is missing though it was asked for, broken, or newer than ours. Its entries are checked
+ * when they are carried over (batch_sizes_build): one that is measured anew may have been wrong. */
 enum status batch_sizes_base_read(struct batch_sizes_base *out, const struct config *config, const char *folder,
                                   struct err *err);
 void batch_sizes_base_free(struct batch_sizes_base *base);

@@ -12,7 +12,8 @@ enum status sql_out_of_memory(const struct store *s, struct err *err)
 
 enum status sql_fail(struct store *s, int rc, struct err *err)
 {
-    const char *text = s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc);
+    /* a failed check of the pages is no error of a call: then the connection has no text */
+    const char *text = s->db && sqlite3_errcode(s->db) != SQLITE_OK ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc);
     const int system = s->db ? sqlite3_system_errno(s->db) : 0;
     switch (rc & 0xff) {
     case SQLITE_NOMEM:
