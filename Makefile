@@ -23,7 +23,7 @@ commit := $(shell git describe --always --dirty --abbrev=10 2>/dev/null)
 cflags  = -std=c11 $(warn) -I. -D_GNU_SOURCE -fopenmp -MMD -MP $(flags-$(VARIANT)) $(CFLAGS)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-test deps-fuzz run test check check-cli memcheck bench-harness bench-kernels bench-decisions fuzz fuzz-run install clean \
+.PHONY: all deps deps-test deps-fuzz run test check check-cli memcheck bench-harness bench-kernels bench-instructions bench-decisions fuzz fuzz-run install clean \
         help
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -123,10 +123,13 @@ script-tests  := $(wildcard tests/golden/*_test.py tests/cli/*_test.py tests/fau
 
 $(out)/tests/%: private libs += -lcmocka $(if $(dnnl),-ldnnl)
 # a test is linked as the programs are: with the rooms of `bench` or, if it is a cpu_*, with those of that engine
-$(out)/tests/unit/cpu_%: $(out)/obj/tests/unit/cpu_%.o $(call archives,$(worker-rooms) $(engine-rooms))
-	@mkdir -p $(@D)
-	$(say) "link $@"
-	$(do)$(link) $(libs)
+define cpu-test-rule
+$(out)/tests/$(1)/cpu_%: $(out)/obj/tests/$(1)/cpu_%.o $(call archives,$(worker-rooms) $(engine-rooms))
+	@mkdir -p $$(@D)
+	$(say) "link $$@"
+	$(do)$$(link) $$(libs)
+endef
+$(foreach folder,unit property bench,$(eval $(call cpu-test-rule,$(folder))))
 $(out)/tests/%: $(out)/obj/tests/%.o $(call archives,$(bench-rooms) $(worker-rooms) kernels/reference $(test-rooms))
 	@mkdir -p $(@D)
 	$(say) "link $@"
@@ -162,6 +165,9 @@ bench-harness: all  ## what measuring itself costs: clock share, own processor t
 	@BENCH_BIN=$(abspath $(out)/bin) tests/bench/harness.py
 bench-kernels: $(out)/tests/bench/cpu_fused_speed  ## the fused CPU kernels beside a copy of the same bytes
 	@$<
+
+bench-instructions: $(out)/tests/bench/cpu_fused_speed  ## instructions of every fused kernel (valgrind), beside the recorded ones
+	@tests/bench/instructions.py $< $(wildcard results/reference/cpu_fused_instructions.csv)
 
 # --- fuzzing: libFuzzer, each target FUZZ_S seconds; findings stay in build/fuzz-clang -----------------------------
 fuzz-targets := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))

@@ -1,6 +1,7 @@
 /* Speed of the fused kernels: bytes that must be read and written, per second, beside a copy of as many bytes measured
  * in the same rounds (ordinary stores; non-temporal ones where the kernel is told to stream).
- * usage: cpu_fused_speed [rounds [isa [part-of-a-name]]] */
+ * usage: cpu_fused_speed [rounds [isa [part-of-a-name]]]
+ *        cpu_fused_speed once isa f32|bf16    every kernel once on 64x64x96, for counting instructions */
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
@@ -275,13 +276,24 @@ static void *filled(size_t bytes)
     return p;
 }
 
+/* Every kernel once; tests/bench/instructions.py counts inside. */
+static void run_all_once(const struct pool *p, enum fused_type type)
+{
+    const struct shape s = { 64, 64, 96, type };
+    for (int t = 0; t < 4; t++)
+        fill(p->tensor[t], tensor_bytes(&s), type);
+    for (size_t way = 0; way < sizeof ways / sizeof *ways; way++)
+        ways[way].run(p, &s);
+}
+
 int main(int argc, char **argv)
 {
-    int rounds = argc > 1 ? atoi(argv[1]) : 9;
+    bool once = argc == 4 && strcmp(argv[1], "once") == 0;
+    int rounds = argc > 1 && !once ? atoi(argv[1]) : 9;
     enum cpu_isa isa;
     struct err err;
     if (rounds < 1 || cpu_isa_choose(&isa, argc > 2 ? argv[2] : NULL, &err) != ST_OK) {
-        fprintf(stderr, "usage: cpu_fused_speed [rounds [isa [part of a name]]]\n");
+        fprintf(stderr, "usage: cpu_fused_speed [rounds [isa [part of a name]]] | once isa f32|bf16\n");
         return 2;
     }
     size_t largest = tensor_bytes(&shapes[1]);
@@ -292,6 +304,10 @@ int main(int argc, char **argv)
         p.coefficient[i] = filled(16 * FUSED_CHANNELS_MAX);
         p.map[i] = filled((size_t)1024 * 1024 * 16);
         p.tensor[i] = filled(largest);
+    }
+    if (once) {
+        run_all_once(&p, strcmp(argv[3], "bf16") == 0 ? FUSED_BF16 : FUSED_F32);
+        return 0;
     }
     printf("%s, %d threads\n%-20s %11s %5s %5s %9s %8s %8s %7s\n%-20s %11s %5s %5s %9s %8s %8s %7s\n", cpu_isa_name(isa),
            omp_get_max_threads(), "kernel", "shape", "c", "type", "time", "speed", "copy", "ratio", "", "", "", "", "us",
