@@ -197,7 +197,7 @@ static char *read_all(const char *path, size_t *size, struct err *err)
     char *text = file ? malloc(BATCH_SIZES_MAX_BYTES + 1) : NULL;
     *size = text ? fread(text, 1, BATCH_SIZES_MAX_BYTES + 1, file) : 0;
     if (!file || !text || ferror(file))
-        err_set(err, ST_CONFIG, "%s: %s: name the file that bench tune or bench export wrote", path, strerror(errno));
+        err_set(err, ST_CONFIG, "%s: %s: name the file that bench tune wrote", path, strerror(errno));
     else if (*size > BATCH_SIZES_MAX_BYTES)
         err_set(err, ST_CONFIG, "%s: is larger than 16 MiB: that is no batch_sizes.json", path);
     else
