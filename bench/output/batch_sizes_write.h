@@ -45,10 +45,10 @@ enum status batch_sizes_build(struct batch_sizes_documents *out, const struct ca
                               struct err *err);
 void batch_sizes_documents_free(struct batch_sizes_documents *documents);
 
-/* Reads the base, builds, checks and puts both files into `folder` (made if missing): what `bench tune` calls. Statuses of batch_sizes_build, and: ST_BUSY another bench holds the folder for 10 s,
- * ST_IO the disk (both exit 3), ST_INTERNAL the check of our own bytes failed. After ST_OK, ST_UNDECIDED and
- * ST_BAD_NEWS both files are in place or were already equal ("unchanged" in notes); after any other the old
- * files are as they were. */
+/* Reads the base, builds, checks and puts both files into `folder` (made if missing): what `bench tune` calls.
+ * Statuses of batch_sizes_build, and: ST_BUSY another bench holds the folder for 10 s, ST_IO the disk (both exit
+ * 3), ST_INTERNAL the check of our own bytes failed. After ST_OK, ST_UNDECIDED and ST_BAD_NEWS both files are in
+ * place or were already equal ("unchanged" in notes); after any other the old files are as they were. */
 enum status batch_sizes_write(const struct campaign *campaign, const struct config *config, const char *folder,
                               struct notes *notes, struct err *err);
 
