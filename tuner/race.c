@@ -1,6 +1,7 @@
 #include "tuner/race.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "tuner/stats.h"
 
@@ -42,6 +43,7 @@ struct race {
     double level;                         /* of one test, as a quantile */
     double quantile[ROUNDS_MAX];          /* t(level, df), 0: not computed yet */
     size_t control_of[ROUNDS_MAX];        /* candidate that was the control in that round */
+    bool settled[RACE_SIZES_MAX][RACE_SIZES_MAX]; /* thrifty: i was found not slower than j by more than X */
 };
 struct pair {
     size_t n;
@@ -133,7 +135,7 @@ static enum why too_few_valid(const struct race *w, size_t i, size_t rounds)
         throttled += mark == RACE_THROTTLED;
         invalid += mark == RACE_INVALID;
     }
-    if (w->out->throttled || (double)valid >= valid_share * (double)rounds)
+    if (w->out->throttled || (double)valid >= valid_share * (double)(valid + throttled + invalid))
         return WHY_NONE;
     return throttled > invalid ? WHY_THROTTLED : WHY_INVALID;
 }
@@ -197,7 +199,7 @@ static size_t control_after(const struct race *w, size_t rounds)
 {
     size_t control = w->out->count;
     for (size_t i = w->out->count; i-- > 0;)
-        if (w->out->sizes[i].alive && !is_lost(w, i, rounds)) {
+        if (w->out->sizes[i].alive && !w->out->sizes[i].resting && !is_lost(w, i, rounds)) {
             control = i;
             if (w->ask->candidates[i].batch == w->ask->control)
                 break;
@@ -213,6 +215,11 @@ static void limits_of(struct race *w, size_t rounds)
     }
 }
 
+bool race_has_control(bool thrifty, size_t rounds)
+{
+    return !thrifty || rounds < race_look_rounds[1] || rounds % 2 == 0;
+}
+
 /* --- a look -------------------------------------------------------------------------------------------------------- */
 
 struct verdicts {
@@ -224,6 +231,8 @@ static void judge(struct race *w, struct verdicts *v, size_t look, size_t i, siz
 {
     struct race_size *s = &w->out->sizes[i];
     bool slower = p->m + p->c < w->margin, holds = p->m - p->c >= w->margin; /* both false for NaN */
+    if (w->ask->thrifty)
+        holds = w->settled[i][j] = w->settled[i][j] || holds;
     record(w, look, i, j, p, slower ? RACE_PAIR_SLOWER : holds ? RACE_PAIR_HOLDS : RACE_PAIR_OPEN);
     v->holds[i] = v->holds[i] && holds;
     if (!slower || w->out->sizes[j].limit != SLO_PASS)
@@ -296,6 +305,48 @@ static bool end(struct race *w, enum race_state state, enum race_cause cause, in
     return true;
 }
 
+static double estimate_of(const struct race *w, size_t i, size_t rounds, size_t *n)
+{
+    double y[ROUNDS_MAX];
+    *n = 0;
+    for (size_t r = 0; r < rounds; r++)
+        if (usable(w, block_at(w, r, i)))
+            y[(*n)++] = block_at(w, r, i)->y;
+    return stats_median(y, *n);
+}
+
+static size_t leader_at(const struct race *w, size_t rounds)
+{
+    size_t leader = w->ask->count, n;
+    double best = -INFINITY;
+    for (size_t i = w->ask->count; i-- > 0;) {
+        double est = w->out->sizes[i].alive ? estimate_of(w, i, rounds, &n) : NAN;
+        if (est >= best) {
+            best = est;
+            leader = i;
+        }
+    }
+    return leader;
+}
+
+/* Thrifty: in the next rounds are those not accepted yet, and whom they have to be compared with: the leader; and if
+ * they look like being fast enough, all the others too that they are not settled against. */
+static void rest(struct race *w, size_t look)
+{
+    struct race_size *sizes = w->out->sizes;
+    size_t count = w->out->count, leader = leader_at(w, look);
+    for (size_t i = 0; i < count; i++)
+        sizes[i].resting = sizes[i].alive && sizes[i].accepted;
+    for (size_t i = 0; i < count && leader < count; i++) {
+        if (!sizes[i].alive || sizes[i].accepted)
+            continue;
+        bool good = i == leader || w->settled[i][leader] || compare_sizes(w, i, leader, look).m >= w->margin;
+        for (size_t j = 0; j < count; j++)
+            if (sizes[j].alive && j != i && !w->settled[i][j] && (good || j == leader))
+                sizes[j].resting = false;
+    }
+}
+
 /* True: the race ends here. */
 static bool take_look(struct race *w, size_t look)
 {
@@ -309,8 +360,11 @@ static bool take_look(struct race *w, size_t look)
     if (!apply(w, &v))
         return end(w, RACE_STILL_OPEN, RACE_CAUSE_NOISE, 0);
     const struct race_size *first = smallest_alive(w->out);
-    if (!first->accepted)
+    if (!first->accepted) {
+        if (w->ask->thrifty)
+            rest(w, look);
         return false;
+    }
     if (w->out->throttled)
         return end(w, RACE_STILL_OPEN, RACE_CAUSE_DEVICE, 0);
     return end(w, RACE_DECIDED, RACE_CAUSE_NONE, w->ask->candidates[first - w->out->sizes].batch);
@@ -347,16 +401,6 @@ static void close_race(struct race *w, enum race_cause cause)
     for (size_t i = 0; i < w->out->count && w->out->state == RACE_STILL_OPEN && !w->out->throttled; i++)
         if (w->out->sizes[i].accepted)
             end(w, RACE_WITHIN, RACE_CAUSE_NONE, w->ask->candidates[i].batch);
-}
-
-static double estimate_of(const struct race *w, size_t i, size_t rounds, size_t *n)
-{
-    double y[ROUNDS_MAX];
-    *n = 0;
-    for (size_t r = 0; r < rounds; r++)
-        if (usable(w, block_at(w, r, i)))
-            y[(*n)++] = block_at(w, r, i)->y;
-    return stats_median(y, *n);
 }
 
 /* Estimates, leader, and every size alive against it. */
@@ -415,13 +459,20 @@ static size_t walk(struct race *w)
 void race_step(struct race_answer *out, const struct race_ask *ask, struct race_looks *looks)
 {
     double rivals = ask->count > 1 ? (double)(ask->count - 1) : 1;
-    struct race w = { .ask = ask, .out = out, .looks = looks, .margin = log1p(-ask->within),
-                      .level = 1 - ask->alpha / (rivals * RACE_LOOKS) };
+    struct race w; /* settled and control_of are written before they are read */
+    w.ask = ask;
+    w.out = out;
+    w.looks = looks;
+    w.margin = log1p(-ask->within);
+    w.level = 1 - ask->alpha / (rivals * RACE_LOOKS);
+    memset(w.quantile, 0, sizeof w.quantile);
     *out = (struct race_answer){ .state = RACE_GO_ON, .count = ask->count, .control_m = NAN, .control_c = NAN,
                                  .noise_floor = NAN };
     for (size_t i = 0; i < ask->count; i++)
         out->sizes[i] = (struct race_size){ .alive = true, .limit = SLO_OPEN, .est = NAN, .m = NAN, .c = NAN,
                                             .df = NAN };
+    for (size_t i = 0; i < ask->count; i++)
+        memset(w.settled[i], 0, ask->count);
     if (looks)
         looks->count = 0;
     if (ask->count == 0) {

@@ -5,9 +5,10 @@
 
 static const double growth = 0.0198026272961797;      /* ln(1.02): less is flat */
 static const double midpoint_gain = 0.0295588022415444; /* ln(1.03): a size in between must gain so much */
+static const double clear_gain = 0.0953101798043249;  /* ln(1.10) */
 static const double coarse_cut = -0.2876820724517809; /* ln(0.75): leaves room for drift and spikes of coarse blocks */
 static const double fast_iteration_ns = 100e6;        /* below it small sizes cost little: go on to 8 at least */
-enum { FAILURES_END = 2, FLAT_ENDS = 2, FLAT_FROM = 4, FLAT_FROM_FAST = 8, BISECTIONS = 3 };
+enum { FAILURES_END = 2, FLAT_ENDS = 2, FLAT_FROM = 4, FLAT_FROM_FAST = 8, BISECTIONS = 3, COARSE_BLOCKS = 3 };
 
 /* `stuck`: a result is missing, out->next says which; every step returns at once then. */
 struct walk {
@@ -312,4 +313,16 @@ void search_step(struct search_answer *out, const struct search_ask *ask)
         return;
     cut(&w);
     thin_out(&w);
+}
+
+bool search_probed_enough(const struct search_answer *sofar, int batch, double y, int blocks)
+{
+    double best = -INFINITY;
+    for (size_t i = 0; i < sofar->count; i++)
+        if (sofar->sizes[i].has_y && is_power(sofar->sizes[i].batch))
+            best = fmax(best, sofar->sizes[i].y);
+    if (blocks >= COARSE_BLOCKS || !isfinite(best))
+        return blocks >= COARSE_BLOCKS;
+    double enough_once = is_power(batch) ? clear_gain : midpoint_gain, enough_twice = is_power(batch) ? growth : -INFINITY;
+    return y >= best + (blocks == 1 ? enough_once : enough_twice);
 }

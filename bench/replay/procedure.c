@@ -19,6 +19,8 @@ static struct search_result probe(const struct procedure_ask *ask, struct proced
         }
         r.y = fmax(r.y, y);
         a->coarse_blocks++;
+        if (ask->thrifty && search_probed_enough(&a->search, batch, r.y, i + 1))
+            break;
     }
     r.t_iter_ns = 1e9 * batch / exp(r.y);
     if (ask->limit && ask->limit(ask->meter->curve, batch) == SLO_FAIL)
@@ -59,13 +61,13 @@ static void measure_round(const struct procedure_ask *ask, struct procedure_answ
     size_t control = 0;
     for (size_t i = 0; i < k; i++) {
         row[i] = (struct race_block){ .mark = RACE_ABSENT };
-        if (a->race.sizes[i].alive)
+        if (a->race.sizes[i].alive && !a->race.sizes[i].resting)
             columns[n++] = (int)i;
         if (a->candidates[i].batch == a->race.control)
             control = i;
     }
     row[k] = (struct race_block){ .mark = RACE_ABSENT };
-    if (ask->control)
+    if (ask->control && race_has_control(ask->thrifty, a->rounds))
         columns[n++] = (int)k;
     rng_shuffle(order, columns, n);
     for (size_t i = 0; i < n; i++) {
@@ -81,7 +83,8 @@ static void race(const struct procedure_ask *ask, struct procedure_answer *a)
 {
     struct rng order = rng_seeded(ask->seed);
     struct race_ask r = { .candidates = a->candidates, .blocks = a->blocks, .within = ask->within,
-                          .alpha = ask->alpha, .control = a->search.knee, .count = a->race.count };
+                          .alpha = ask->alpha, .control = a->search.knee, .count = a->race.count,
+                          .thrifty = ask->thrifty };
     for (race_step(&a->race, &r, NULL); a->race.state == RACE_GO_ON; race_step(&a->race, &r, NULL)) {
         while (a->rounds < a->race.next_look)
             measure_round(ask, a, &order);

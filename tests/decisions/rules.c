@@ -290,6 +290,13 @@ static struct rule_answer ours(struct meter *m, uint64_t seed, int incumbent)
                                              .control = true });
 }
 
+static struct rule_answer thrifty(struct meter *m, uint64_t seed, int incumbent)
+{
+    return run_ours(&(struct procedure_ask){ .meter = m, .max_batch = CURVE_MAX, .within = RULES_WITHIN,
+                                             .alpha = RULES_ALPHA, .incumbent = incumbent, .seed = seed,
+                                             .control = true, .thrifty = true });
+}
+
 const struct rule rule_argmax = { "argmax of means, in order", argmax };
 const struct rule rule_gain = { "stop when gain < 5 %, back-off 2, in order", gain };
 const struct rule rule_in_order = { "smallest within 5 %, medians, in order", in_order };
@@ -300,3 +307,4 @@ const struct rule rule_trtexec = { "trtexec", trtexec };
 const struct rule rule_analyzer = { "Model Analyzer on perf_analyzer", analyzer };
 const struct rule rule_navigator = { "Model Navigator", navigator };
 const struct rule rule_ours = { "ours", ours };
+const struct rule rule_thrifty = { "ours, thrifty", thrifty };

@@ -38,6 +38,8 @@ extern const struct rule rule_analyzer;
 extern const struct rule rule_navigator;
 /* Ascent, race with control, choice; without verification. X = 5 %, alpha = 5 %. */
 extern const struct rule rule_ours;
+/* The same with fewer blocks: sizes rest whose part is settled, probes end as soon as they say enough. */
+extern const struct rule rule_thrifty;
 
 #define RULES_ALPHA .05
 #define RULES_WITHIN .05
