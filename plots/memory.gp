@@ -5,7 +5,7 @@ set logscale x 2
 eval(xticks)
 set xrange [xlow:xhigh]
 set yrange [0:*]
-set offsets 0, 0, graph 0.1, 0
+set offsets 0, 0, graph 0.17*targets, 0 # room for the key above the curves
 set xlabel 'batch size (images)' textcolor rgb ink
 set ylabel 'peak memory (MiB)' textcolor rgb ink
 if (limit > 0) set arrow 1 from graph 0, first limit to graph 1, first limit nohead lw 1.5 dt 4 lc rgb '#c0392b'

@@ -373,7 +373,7 @@ static void put_subtitle(FILE *file, const struct sheet *s)
 static void put_picture(FILE *file, const struct sheet *s, size_t picture)
 {
     static const struct { const char *suffix, *terminal; } kinds[] = {
-        { ".svg", "svg size 800,500 dynamic noenhanced background '#ffffff' font 'Helvetica,Arial,sans-serif,13' "
+        { ".svg", "svg size 680,425 dynamic noenhanced background '#ffffff' font 'Helvetica,Arial,sans-serif,13' "
                   "rounded linewidth 1" },
         { ".png", "pngcairo size 1600,1000 noenhanced background '#ffffff' font 'Sans,13' fontscale 1.85 linewidth 2 "
                   "pointscale 2" },
