@@ -13,7 +13,7 @@
 #include "bench/measure/comparability.h"
 #include "bench/measure/validity.h"
 #include "bench/telemetry/environment.h"
-#include "bench/telemetry/host.h"
+#include "kernels/base/host.h"
 #include "kernels/base/sha256.h"
 
 static const char kind[] = "tune";

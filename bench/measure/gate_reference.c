@@ -7,6 +7,7 @@
 #include "bench/measure/execution.h"
 #include "bench/measure/gate_compare.h"
 #include "bench/measure/worker.h"
+#include "kernels/base/host.h"
 
 static char *const default_command[] = { (char[]){ "bench-worker-reference" }, NULL };
 
@@ -41,7 +42,7 @@ static enum status load_reference(struct worker_load_result *loaded, struct work
                                     .shape = { ask->shape[0], ask->shape[1], ask->shape[2] },
                                     .precision = "f32",
                                     .device = "cpu:0",
-                                    .threads = plan_cpus(NULL),
+                                    .threads = host_threads(NULL, NULL, 0),
                                     .weights = ask->campaign->config->weights,
                                     .max_batch = 1 };
     enum status st = worker_hello(w, &hello, WORKER_HELLO_NS, err);

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "bench/measure/block_rule.h"
-#include "bench/telemetry/host.h"
 #include "kernels/base/home.h"
+#include "kernels/base/host.h"
 #include "kernels/base/text.h"
 
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -93,22 +93,11 @@ static enum status check_precision(const struct device_kind *kind, const char *d
                    known, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
-int plan_cpus(double *quota)
-{
-    double cpus_of_quota = 0;
-    int cpus = host_cpus_allowed(NULL, 0);
-    if (host_cpu_quota(&cpus_of_quota, NULL, 0) && cpus_of_quota < cpus)
-        cpus = (int)cpus_of_quota;
-    if (quota)
-        *quota = cpus_of_quota;
-    return cpus > 1 ? cpus : 1;
-}
-
 /* Threads to use for an asked number (0: all that may be used). One is always allowed. */
 static enum status resolve_threads(int *out, int asked, struct err *err)
 {
     double quota;
-    int cpus = plan_cpus(&quota);
+    int cpus = host_threads(&quota, NULL, 0);
     *out = asked ? asked : cpus;
     if (asked <= 1 || asked <= cpus)
         return ST_OK;

@@ -48,8 +48,4 @@ struct plan {
 enum status plan_make(struct plan *out, const struct config *config, struct store *store, struct err *err);
 void plan_free(struct plan *p);
 
-/* Threads that this process may use at once: CPUs of its affinity mask, cut by the smallest CPU quota of its cgroups;
- * at least 1. *quota: CPUs of that quota, 0 if there is none; may be NULL. */
-int plan_cpus(double *quota);
-
 #endif

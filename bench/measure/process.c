@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench/measure/oom.h"
 #include "kernels/base/home.h"
+#include "kernels/base/host.h"
 
 #define NEAR_LIMIT 0.9
 #define WAIT_STEP_NS (2 * WORKER_S / 1000)
@@ -166,6 +166,13 @@ static void keep_our_ends(struct process *p, struct pipes *pipes)
     fcntl(p->err_fd, F_SETFL, O_NONBLOCK);
 }
 
+/* Of our cgroup, workers included; -1 if the kernel does not tell. */
+static int64_t oom_kills(void)
+{
+    uint64_t count;
+    return host_oom_kills(&count, NULL, 0) ? (int64_t)count : -1;
+}
+
 enum status process_open(struct process *p, const struct worker_start *start, struct err *err)
 {
     char program[HOME_PATH_MAX];
@@ -183,7 +190,9 @@ enum status process_open(struct process *p, const struct worker_start *start, st
         return err_set(err, ST_ENVIRONMENT, "%s: no pipes can be made: %s", program, strerror(errno));
     }
     signal(SIGPIPE, SIG_IGN);
-    p->memory_limit_bytes = start->memory_limit_bytes ? start->memory_limit_bytes : oom_limit_bytes();
+    p->memory_limit_bytes = start->memory_limit_bytes;
+    if (!p->memory_limit_bytes)
+        host_memory_limit(&p->memory_limit_bytes, NULL, 0);
     p->oom_kills = oom_kills();
     st = start_child(p, &pipes, program, start, err);
     if (st == ST_OK)

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/telemetry/files.h"
-#include "bench/telemetry/host.h"
+#include "kernels/base/files.h"
+#include "kernels/base/host.h"
 
 #define TEXT_MAX (1 << 20)           /* /proc/cpuinfo of 500 CPUs */
 

@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "bench/telemetry/files.h"
+#include "kernels/base/files.h"
 
 #define THREADS_MAX 512
 

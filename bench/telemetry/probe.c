@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/telemetry/files.h"
+#include "kernels/base/files.h"
 
 #define TEXT_MAX (128 * 1024) /* the cpu lines of /proc/stat with 1000 CPUs */
 

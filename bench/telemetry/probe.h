@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "bench/telemetry/cgroup.h"
 #include "bench/telemetry/perf.h"
 #include "bench/telemetry/telemetry.h"
+#include "kernels/base/cgroup.h"
 
 #define PROBE_CPUS_MAX 4096
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/telemetry/files.h"
+#include "kernels/base/files.h"
 #include "bench/telemetry/probe.h"
 
 static const struct { const char *name, *source; } fields[TELEMETRY_COUNT] = {

@@ -1,32 +1,20 @@
 #include "kernels/base/host.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-/* The rest of the first line of a file that begins with `key`, without blanks and the colon before it. 0: found. */
-static int find_line(char *out, size_t size, const char *path, const char *key)
-{
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return -1;
-    char line[512];
-    int found = -1;
-    while (found != 0 && fgets(line, sizeof line, file)) {
-        if (strncmp(line, key, strlen(key)) != 0)
-            continue;
-        const char *value = line + strlen(key);
-        value += strspn(value, " \t:");
-        snprintf(out, size, "%.*s", (int)strcspn(value, "\n"), value);
-        found = 0;
-    }
-    fclose(file);
-    return found;
-}
+#include "kernels/base/cgroup.h"
+#include "kernels/base/files.h"
+
+#define CPUS_MAX 4096
+#define TEXT_SIZE 8192 /* the first CPU of /proc/cpuinfo, the whole of /proc/PID/status and /proc/meminfo */
 
 void host_cpu_name(char *out, size_t size)
 {
-    if (find_line(out, size, "/proc/cpuinfo", "model name") != 0 || !*out)
+    char text[TEXT_SIZE];
+    if (!files_read(text, sizeof text, NULL, "/proc/cpuinfo") || !files_find_text(out, size, text, "model name") || !*out)
         snprintf(out, size, "unknown CPU");
 }
 
@@ -36,22 +24,118 @@ uint64_t host_memory_bytes(void)
     return pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes : 0;
 }
 
-/* A line like "VmRSS:     1234 kB". */
-static int find_kilobytes(uint64_t *bytes, const char *key)
+/* --- processors -------------------------------------------------------------------------------------------------- */
+
+/* 0 if the kernel does not tell. */
+static int affinity_count(pid_t pid)
 {
-    char text[64];
-    unsigned long long kilobytes;
-    if (find_line(text, sizeof text, "/proc/self/status", key) != 0 || sscanf(text, "%llu", &kilobytes) != 1)
-        return -1;
-    *bytes = kilobytes * 1024;
+    for (int bits = 1024; bits <= 1 << 16; bits *= 2) { /* the call refuses sets smaller than the kernel's */
+        cpu_set_t *set = CPU_ALLOC((size_t)bits);
+        if (!set)
+            return 0;
+        const size_t size = CPU_ALLOC_SIZE((size_t)bits);
+        const int count = sched_getaffinity(pid, size, set) == 0 ? CPU_COUNT_S(size, set) : 0;
+        CPU_FREE(set);
+        if (count > 0)
+            return count;
+    }
     return 0;
+}
+
+int host_cpus_allowed(const char *root, pid_t pid)
+{
+    char path[64] = "/proc/self/status", text[TEXT_SIZE], list[2048];
+    bool cpus[CPUS_MAX] = { false };
+    int count = 0;
+    if (pid)
+        snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
+    if (files_read(text, sizeof text, root, path) && files_find_text(list, sizeof list, text, "Cpus_allowed_list"))
+        count = (int)files_cpu_list(cpus, CPUS_MAX, list);
+    if (!count && (!root || !*root))
+        count = affinity_count(pid);
+    return count ? count : 1;
+}
+
+bool host_cpu_quota(double *cpus, const char *root, pid_t pid)
+{
+    struct cgroup level;
+    bool limited = false;
+    if (!cgroup_find(&level, root, pid, "cpu"))
+        return false;
+    do {
+        double here;
+        if (!cgroup_quota(&here, root, &level))
+            continue;
+        *cpus = limited && *cpus < here ? *cpus : here;
+        limited = true;
+    } while (cgroup_up(&level));
+    return limited;
+}
+
+int host_threads(double *quota, const char *root, pid_t pid)
+{
+    double cpus_of_quota = 0;
+    int cpus = host_cpus_allowed(root, pid);
+    if (host_cpu_quota(&cpus_of_quota, root, pid) && cpus_of_quota < cpus)
+        cpus = (int)cpus_of_quota;
+    if (quota)
+        *quota = cpus_of_quota;
+    return cpus > 1 ? cpus : 1;
+}
+
+/* --- memory ------------------------------------------------------------------------------------------------------ */
+
+/* The smaller of a line of /proc/meminfo and what every level of the memory cgroup answers. */
+static bool least_memory(uint64_t *bytes, const char *root, pid_t pid, const char *line,
+                         bool (*of_level)(uint64_t *bytes, const char *root, const struct cgroup *level))
+{
+    char text[TEXT_SIZE];
+    uint64_t kib, here;
+    struct cgroup level;
+    bool known = files_read(text, sizeof text, root, "/proc/meminfo") && files_find_number(&kib, text, line);
+    if (known)
+        *bytes = kib * 1024;
+    if (!cgroup_find(&level, root, pid, "memory"))
+        return known;
+    do {
+        if (!of_level(&here, root, &level))
+            continue;
+        *bytes = known && *bytes < here ? *bytes : here;
+        known = true;
+    } while (cgroup_up(&level));
+    return known;
+}
+
+bool host_memory_available(uint64_t *bytes, const char *root, pid_t pid)
+{
+    return least_memory(bytes, root, pid, "MemAvailable", cgroup_memory_left);
+}
+
+bool host_memory_limit(uint64_t *bytes, const char *root, pid_t pid)
+{
+    return least_memory(bytes, root, pid, "MemTotal", cgroup_memory_limit);
+}
+
+bool host_oom_kills(uint64_t *count, const char *root, pid_t pid)
+{
+    char path[2 * CGROUP_PATH_MAX], text[4096];
+    struct cgroup group;
+    if (!cgroup_find(&group, root, pid, "memory"))
+        return false;
+    cgroup_file(path, &group, group.v2 ? "memory.events" : "memory.oom_control");
+    return files_read(text, sizeof text, root, path) && files_find_number(count, text, "oom_kill");
 }
 
 enum status host_resident(uint64_t *current_bytes, uint64_t *peak_bytes, struct err *err)
 {
-    if (find_kilobytes(current_bytes, "VmRSS") == 0 && find_kilobytes(peak_bytes, "VmHWM") == 0)
-        return ST_OK;
-    return err_set(err, ST_ENVIRONMENT, "/proc/self/status does not give VmRSS and VmHWM: is /proc mounted?");
+    char text[TEXT_SIZE];
+    uint64_t current_kib, peak_kib;
+    if (!files_read(text, sizeof text, NULL, "/proc/self/status") ||
+        !files_find_number(&current_kib, text, "VmRSS") || !files_find_number(&peak_kib, text, "VmHWM"))
+        return err_set(err, ST_ENVIRONMENT, "/proc/self/status does not give VmRSS and VmHWM: is /proc mounted?");
+    *current_bytes = current_kib * 1024;
+    *peak_bytes = peak_kib * 1024;
+    return ST_OK;
 }
 
 void host_reset_peak(void)

@@ -10,7 +10,6 @@
 #include "kernels/base/host.h"
 #include "kernels/cpu/exec.h"
 #include "kernels/cpu/inputs.h"
-#include "kernels/cpu/limits.h"
 #include "kernels/cpu/lower.h"
 #include "kernels/cpu/profile.h"
 #include "kernels/cpu/roofs.h"
@@ -164,7 +163,7 @@ static enum status open_model(struct model **out, struct model_info *info, const
     struct model *m = calloc(1, sizeof *m);
     if (!m)
         return err_set(err, ST_OUT_OF_MEMORY, "no memory for a model");
-    omp_set_num_threads(req->threads > 0 ? req->threads : limits_threads());
+    omp_set_num_threads(req->threads > 0 ? req->threads : host_threads(NULL, NULL, 0));
     enum status st = check_request(req, err);
     if (st == ST_OK)
         st = choose_type(&m->type, req->precision, err);

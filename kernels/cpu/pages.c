@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "kernels/base/host.h"
 #include "kernels/base/text.h"
-#include "kernels/cpu/limits.h"
 
 #define HUGE_PAGE ((size_t)2 << 20)
 #define SMALL_PAGE 4096
@@ -27,8 +27,8 @@ enum status pages_new(struct pages *out, size_t bytes, const char *what, struct 
     *out = (struct pages){ NULL, 0 };
     if (bytes == 0)
         return ST_OK;
-    uint64_t available = limits_memory_free();
-    if (available && bytes > available) {
+    uint64_t available;
+    if (host_memory_available(&available, NULL, 0) && bytes > available) {
         char wanted[32], has[32];
         text_of_bytes(wanted, sizeof wanted, bytes);
         text_of_bytes(has, sizeof has, available);

@@ -1,5 +1,5 @@
 /* What a plan promises before anything runs: layouts, lifetimes, one primitive per distinct convolution; then the ring
- * of input images and the limits of the process. */
+ * of input images and memory that is too much. */
 #include "tests/unit/cpu_engine_help.h"
 
 #include <stdio.h>
@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "kernels/cpu/inputs.h"
-#include "kernels/cpu/limits.h"
 #include "kernels/cpu/pack.h"
 
 static struct plan *plan_of_model(const char *model, int side, struct net *net)
@@ -151,68 +150,7 @@ static void ring_rotates_over_all_images(void **state)
     inputs_free(&in);
 }
 
-/* --- limits ----------------------------------------------------------------------------------------------------- */
-
-static char root[64];
-
-static void put(const char *name, const char *text)
-{
-    char path[256];
-    snprintf(path, sizeof path, "%s/%s", root, name);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
-static void folder(const char *name)
-{
-    char path[256];
-    snprintf(path, sizeof path, "%s/%s", root, name);
-    assert_int_equal(mkdir(path, 0700), 0);
-}
-
-static double quota(const char *membership)
-{
-    char path[256];
-    put("membership", membership);
-    snprintf(path, sizeof path, "%s/membership", root);
-    return limits_quota(path, root);
-}
-
-static void quotas_are_found(void **state)
-{
-    (void)state;
-    snprintf(root, sizeof root, "/tmp/cpu_plan_test.%d", (int)getpid());
-    assert_int_equal(mkdir(root, 0700), 0);
-    folder("a");
-    folder("a/b");
-    folder("cpu,cpuacct");
-    folder("cpu,cpuacct/j");
-    put("a/cpu.max", "350000 100000\n");
-    put("a/b/cpu.max", "max 100000\n");
-    put("cpu,cpuacct/j/cpu.cfs_quota_us", "150000\n");
-    put("cpu,cpuacct/j/cpu.cfs_period_us", "100000\n");
-    assert_true(quota("0::/a/b\n") == 3.5);                     /* the parent's: its own is "max" */
-    assert_true(quota("0::/\n") == 0);
-    assert_true(quota("5:memory:/j\n4:cpu,cpuacct:/j\n") == 1.5);
-    assert_true(quota("5:memory:/a\n4:cpuset:/a\n") == 0);      /* other controllers do not count */
-    put("a/b/cpu.max", "200000 100000\n");
-    assert_true(quota("4:cpu,cpuacct:/j\n0::/a/b\n") == 1.5);   /* the tightest of all */
-    assert_true(quota("0::/a/b\n") == 2);
-    assert_true(quota("nonsense\n\n:\n") == 0);
-    assert_true(limits_quota("/nonexistent", root) == 0);
-    assert_true(limits_threads() >= 1);
-    static const char *const made[] = { "a/b/cpu.max", "a/cpu.max", "a/b", "a", "cpu,cpuacct/j/cpu.cfs_quota_us",
-                                        "cpu,cpuacct/j/cpu.cfs_period_us", "cpu,cpuacct/j", "cpu,cpuacct",
-                                        "membership" };
-    for (size_t i = 0; i < LEN(made); i++) {
-        char path[256];
-        snprintf(path, sizeof path, "%s/%s", root, made[i]);
-        assert_int_equal(remove(path), 0);
-    }
-    assert_int_equal(rmdir(root), 0);
-}
+/* --- memory ----------------------------------------------------------------------------------------------------- */
 
 static void too_much_memory_is_refused(void **state)
 {
@@ -236,7 +174,6 @@ int main(void)
         cmocka_unit_test(lifetimes_hold),
         cmocka_unit_test(few_primitives_and_few_passes),
         cmocka_unit_test(ring_rotates_over_all_images),
-        cmocka_unit_test(quotas_are_found),
         cmocka_unit_test(too_much_memory_is_refused),
     };
     return cmocka_run_group_tests_name("cpu_plan", tests, NULL, NULL);

@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "kernels/base/host.h"
+
 static char home[] = "/tmp/bench-plan-XXXXXX";
 
 static void write_file(const char *name, const char *text)
@@ -92,10 +94,10 @@ static void all_models_on_the_default_engine(void **state)
     assert_string_equal(p.targets[1].precision, "f32");
     assert_int_equal(p.targets[0].point_count, 5); /* 1 2 4 8 16 */
     assert_int_equal(p.targets[0].points[4].batch, 16);
-    assert_int_equal(p.targets[0].threads, plan_cpus(NULL));
+    assert_int_equal(p.targets[0].threads, host_threads(NULL, NULL, 0));
     assert_true(p.targets[0].points[0].predicted_bytes == 0 && isnan(p.targets[0].points[0].predicted_s));
     char key[256];
-    snprintf(key, sizeof key, "beta|onednn|cpu:0|f32|%d|1|3x1024x1024|e2e", plan_cpus(NULL));
+    snprintf(key, sizeof key, "beta|onednn|cpu:0|f32|%d|1|3x1024x1024|e2e", host_threads(NULL, NULL, 0));
     assert_string_equal(p.targets[1].key, key);
     plan_free(&p);
     free(a);

@@ -1,4 +1,4 @@
-#include "bench/telemetry/files.h"
+#include "kernels/base/files.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* files.h - small files of procfs, sysfs and cgroups: read whole, with a reason where that is not possible.
- * For bench/telemetry/ only. Nothing here keeps anything. */
-#ifndef TELEMETRY_FILES_H
-#define TELEMETRY_FILES_H
+ * `root` stands before every path ("" or NULL: the machine itself). Nothing is allocated or kept. */
+#ifndef BASE_FILES_H
+#define BASE_FILES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "bench/telemetry/host.h"
+#include "kernels/base/host.h"
 
 static void quota_is_the_smallest_up_to_the_root(void **state)
 {
@@ -35,6 +35,50 @@ static void quota_of_version_1(void **state)
     tree_put(t, "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n");
     assert_true(host_cpu_quota(&cpus, t->root, 42));
     assert_true(fabs(cpus - 2.5) < 1e-12);
+    tree_put(t, "/proc/42/cgroup", "4:memory:/docker/f00/a\n3:cpuset:/docker/f00/a\n"); /* others do not count */
+    assert_false(host_cpu_quota(&cpus, t->root, 42));
+    tree_put(t, "/proc/42/cgroup", "nonsense\n\n:\n");
+    assert_false(host_cpu_quota(&cpus, t->root, 42));
+    assert_false(host_cpu_quota(&cpus, t->root, 43)); /* no such process */
+}
+
+/* Whole CPUs of the mask and the quota, at least one. */
+static void threads_fit_mask_and_quota(void **state)
+{
+    const struct tree *t = *state;
+    double quota = -1;
+    tree_put_v2(t);
+    tree_put(t, "/proc/42/status", "Cpus_allowed_list:\t0-5\n");
+    assert_int_equal(host_threads(&quota, t->root, 42), 6);
+    assert_true(quota == 0);
+    tree_put(t, "/sys/fs/cgroup/a/b/cpu.max", "350000 100000\n");
+    assert_int_equal(host_threads(&quota, t->root, 42), 3);
+    assert_true(fabs(quota - 3.5) < 1e-12);
+    tree_put(t, "/sys/fs/cgroup/a/b/cpu.max", "50000 100000\n");
+    assert_int_equal(host_threads(NULL, t->root, 42), 1);
+    tree_put(t, "/sys/fs/cgroup/a/b/cpu.max", "900000 100000\n");
+    assert_int_equal(host_threads(NULL, t->root, 42), 6);
+}
+
+/* The limit counts what is used already: another number than what is available. */
+static void limit_is_the_least_of_all_levels(void **state)
+{
+    const struct tree *t = *state;
+    uint64_t bytes = 0;
+    tree_put_v2(t);
+    assert_false(host_memory_limit(&bytes, t->root, 42));
+    tree_put(t, "/proc/meminfo", "MemTotal: 9000 kB\nMemAvailable: 8000 kB\n");
+    assert_true(host_memory_limit(&bytes, t->root, 42));
+    assert_true(bytes == 9000 * 1024);
+    tree_put(t, "/sys/fs/cgroup/a/b/memory.max", "max\n");
+    assert_true(host_memory_limit(&bytes, t->root, 42));
+    assert_true(bytes == 9000 * 1024);
+    tree_put(t, "/sys/fs/cgroup/a/memory.max", "5000000\n");
+    tree_put(t, "/sys/fs/cgroup/a/memory.current", "1200000\n");
+    assert_true(host_memory_limit(&bytes, t->root, 42));
+    assert_true(bytes == 5000000);
+    assert_true(host_memory_available(&bytes, t->root, 42));
+    assert_true(bytes == 3800000);
 }
 
 static void memory_is_the_least_of_all_levels(void **state)
@@ -106,6 +150,9 @@ static void the_machine_answers(void **state)
     assert_int_equal(host_cpus_allowed(NULL, 0), host_cpus_allowed(NULL, getpid()));
     assert_true(host_memory_available(&bytes, NULL, 0));
     assert_true(bytes > 1000000);
+    assert_true(host_memory_limit(&bytes, NULL, 0));
+    assert_true(bytes <= host_memory_bytes());
+    assert_true(host_threads(NULL, NULL, 0) <= host_cpus_allowed(NULL, 0));
 }
 
 int main(void)
@@ -113,6 +160,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(quota_is_the_smallest_up_to_the_root, tree_make, tree_drop),
         cmocka_unit_test_setup_teardown(quota_of_version_1, tree_make, tree_drop),
+        cmocka_unit_test_setup_teardown(threads_fit_mask_and_quota, tree_make, tree_drop),
+        cmocka_unit_test_setup_teardown(limit_is_the_least_of_all_levels, tree_make, tree_drop),
         cmocka_unit_test_setup_teardown(memory_is_the_least_of_all_levels, tree_make, tree_drop),
         cmocka_unit_test_setup_teardown(memory_of_version_1, tree_make, tree_drop),
         cmocka_unit_test_setup_teardown(kills_of_version_2, tree_make, tree_drop),

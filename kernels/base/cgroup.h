@@ -1,7 +1,7 @@
 /* cgroup.h - the control groups of a process, version 2 or 1, from its own up to the root.
- * For bench/telemetry/ only. */
-#ifndef TELEMETRY_CGROUP_H
-#define TELEMETRY_CGROUP_H
+ * `root` stands before every path ("" or NULL: the machine itself). Nothing is kept. */
+#ifndef BASE_CGROUP_H
+#define BASE_CGROUP_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +27,8 @@ void cgroup_file(char path[2 * CGROUP_PATH_MAX], const struct cgroup *group, con
 
 /* CPUs that this level alone allows; false: no limit here. */
 bool cgroup_quota(double *cpus, const char *root, const struct cgroup *level);
+/* Bytes that this level alone allows; false: no limit here. */
+bool cgroup_memory_limit(uint64_t *bytes, const char *root, const struct cgroup *level);
 /* limit - used of this level alone (0 if more is used); false: no limit here. */
 bool cgroup_memory_left(uint64_t *bytes, const char *root, const struct cgroup *level);
 /* From the text of cpu.stat. */

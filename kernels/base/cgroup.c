@@ -1,10 +1,10 @@
-#include "bench/telemetry/cgroup.h"
+#include "kernels/base/cgroup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/telemetry/files.h"
+#include "kernels/base/files.h"
 
 #define TEXT_MAX 65536
 #define NO_LIMIT (UINT64_C(1) << 62) /* version 1 writes the largest number of pages for "none" */
@@ -133,16 +133,23 @@ bool cgroup_quota(double *cpus, const char *root, const struct cgroup *level)
     return true;
 }
 
+bool cgroup_memory_limit(uint64_t *bytes, const char *root, const struct cgroup *level)
+{
+    char text[64], *end;
+    if (!read_of(text, sizeof text, root, level, level->v2 ? "memory.max" : "memory.limit_in_bytes"))
+        return false;
+    *bytes = strtoull(text, &end, 10);
+    return end != text && *bytes < NO_LIMIT; /* "max" is no number */
+}
+
 bool cgroup_memory_left(uint64_t *bytes, const char *root, const struct cgroup *level)
 {
-    char limit_text[64], used_text[64], *end;
-    if (!read_of(limit_text, sizeof limit_text, root, level, level->v2 ? "memory.max" : "memory.limit_in_bytes") ||
-        !read_of(used_text, sizeof used_text, root, level, level->v2 ? "memory.current" : "memory.usage_in_bytes"))
+    char text[64];
+    uint64_t limit;
+    if (!cgroup_memory_limit(&limit, root, level) ||
+        !read_of(text, sizeof text, root, level, level->v2 ? "memory.current" : "memory.usage_in_bytes"))
         return false;
-    const uint64_t limit = strtoull(limit_text, &end, 10);
-    if (end == limit_text || limit >= NO_LIMIT)
-        return false; /* "max" */
-    const uint64_t used = strtoull(used_text, NULL, 10);
+    const uint64_t used = strtoull(text, NULL, 10);
     *bytes = used < limit ? limit - used : 0;
     return true;
 }
