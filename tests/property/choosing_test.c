@@ -153,6 +153,24 @@ static void our_errors_cost_and_flaps_are_bounded(void **state)
     }
 }
 
+static void thrifty_is_as_good_for_less(void **state)
+{
+    static const struct curve *const curves[] = { &curve_saturating, &curve_early_knee, &curve_hump, &curve_saw,
+                                                  &curve_margin, NULL };
+    (void)state;
+    for (size_t i = 0; i < LEN(curves); i++) {
+        struct trials ours = try_rule(&rule_ours, curves[i], TRIALS, 0), t = try_rule(&rule_thrifty, curves[i], TRIALS, 0);
+        assert_true(share_at_most(t.error, .05, t.runs));
+        assert_true(share_at_most(t.outside, .01, t.runs));
+        assert_true(share_at_most(t.flap, .06, t.runs / 2));
+        assert_true(t.units < .9 * ours.units);
+        if (curves[i] == &curve_saturating || curves[i] == &curve_early_knee) {
+            assert_true(t.decided > .9 && t.units_decided < 1.6 * 63); /* 63: units of Navigator */
+            assert_true(ours.units_decided > t.units_decided + 10);
+        }
+    }
+}
+
 /* --- single campaigns -------------------------------------------------------------------------------------------------- */
 
 static struct procedure_answer *campaign(const struct curve *c, const struct noise *noise, uint64_t seed, int incumbent,
@@ -256,6 +274,7 @@ int main(void)
         cmocka_unit_test(race_is_seldom_wrong),
         cmocka_unit_test(saw_tooth_gives_twelve),
         cmocka_unit_test(our_errors_cost_and_flaps_are_bounded),
+        cmocka_unit_test(thrifty_is_as_good_for_less),
         cmocka_unit_test(dip_does_not_end_the_ascent),
         cmocka_unit_test(hump_is_within_or_keeps_the_incumbent),
         cmocka_unit_test(bias_on_the_control_alone_forbids_a_decision),

@@ -432,6 +432,93 @@ static void thirty_two_sizes_race(void **state)
     assert_int_equal(step_after(&s, 0).control, 1);
 }
 
+/* --- thrifty ------------------------------------------------------------------------------------------------------- */
+
+/* Size 1 on the margin keeps the race going; 2 was found fast enough at the first look, then has a bad time. */
+static struct race_answer after_a_bad_time(bool thrifty)
+{
+    struct script s;
+    const double level[] = { -.0513, 0, .01 };
+    make(&s, level, 3, ROUNDS, .001, 15);
+    leave_control_out(&s);
+    for (size_t n = 0; n < ROUNDS; n++)
+        at(&s, n, 0)->y += n % 2 ? .03 : -.03;
+    for (size_t n = 6; n < 9; n++)
+        at(&s, n, 1)->y -= .2;
+    s.ask.thrifty = thrifty;
+    assert_true(step_after(&s, 6).sizes[1].accepted);
+    return step_after(&s, 9);
+}
+
+static void settled_pairs_stay_settled_if_thrifty(void **state)
+{
+    (void)state;
+    assert_true(after_a_bad_time(true).sizes[1].accepted);
+    assert_false(after_a_bad_time(false).sizes[1].accepted);
+}
+
+/* 1 looks too slow: only the leader goes on with it. 1 looks fast enough: whoever it is not settled against does. */
+static void settled_sizes_rest(void **state)
+{
+    (void)state;
+    for (int good = 0; good < 2; good++) {
+        struct script s;
+        const double level[] = { good ? -.035 : -.056, 0, .001, -.001, .012 };
+        make(&s, level, 5, ROUNDS, .0005, 16);
+        leave_control_out(&s);
+        for (size_t n = 0; n < ROUNDS; n++)
+            at(&s, n, 0)->y += n % 2 ? .03 : -.03; /* size 1 alone is noisy: only its pairs stay open */
+        assert_false(step_after(&s, 6).sizes[2].resting);
+        s.ask.thrifty = true;
+        struct race_answer a = step_after(&s, 6);
+        assert_int_equal(a.state, RACE_GO_ON);
+        assert_int_equal(a.leader, 16);
+        assert_true(!a.sizes[0].resting && !a.sizes[4].resting);
+        for (size_t i = 1; i < 4; i++)
+            assert_true(a.sizes[i].alive && a.sizes[i].accepted && a.sizes[i].resting == !(good && a.sizes[0].m >= log(.95)));
+        assert_true((a.sizes[0].m >= log(.95)) == good); /* against the leader */
+    }
+}
+
+/* Resting sizes have no blocks; that neither makes them invalid nor changes the answer. */
+static void resting_changes_no_answer(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 30; seed++) {
+        struct script s;
+        const double level[] = { -.3, -.08, -.02, -.01, 0 };
+        make(&s, level, 5, ROUNDS, .012, seed);
+        leave_control_out(&s);
+        struct race_answer full = step(&s), a;
+        size_t blocks = 0, n = 0;
+        s.ask.thrifty = true;
+        for (a = step_after(&s, 0); a.state == RACE_GO_ON; a = step_after(&s, n))
+            for (; n < a.next_look; n++)
+                for (size_t i = 0; i < 5; i++) {
+                    bool there = a.sizes[i].alive && !a.sizes[i].resting;
+                    at(&s, n, i)->mark = there ? RACE_VALID : RACE_ABSENT;
+                    blocks += there;
+                }
+        assert_true(full.state == RACE_DECIDED && full.batch == 4);
+        assert_true(a.state == RACE_DECIDED && a.batch == 4);
+        assert_true(blocks >= 30 && blocks <= 5 * a.look);
+        for (size_t i = 0; i < 5; i++)
+            assert_true(a.sizes[i].alive || a.sizes[i].why == WHY_SLOWER);
+    }
+}
+
+static void control_thins_out_if_thrifty(void **state)
+{
+    size_t with = 0;
+    (void)state;
+    for (size_t n = 0; n < ROUNDS; n++) {
+        assert_true(race_has_control(false, n));
+        with += race_has_control(true, n);
+        assert_true(n >= 9 || race_has_control(true, n));
+    }
+    assert_int_equal(with, 9 + 15); /* all of the first nine, then 10 12 ... 38 */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -454,6 +541,10 @@ int main(void)
         cmocka_unit_test(rounds_that_come_later_change_nothing),
         cmocka_unit_test(look_records_say_who_rejects_whom),
         cmocka_unit_test(thirty_two_sizes_race),
+        cmocka_unit_test(settled_pairs_stay_settled_if_thrifty),
+        cmocka_unit_test(settled_sizes_rest),
+        cmocka_unit_test(resting_changes_no_answer),
+        cmocka_unit_test(control_thins_out_if_thrifty),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
