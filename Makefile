@@ -15,6 +15,8 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 out    := $(BUILD)/$(VARIANT)-$(notdir $(firstword $(CC)))#   per compiler too, so objects never mix
+# a recipe that builds uses every processor, unless the caller said how many
+make    = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 say    := $(if $(V),@:,@echo)
 do     := $(if $(V),,@)
 warn   := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -146,9 +148,9 @@ memcheck: $(test-programs)  ## unit tests under valgrind
 	   $(test-programs)
 
 test: deps-test  ## install what is missing, build with gcc and clang, run every test that needs no GPU
-	@$(MAKE) --no-print-directory VARIANT=debug CC=clang WERROR=1 all
-	@$(MAKE) --no-print-directory VARIANT=san test-build
-	@$(MAKE) --no-print-directory test-run
+	+@$(make) VARIANT=debug CC=clang WERROR=1 all
+	+@$(make) VARIANT=san WERROR=1 test-build
+	+@$(make) WERROR=1 test-run
 test-build: all $(test-programs)
 test-run: test-build
 	@BENCH_BIN=$(abspath $(out)/bin) tests/run.py $(test-programs) $(san-programs) $(script-tests)
@@ -172,7 +174,7 @@ bench-instructions: $(out)/tests/bench/cpu_fused_speed  ## instructions of every
 # --- fuzzing: libFuzzer, each target FUZZ_S seconds; findings stay in build/fuzz-clang -----------------------------
 fuzz-targets := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz: deps-fuzz  ## fuzz every reader for FUZZ_S seconds (300)
-	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang fuzz-run
+	+@$(make) VARIANT=fuzz CC=clang fuzz-run
 $(out)/fuzz/%: $(out)/obj/tests/fuzz/%.o $(call archives,kernels/worker kernels/graph kernels/base)
 	@mkdir -p $(@D)
 	$(do)$(link) -fsanitize=fuzzer $(libs)
@@ -186,7 +188,7 @@ fuzz-run: $(fuzz-targets:%=$(out)/fuzz/%)
 
 # --- the main job --------------------------------------------------------------------------------------------------
 run: deps  ## install what is missing, build, measure the three networks at 256x256 (at most 6 minutes)
-	@$(MAKE) --no-print-directory all
+	+@$(make) all
 	@$(out)/bin/bench --all-models --config configs/quick.yaml $(ARGS); code=$$?; \
 	 if [ $$code = 4 ]; then echo "exit 4: undecided in so short a budget; the files hold the best so far"; exit 0; fi; exit $$code
 
