@@ -41,6 +41,17 @@ static void long_sentences_are_cut(void **state)
     assert_string_equal(err.text, "engine: short");
 }
 
+/* What a worker or a file says cannot break the line or steer the terminal; letters of any language stay. */
+static void control_characters_are_spaces(void **state)
+{
+    (void)state;
+    struct err err = { 0 };
+    err_set(&err, ST_MODEL, "engine: %s", "no\nlicence\t\033[31m for Z\303\274rich\302\233x\177");
+    assert_string_equal(err.text, "engine: no licence  [31m for Z\303\274rich  x ");
+    err_prefix(&err, "a\rb");
+    assert_memory_equal(err.text, "a b: engine", 11);
+}
+
 /* The exit codes that the program promises. */
 static void statuses_have_words_and_exit_codes(void **state)
 {
@@ -65,6 +76,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sentence_is_set_and_prefixed), cmocka_unit_test(long_sentences_are_cut),
+        cmocka_unit_test(control_characters_are_spaces),
         cmocka_unit_test(statuses_have_words_and_exit_codes),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
