@@ -219,7 +219,8 @@ static enum status bring_up(struct rounds *r, struct err *err)
     st = mark_swapped(r, err);
     for (size_t i = r->swapped ? n - 1 : 0; i < n && st == ST_OK; i++)
         st = prepare(r, batches[i], err);
-    if (st == ST_OUT_OF_MEMORY && !r->swapped && n > 1) {
+    if (r->failed_batch && !r->swapped && n > 1 &&
+        (st == ST_OUT_OF_MEMORY || worker_end_of(r->x.worker).out_of_memory_killer)) {
         r->swapped = true; /* together they do not fit after all: one at a time, in a fresh worker */
         enum status closed = execution_close(&r->x, err);
         return closed == ST_OK ? bring_up(r, err) : closed;
