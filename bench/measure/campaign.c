@@ -22,6 +22,14 @@ static bool is_refused(const struct campaign_state *c, enum status status)
            k->precisions_named;
 }
 
+/* A detail without the target's name before it, for where the name stands already. */
+static const char *without_name(const struct target_state *t, const char *detail)
+{
+    size_t size = strlen(t->plan->name);
+    bool named = strncmp(detail, t->plan->name, size) == 0 && strncmp(detail + size, ": ", 2) == 0;
+    return named ? detail + size + 2 : detail;
+}
+
 enum status target_end(struct campaign_state *c, struct target_state *t, enum status status, enum why why,
                        const char *detail, struct err *err)
 {
@@ -36,7 +44,7 @@ enum status target_end(struct campaign_state *c, struct target_state *t, enum st
     } else if (why == WHY_NONE) {
         snprintf(c->note_text, sizeof c->note_text, "%s", t->row.detail);
     }
-    campaign_tell(c, t, why == WHY_NONE ? "note" : "warning", t->row.detail, 0, 0);
+    campaign_tell(c, t, why == WHY_NONE ? "note" : "warning", without_name(t, t->row.detail), 0, 0);
     return store_append_target_state(c->store, &t->row, err);
 }
 
@@ -146,14 +154,27 @@ static void consider(enum status *best, struct err *err, enum status st, const c
     err_set(err, st, "%s", text);
 }
 
+/* What went wrong first: with the target, else with its first size that failed. */
+static const char *first_failure(const struct target_state *t)
+{
+    const struct history *h = &t->history;
+    if (*t->row.detail)
+        return without_name(t, t->row.detail);
+    for (size_t i = 0; i < h->prepared_count; i++)
+        if (*h->prepared[i].detail)
+            return h->prepared[i].detail;
+    return h->loss_count ? h->losses[0].detail : "";
+}
+
 static enum status verdict(const struct campaign_state *c, const struct outcome *o, enum status how,
                            struct err *err)
 {
     enum status best = ST_OK;
     char text[ERR_TEXT_MAX];
     if (o->unusable) {
+        const char *failure = first_failure(o->first_unusable);
         snprintf(text, sizeof text, "%s: no batch size is usable%s%s", o->first_unusable->plan->name,
-                 *o->first_unusable->row.detail ? ": " : "", o->first_unusable->row.detail);
+                 *failure ? ": " : "", failure);
         consider(&best, err, ST_BAD_NEWS, text);
     }
     if (c->refused_status != ST_OK)

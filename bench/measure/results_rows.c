@@ -25,10 +25,13 @@ static void fill_ceiling(struct decision_row *d, const struct target_state *t)
     d->max_safe = d->batch;
 }
 
+/* After fill_ceiling. */
 static void write_reason(struct decision_row *d, const struct choose_answer *a, double within)
 {
     if (!a->batch)
-        snprintf(d->reason, sizeof d->reason, "no batch size is usable");
+        snprintf(d->reason, sizeof d->reason, "no batch size %s%s%s", *d->cause ? "has run so far" : "is usable",
+                 d->first_failed_batch ? ": " : "",
+                 d->first_failed_batch ? why_text(why_of_name(d->first_failed_why)) : "");
     else if (a->batch == a->leader)
         snprintf(d->reason, sizeof d->reason, "%d is the fastest, no smaller size is within %.3g %%",
                  a->batch, 100 * within);
@@ -51,10 +54,10 @@ static void make_decision(struct results_rows *out, const struct campaign_state 
     snprintf(d->confidence, sizeof d->confidence, "coarse");
     snprintf(d->cause, sizeof d->cause, "%s", cause);
     snprintf(d->incumbent_outcome, sizeof d->incumbent_outcome, "none");
+    fill_ceiling(d, t);
     write_reason(d, a, c->config->within);
     if (t->ended)
         snprintf(d->reason, sizeof d->reason, "no batch size is usable: %s", why_text(t->ended_why));
-    fill_ceiling(d, t);
     out->has_decision = true;
 }
 

@@ -141,6 +141,46 @@ static void a_wrong_plan_is_labelled_and_corrected(void **state)
     world_close(&w);
 }
 
+/* 1 + b MiB against 5 MiB: each of 1, 2, 4 runs alone, all at once (8 MiB) the kernel would kill the worker. That says
+ * nothing about a size: they are prepared one at a time instead. */
+static void sizes_that_are_killed_together_are_swapped(void **state)
+{
+    (void)state;
+    struct world w;
+    const int sizes[] = { 1, 2, 4 };
+    world_open(&w, "time: virtual\ncurve: {images_per_s: {1: 400, 2: 571, 4: 727}}\n"
+                   "memory: {fixed: 1MiB, per_image: 1MiB, limit: 5MiB, on_limit: kill, hold: 95MiB}\n", 1);
+    w.config.memory_limit_bytes = 100 << 20;
+    world_give(&w, sizes, 3);
+    run_ok(&w);
+    struct campaign *c = world_load(&w);
+    world_assert_why(&c->targets[0], 1, "slower");
+    world_assert_why(&c->targets[0], 2, "slower");
+    world_assert_why(&c->targets[0], 4, "chosen");
+    assert_true(world_point(&c->targets[0], 4)->estimate.blocks >= 6);
+    campaign_free(c);
+    world_close(&w);
+}
+
+/* Nothing runs: the answer and its sentence say what went wrong. */
+static void no_usable_size_has_its_reason(void **state)
+{
+    (void)state;
+    struct world w;
+    struct err err;
+    const int sizes[] = { 1, 2 };
+    world_open(&w, "time: virtual\nfaults: [{at: prepare, call: 1, times: 0, do: error, kind: out_of_memory, "
+                   "message: arena too large}]\n", 1);
+    world_give(&w, sizes, 2);
+    assert_int_equal(world_run(&w, &err), ST_BAD_NEWS);
+    assert_non_null(strstr(err.text, "no batch size is usable"));
+    assert_non_null(strstr(err.text, "arena too large"));
+    struct campaign *c = world_load(&w);
+    assert_string_equal(c->targets[0].decision.reason, "no batch size is usable: it ran out of memory");
+    campaign_free(c);
+    world_close(&w);
+}
+
 /* Every crash is tried once more in a fresh worker: one that happens once costs nothing, one that happens always ends
  * the size and the next goes on. */
 static void a_crash_is_a_result_of_its_size(void **state)
@@ -336,6 +376,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(memory_need_not_be_monotone),
         cmocka_unit_test(what_will_not_fit_is_not_attempted),
         cmocka_unit_test(a_wrong_plan_is_labelled_and_corrected),
+        cmocka_unit_test(sizes_that_are_killed_together_are_swapped),
+        cmocka_unit_test(no_usable_size_has_its_reason),
         cmocka_unit_test(a_crash_is_a_result_of_its_size),
         cmocka_unit_test(a_hang_ends_in_virtual_time),
         cmocka_unit_test(deaths_in_rounds),
