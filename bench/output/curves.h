@@ -41,6 +41,10 @@ const char *curve_output_word(const struct target_view *target);
 /* "" or what makes the numbers of this target no measurement: "debug build", "scripted engine", joined by ", ". */
 void curve_caveat(char *out, size_t size, const struct campaign *campaign, const struct target_view *target);
 
+#define CURVE_MARK_SIZE 128
+/* A mark of a target or a point as a phrase: "batch 1: memory_model_off (1.36, limit 1.1)", "batch 8: died (round 3)". */
+void curve_mark_text(char out[CURVE_MARK_SIZE], const struct mark_row *mark);
+
 struct show_options {
     bool colour;
     const char *model;    /* NULL: all; else only targets of this model */

@@ -149,3 +149,15 @@ void curve_row_of(struct curve_row *out, const struct target_view *target, const
         snprintf(out->text, sizeof out->text, "%s", point->why.text);
     }
 }
+
+void curve_mark_text(char out[CURVE_MARK_SIZE], const struct mark_row *mark)
+{
+    char batch[32] = "", numbers[64] = "";
+    if (mark->batch)
+        snprintf(batch, sizeof batch, "batch %d: ", mark->batch);
+    if (isfinite(mark->value) && isfinite(mark->limit))
+        snprintf(numbers, sizeof numbers, " (%.4g, limit %.4g)", mark->value, mark->limit);
+    else if (mark->batch && mark->value >= 1) /* of a size that died: the round */
+        snprintf(numbers, sizeof numbers, " (round %.0f)", mark->value);
+    snprintf(out, CURVE_MARK_SIZE, "%s%s%s", batch, mark->reason, numbers);
+}

@@ -181,10 +181,20 @@ static void write_marks(FILE *file, const struct target_view *t, const struct pa
         const struct mark_row *m = &t->marks[i];
         if (strcmp(m->subject, "target") != 0 && strcmp(m->subject, "point") != 0)
             continue; /* those of blocks and executions are counted in the table */
-        fprintf(file, "%swarning%s: ", paint->warn, paint->off);
-        if (m->batch)
-            fprintf(file, "batch %d: ", m->batch);
-        fprintf(file, "%s (%.4g, limit %.4g)\n", m->reason, m->value, m->limit);
+        char text[CURVE_MARK_SIZE];
+        curve_mark_text(text, m);
+        fprintf(file, "%swarning%s: %s\n", paint->warn, paint->off, text);
+    }
+}
+
+/* A point whose images by the wall clock are fewer than its median iteration promises: both are said. */
+static void write_skewed(FILE *file, const struct target_view *t, const struct paint *paint)
+{
+    for (size_t i = 0; i < t->point_count; i++) {
+        const struct estimate_row *e = &t->points[i].estimate;
+        if (t->points[i].has_estimate && strstr(e->labels, "skewed"))
+            fprintf(file, "%swarning%s: batch %d: skewed: %.4g images/s by the wall clock, %.4g by the median\n",
+                    paint->warn, paint->off, t->points[i].batch, e->wall_images_per_s, exp(e->y));
     }
 }
 
@@ -228,6 +238,7 @@ void curves_show(FILE *file, const struct campaign *campaign, const struct show_
         write_decision(file, t, &paint);
         write_accuracy(file, t);
         write_marks(file, t, &paint);
+        write_skewed(file, t, &paint);
         write_whys(file, t, options->colour);
     }
     fprintf(file, "\n");

@@ -125,8 +125,8 @@ static void write_warnings(const struct page *p)
             const struct mark_row *m = &t->marks[k];
             if (strcmp(m->subject, "target") != 0 && strcmp(m->subject, "point") != 0)
                 continue;
-            snprintf(text, sizeof text, "batch %d: %s (%.4g, limit %.4g)", m->batch, m->reason, m->value, m->limit);
-            warn(p, t->row.model, m->batch ? text : m->reason);
+            curve_mark_text(text, m);
+            warn(p, t->row.model, text);
         }
     }
 }

@@ -186,6 +186,37 @@ static void summary_has_a_line_per_target(void **state)
     fixture_close(f);
 }
 
+/* A mark without a limit shows none; what a median hides is said with both rates. */
+static void marks_and_skew_are_warned_of(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_open();
+    struct mark_row marks[] = {
+        { .subject = "point", .batch = 1, .reason = "memory_model_off", .value = 1.364, .limit = 1.1 },
+        { .subject = "point", .batch = 4, .reason = "died", .value = 3, .limit = (double)NAN } };
+    char *text = NULL;
+    size_t size = 0;
+    fixture_hrnet(f, "f32", 1);
+    struct target_view *t = &f->targets[0];
+    t->marks = marks;
+    t->mark_count = 2;
+    snprintf(t->points[0].estimate.labels, sizeof t->points[0].estimate.labels, "skewed");
+    t->points[0].estimate.y = log(100);
+    t->points[0].estimate.wall_images_per_s = 50;
+    FILE *file = open_memstream(&text, &size);
+    curves_show(file, &f->campaign, &(struct show_options){ 0 });
+    fclose(file);
+    assert_non_null(strstr(text, "warning: batch 1: memory_model_off (1.364, limit 1.1)\n"));
+    assert_non_null(strstr(text, "warning: batch 4: died (round 3)\n"));
+    assert_null(strstr(text, "nan"));
+    char want[120];
+    snprintf(want, sizeof want, "warning: batch %d: skewed: 50 images/s by the wall clock, 100 by the median\n",
+             t->points[0].batch);
+    assert_non_null(strstr(text, want));
+    free(text);
+    fixture_close(f);
+}
+
 static void colours_by_wish(void **state)
 {
     (void)state;
@@ -212,6 +243,7 @@ int main(void)
         cmocka_unit_test(json_nulls),
         cmocka_unit_test(control_characters_stay_out),
         cmocka_unit_test(summary_has_a_line_per_target),
+        cmocka_unit_test(marks_and_skew_are_warned_of),
         cmocka_unit_test(colours_by_wish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
