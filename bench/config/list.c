@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/base/len.h"
 #include "kernels/base/text.h"
 
-#define LEN(a) (sizeof(a) / sizeof *(a))
 #define WHERE_ROOM 4200
 
 static enum status no_memory(const struct config_value *v, struct err *err)

@@ -1,8 +1,8 @@
 #include "bench/config/row.h"
 
+#include "kernels/base/len.h"
 #include "kernels/base/model_config.h"
 
-#define LEN(a) (sizeof(a) / sizeof *(a))
 #define AT(field) .offset = offsetof(struct config, field)
 #define GIVEN(field) .given = offsetof(struct config, field)
 #define NAMED(field) .named = offsetof(struct config, field)

@@ -8,9 +8,8 @@
 #include "bench/measure/block_rule.h"
 #include "kernels/base/home.h"
 #include "kernels/base/host.h"
+#include "kernels/base/len.h"
 #include "kernels/base/text.h"
-
-#define LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* A model and what the worker's `load` is asked for. */
 struct named_model {

@@ -1,6 +1,7 @@
 #include "bench/store/table.h"
 
-#define LEN(a) (sizeof(a) / sizeof *(a))
+#include "kernels/base/len.h"
+
 #define COLUMN(column_name, column_type, row, member) \
     { .name = column_name, .type = column_type, .offset = offsetof(struct row, member), \
       .size = sizeof(((struct row *)0)->member) }

@@ -8,10 +8,10 @@
 #include "bench/output/table.h"
 #include "bench/verbs/check_run.h"
 #include "kernels/base/json.h"
+#include "kernels/base/len.h"
 #include "kernels/base/text.h"
 #include "kernels/base/vectors.h"
 
-#define LEN(a) (sizeof(a) / sizeof *(a))
 enum { MODELS_MAX = 16 };
 
 static const struct field check_fields[] = {

@@ -8,9 +8,9 @@
 #include "bench/output/table.h"
 #include "kernels/base/home.h"
 #include "kernels/base/json.h"
+#include "kernels/base/len.h"
 #include "kernels/base/model_config.h"
 
-#define LEN(a) (sizeof(a) / sizeof *(a))
 #define LIST_TEXT 512
 
 /* Everything that is listed; the arrays are owned. */

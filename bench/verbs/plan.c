@@ -11,9 +11,8 @@
 #include "bench/output/table.h"
 #include "bench/verbs/files.h"
 #include "kernels/base/json.h"
+#include "kernels/base/len.h"
 #include "kernels/base/text.h"
-
-#define LEN(a) (sizeof(a) / sizeof *(a))
 
 /* One line of the plan: a point of a target. */
 struct point_line {

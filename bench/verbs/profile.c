@@ -9,8 +9,7 @@
 #include "bench/measure/worker.h"
 #include "bench/output/table.h"
 #include "kernels/base/json.h"
-
-#define LEN(a) (sizeof(a) / sizeof *(a))
+#include "kernels/base/len.h"
 
 #define PROFILE_NS (2 * WORKER_S)    /* profiled iterations last about so long together, within these: */
 enum { ITERATIONS_MIN = 3, ITERATIONS_MAX = 50 };

@@ -1,6 +1,6 @@
 #include "bench/verbs/verbs.h"
 
-#define LEN(a) (sizeof(a) / sizeof *(a))
+#include "kernels/base/len.h"
 
 static const struct verb verbs[] = {
     { .name = "tune", .summary = "measure, decide, write batch_sizes.json (also without a verb: bench --all-models)",

@@ -4,11 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/base/len.h"
 #include "kernels/base/text.h"
 #include "kernels/base/yaml.h"
 #include "kernels/worker/protocol.h"
-
-#define LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Where a value stands, for messages. */
 struct reader {
