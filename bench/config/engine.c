@@ -7,17 +7,11 @@
 #include <string.h>
 
 #include "kernels/base/home.h"
+#include "kernels/base/len.h"
 #include "kernels/base/text.h"
 #include "kernels/base/yaml.h"
 
-#define LEN(a) (sizeof(a) / sizeof *(a))
 #define ENGINES "configs/engines"
-
-static bool ends_in_yaml(const char *name)
-{
-    size_t size = strlen(name);
-    return size > 5 && strcmp(name + size - 5, ".yaml") == 0;
-}
 
 static void free_texts(char **texts)
 {
@@ -172,7 +166,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 static int is_engine(const struct dirent *entry)
 {
-    return entry->d_name[0] != '.' && ends_in_yaml(entry->d_name);
+    return entry->d_name[0] != '.' && text_ends_in(entry->d_name, ".yaml");
 }
 
 /* The engine files of the folder, sorted. Free each, then the list. */
@@ -222,7 +216,7 @@ enum status engine_config_read(struct engine_config *out, const char *engine, st
     size_t count;
     bool known = false;
     *out = (struct engine_config){ 0 };
-    if (ends_in_yaml(engine))
+    if (text_ends_in(engine, ".yaml"))
         return read_path(out, engine, err);
     enum status st = scan(&entries, &count, folder, err);
     if (st != ST_OK)

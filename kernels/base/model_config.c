@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/base/len.h"
 #include "kernels/base/text.h"
 #include "kernels/base/yaml.h"
 
-#define LEN(a) (sizeof(a) / sizeof *(a))
 #define CHANNELS_MAX 65536
 
 static const char *const architectures[] = { "hrnet", "resunet_small", "resunet_advanced" };
@@ -184,12 +184,6 @@ static enum status read_path(struct model_config *out, const char *path, struct 
     return ST_OK;
 }
 
-static bool ends_in_yaml(const char *name)
-{
-    const size_t size = strlen(name);
-    return size > 5 && strcmp(name + size - 5, ".yaml") == 0;
-}
-
 static int by_text(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -214,7 +208,7 @@ static enum status list_names(char ***out, size_t *count, const char *folder, st
     char **names = NULL;
     size_t used = 0;
     for (struct dirent *entry = readdir(dir); entry && st == ST_OK; entry = readdir(dir)) {
-        if (entry->d_name[0] == '.' || !ends_in_yaml(entry->d_name))
+        if (entry->d_name[0] == '.' || !text_ends_in(entry->d_name, ".yaml"))
             continue;
         char **more = realloc(names, (used + 1) * sizeof *names);
         if (more)
@@ -267,7 +261,7 @@ static enum status check_name(const struct model_config *config, const char *pat
 
 enum status model_config_read(struct model_config *out, const char *folder, const char *model, struct err *err)
 {
-    if (ends_in_yaml(model))
+    if (text_ends_in(model, ".yaml"))
         return read_path(out, model, err);
     char **names = NULL;
     size_t count = 0;

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEN(a) (sizeof(a) / sizeof((a)[0]))
+#include "kernels/base/len.h"
+
 #define WORD_MAX 64
 
 struct unit {
@@ -159,4 +160,10 @@ void text_of_duration(char *out, size_t size, uint64_t ns)
         snprintf(out, size, "%.3g ms", s * 1e3);
     else
         snprintf(out, size, "%.3g us", s * 1e6);
+}
+
+bool text_ends_in(const char *text, const char *ending)
+{
+    const size_t size = strlen(text), end = strlen(ending);
+    return size > end && strcmp(text + size - end, ending) == 0;
 }

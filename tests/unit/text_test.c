@@ -110,11 +110,22 @@ static void for_people(void **state)
     }
 }
 
+static void endings(void **state)
+{
+    (void)state;
+    assert_true(text_ends_in("a.yaml", ".yaml"));
+    assert_false(text_ends_in(".yaml", ".yaml")); /* nothing before it: no name */
+    assert_false(text_ends_in("yaml", ".yaml"));
+    assert_false(text_ends_in("a.yaml~", ".yaml"));
+    assert_false(text_ends_in("", ".yaml"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integers), cmocka_unit_test(reals), cmocka_unit_test(durations),
-        cmocka_unit_test(bytes_and_fractions), cmocka_unit_test(nearest_names), cmocka_unit_test(for_people),
+        cmocka_unit_test(bytes_and_fractions), cmocka_unit_test(nearest_names), cmocka_unit_test(endings),
+        cmocka_unit_test(for_people),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
