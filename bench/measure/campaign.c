@@ -138,17 +138,10 @@ static enum status store_all(struct outcome *o, struct campaign_state *c, enum s
     return st;
 }
 
-/* Exit codes compete as 2, 1, 3, 4, 0. */
-static int rank(enum status st)
-{
-    static const int rank_of_exit[] = { [0] = 0, [4] = 1, [3] = 2, [1] = 3, [2] = 4 };
-    return rank_of_exit[status_exit(st)];
-}
-
 /* Takes a status with its sentence if it outranks the one that is there. */
 static void consider(enum status *best, struct err *err, enum status st, const char *text)
 {
-    if (rank(st) <= rank(*best))
+    if (status_rank(st) <= status_rank(*best))
         return;
     *best = st;
     err_set(err, st, "%s", text);

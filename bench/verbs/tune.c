@@ -16,19 +16,12 @@
 #include "kernels/base/build.h"
 #include "kernels/base/json.h"
 
-/* What several failures of one run end with: the exit codes 2, 1, 3, 4, 0 win in this order. */
-static int rank(enum status st)
-{
-    static const int of_exit[] = { [0] = 0, [4] = 1, [3] = 2, [1] = 3, [2] = 4 };
-    return of_exit[status_exit(st)];
-}
-
 /* Keeps the worse of *st (with its sentence in err) and `other`; the milder one goes to stderr if it says
  * something else. */
 static void keep_worse(enum status *st, struct err *err, enum status other, const struct err *other_err)
 {
     struct err milder = *err;
-    if (rank(other) > rank(*st)) {
+    if (status_rank(other) > status_rank(*st)) {
         *st = other;
         *err = *other_err;
     } else {

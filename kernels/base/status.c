@@ -26,6 +26,12 @@ int status_exit(enum status st)
     return rows[st].exit_code;
 }
 
+int status_rank(enum status st)
+{
+    static const int rank_of_exit[] = { [0] = 0, [4] = 1, [3] = 2, [1] = 3, [2] = 4 };
+    return rank_of_exit[status_exit(st)];
+}
+
 enum status status_of_kind(const char *kind)
 {
     for (int st = 0; kind && st < ST_COUNT; st++)

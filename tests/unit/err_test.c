@@ -72,12 +72,22 @@ static void statuses_have_words_and_exit_codes(void **state)
     assert_int_equal(status_of_kind(NULL), ST_INTERNAL);
 }
 
+/* Exit codes win in the order 2, 1, 3, 4, 0. */
+static void the_worse_status_wins(void **state)
+{
+    (void)state;
+    static const enum status worst_first[] = { ST_USAGE, ST_BAD_NEWS, ST_IO, ST_UNDECIDED, ST_OK };
+    for (size_t i = 1; i < sizeof worst_first / sizeof *worst_first; i++)
+        assert_true(status_rank(worst_first[i - 1]) > status_rank(worst_first[i]));
+    assert_int_equal(status_rank(ST_CONFIG), status_rank(ST_INVALID)); /* both exit with 2 */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sentence_is_set_and_prefixed), cmocka_unit_test(long_sentences_are_cut),
         cmocka_unit_test(control_characters_are_spaces),
-        cmocka_unit_test(statuses_have_words_and_exit_codes),
+        cmocka_unit_test(statuses_have_words_and_exit_codes), cmocka_unit_test(the_worse_status_wins),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
