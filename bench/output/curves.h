@@ -36,6 +36,8 @@ void curve_row_of(struct curve_row *out, const struct target_view *target, const
 bool curve_point_is_valid(const struct point_view *point);
 /* Was it tried, and failed: no memory, a crash, wrong output ...? */
 bool curve_point_failed(const struct point_view *point);
+/* Is the target at this place the first of its model? */
+bool curve_is_first_of_model(const struct campaign *campaign, size_t place);
 /* "verified" if the accuracy gate passed for the target, "unverified" if it did not run, "failed". */
 const char *curve_output_word(const struct target_view *target);
 /* "" or what makes the numbers of this target no measurement: "debug build", "scripted engine", joined by ", ". */

@@ -68,6 +68,14 @@ bool curve_point_is_valid(const struct point_view *point)
            why != WHY_THROTTLED;
 }
 
+bool curve_is_first_of_model(const struct campaign *campaign, size_t place)
+{
+    for (size_t i = 0; i < place; i++)
+        if (strcmp(campaign->targets[i].row.model, campaign->targets[place].row.model) == 0)
+            return false;
+    return true;
+}
+
 const char *curve_output_word(const struct target_view *target)
 {
     bool passed = false;

@@ -498,14 +498,6 @@ static enum status draw_model(struct plots *out, struct sheet *s, struct err *er
     return st == ST_OK ? add_files(out, s, err) : st;
 }
 
-static bool is_first_of_model(const struct campaign *campaign, size_t place)
-{
-    for (size_t i = 0; i < place; i++)
-        if (strcmp(campaign->targets[i].row.model, campaign->targets[place].row.model) == 0)
-            return false;
-    return true;
-}
-
 static enum status prepare(struct sheet *s, const char *folder, struct err *err)
 {
     char path[PATH_SIZE];
@@ -527,7 +519,7 @@ enum status plots_draw(struct plots *out, const struct campaign *campaign, const
     *out = (struct plots){ .drawn = true };
     enum status st = s ? prepare(s, folder, err) : err_set(err, ST_INTERNAL, "not enough memory for the plots");
     for (size_t i = 0; st == ST_OK && i < campaign->target_count; i++) {
-        if (!is_first_of_model(campaign, i))
+        if (!curve_is_first_of_model(campaign, i))
             continue;
         collect(s, campaign, campaign->targets[i].row.model, folder);
         if (s->count)

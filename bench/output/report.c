@@ -230,19 +230,11 @@ static void write_target(const struct page *p, const struct target_view *t)
     write_whys(p, t);
 }
 
-static bool is_first_of_model(const struct campaign *campaign, size_t place)
-{
-    for (size_t i = 0; i < place; i++)
-        if (strcmp(campaign->targets[i].row.model, campaign->targets[place].row.model) == 0)
-            return false;
-    return true;
-}
-
 static void write_models(const struct page *p)
 {
     const struct campaign *c = p->campaign;
     for (size_t i = 0; i < c->target_count; i++) {
-        if (!is_first_of_model(c, i))
+        if (!curve_is_first_of_model(c, i))
             continue;
         fprintf(p->file, "<h2>");
         html_text(p->file, c->targets[i].row.model);
