@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "kernels/base/build.h"
-#include "kernels/base/home.h"
 #include "kernels/base/host.h"
 #include "kernels/cpu/exec.h"
 #include "kernels/cpu/inputs.h"
@@ -75,20 +74,6 @@ static enum status check_request(const struct model_request *req, struct err *er
     return ST_OK;
 }
 
-static enum status build_graph(struct graph **out, const struct model_request *req, struct err *err)
-{
-    char folder[HOME_PATH_MAX];
-    struct model_config config;
-    enum status st = home_path(folder, "configs/models", err);
-    if (st == ST_OK)
-        st = model_config_read(&config, folder, req->model, err);
-    if (st == ST_OK)
-        st = model_build(out, &config, req->shape, err);
-    if (st == ST_OK && *req->until)
-        st = graph_cut(*out, req->until, err);
-    return st;
-}
-
 static void describe(struct model_info *info, const struct graph *g, const struct weights *w)
 {
     const struct node *in = &g->nodes[0], *out = &g->nodes[g->output];
@@ -114,7 +99,7 @@ static enum status load(struct model *m, struct model_info *info, const struct m
 {
     struct graph *g = NULL;
     struct weights w = { .data = NULL };
-    enum status st = build_graph(&g, req, err);
+    enum status st = model_build_named(&g, req->model, req->shape, req->until, err);
     if (st == ST_OK)
         st = weights_load(&w, g, req->weights, err);
     if (st == ST_OK) {

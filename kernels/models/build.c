@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernels/base/home.h"
 #include "kernels/models/builders.h"
 
 static const struct architecture {
@@ -66,4 +67,24 @@ enum status model_build(struct graph **out, const struct model_config *config, c
     }
     *out = g;
     return ST_OK;
+}
+
+enum status model_build_named(struct graph **out, const char *model, const int shape[3], const char *until,
+                              struct err *err)
+{
+    char folder[HOME_PATH_MAX];
+    struct model_config config;
+    *out = NULL;
+    enum status st = home_path(folder, "configs/models", err);
+    if (st == ST_OK)
+        st = model_config_read(&config, folder, model, err);
+    if (st == ST_OK)
+        st = model_build(out, &config, shape, err);
+    if (st == ST_OK && *until)
+        st = graph_cut(*out, until, err);
+    if (st != ST_OK) {
+        graph_free(*out);
+        *out = NULL;
+    }
+    return st;
 }

@@ -7,7 +7,6 @@
 
 #include "kernels/base/build.h"
 #include "kernels/base/clock.h"
-#include "kernels/base/home.h"
 #include "kernels/base/host.h"
 #include "kernels/base/image.h"
 #include "kernels/graph/weights.h"
@@ -53,20 +52,6 @@ static enum status check_request(const struct model_request *req, struct err *er
     if (req->cold)
         return err_set(err, ST_UNSUPPORTED, "the reference has no cold mode");
     return ST_OK;
-}
-
-static enum status build_graph(struct graph **out, const struct model_request *req, struct err *err)
-{
-    char folder[HOME_PATH_MAX];
-    struct model_config config;
-    enum status st = home_path(folder, "configs/models", err);
-    if (st == ST_OK)
-        st = model_config_read(&config, folder, req->model, err);
-    if (st == ST_OK)
-        st = model_build(out, &config, req->shape, err);
-    if (st == ST_OK && *req->until)
-        st = graph_cut(*out, req->until, err);
-    return st;
 }
 
 static size_t values_of(const struct node *n) { return (size_t)n->c * (size_t)n->h * (size_t)n->w; }
@@ -119,7 +104,7 @@ static enum status open_model(struct model **out, struct model_info *info, const
         return err_set(err, ST_OUT_OF_MEMORY, "no memory for a model");
     if (req->threads > 0)
         omp_set_num_threads(req->threads);
-    st = build_graph(&m->graph, req, err);
+    st = model_build_named(&m->graph, req->model, req->shape, req->until, err);
     if (st == ST_OK)
         st = weights_load(&m->weights, m->graph, req->weights, err);
     if (st == ST_OK)
