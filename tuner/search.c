@@ -5,7 +5,7 @@
 
 static const double growth = 0.0198026272961797;      /* ln(1.02): less is flat */
 static const double midpoint_gain = 0.0295588022415444; /* ln(1.03): a size in between must gain so much */
-static const double clear_gain = 0.0953101798043249;  /* ln(1.10) */
+static const double clear_gain = 0.1397619423751587;  /* ln(1.15): more than most disturbed blocks hide */
 static const double coarse_cut = -0.2876820724517809; /* ln(0.75): leaves room for drift and spikes of coarse blocks */
 static const double fast_iteration_ns = 100e6;        /* below it small sizes cost little: go on to 8 at least */
 enum { FAILURES_END = 2, FLAT_ENDS = 2, FLAT_FROM = 4, FLAT_FROM_FAST = 8, BISECTIONS = 3, COARSE_BLOCKS = 3 };

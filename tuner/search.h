@@ -53,7 +53,7 @@ void search_step(struct search_answer *out, const struct search_ask *ask);
 
 /* Fewer coarse blocks, for a thrifty campaign: may the probe of `batch` end after `blocks` (1..3) of them, the largest
  * being y? sofar is the answer that asked for this size. A block that was disturbed looks slower than it is, so blocks
- * are repeated where being slow counts against a size: a power of two ends after one if it gains 10 % on the best
+ * are repeated where being slow counts against a size: a power of two ends after one if it gains 15 % on the best
  * smaller one, after two if it gains 2 %; a size in between after one if it gains 3 %, else after two; the first size
  * gets all three. */
 bool search_probed_enough(const struct search_answer *sofar, int batch, double y, int blocks);

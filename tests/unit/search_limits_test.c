@@ -138,8 +138,8 @@ static void probes_end_when_they_say_enough(void **state)
     assert_false(search_probed_enough(&nothing, 1, 5, 1));
     assert_false(search_probed_enough(&nothing, 1, 5, 2));
     assert_true(search_probed_enough(&nothing, 1, 5, 3));
-    assert_true(search_probed_enough(&sofar, 4, log(1.11), 1));
-    assert_false(search_probed_enough(&sofar, 4, log(1.09), 1));
+    assert_true(search_probed_enough(&sofar, 4, log(1.16), 1));
+    assert_false(search_probed_enough(&sofar, 4, log(1.14), 1));
     assert_true(search_probed_enough(&sofar, 4, log(1.03), 2));
     assert_false(search_probed_enough(&sofar, 4, log(1.01), 2));
     assert_true(search_probed_enough(&sofar, 4, log(.5), 3));
