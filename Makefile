@@ -25,7 +25,7 @@ commit := $(shell git describe --always --dirty --abbrev=10 2>/dev/null)
 cflags  = -std=c11 $(warn) -I. -D_GNU_SOURCE -fopenmp -MMD -MP $(flags-$(VARIANT)) $(CFLAGS)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-test deps-fuzz run test check check-cli memcheck bench-harness bench-kernels bench-instructions bench-decisions fuzz fuzz-run install clean \
+.PHONY: all deps deps-test deps-fuzz run test check check-cli memcheck bench-harness bench-kernels bench-convolutions bench-instructions bench-decisions fuzz fuzz-run install clean \
         help
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -168,6 +168,8 @@ bench-harness: all  ## what measuring itself costs: clock share, own processor t
 bench-kernels: $(out)/tests/bench/cpu_fused_speed  ## the fused CPU kernels beside a copy of the same bytes
 	@$<
 
+bench-convolutions: $(out)/tests/bench/cpu_convolutions_speed  ## convolutions inside the networks beside the same ones alone
+	@BENCH_HOME=$(CURDIR) $<
 bench-instructions: $(out)/tests/bench/cpu_fused_speed  ## instructions of every fused kernel (valgrind), beside the recorded ones
 	@tests/bench/instructions.py $< $(wildcard results/reference/cpu_fused_instructions.csv)
 
