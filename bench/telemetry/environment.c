@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/base/files.h"
 #include "kernels/base/host.h"
+#include "kernels/base/procfs.h"
 
 #define TEXT_MAX (1 << 20)           /* /proc/cpuinfo of 500 CPUs */
 
@@ -34,14 +34,14 @@ static void set_text(struct field_row *row, const char *text)
 
 static void set_absent(struct field_row *row, int error)
 {
-    files_reason(row->absent, error ? error : EOPNOTSUPP);
+    procfs_reason(row->absent, error ? error : EOPNOTSUPP);
 }
 
 /* The whole file as a text, or as a number if it is one. */
 static void set_from_file(struct field_row *row, const struct machine *m, const char *path)
 {
     char *end;
-    if (!files_read_line(m->text, TEXT_MAX, m->root, path)) {
+    if (!procfs_read_line(m->text, TEXT_MAX, m->root, path)) {
         set_absent(row, errno);
         return;
     }
@@ -58,11 +58,11 @@ static void set_from_line(struct field_row *row, const struct machine *m, const 
 {
     uint64_t number;
     char text[RECORD_TEXT];
-    if (!files_read(m->text, TEXT_MAX, m->root, path))
+    if (!procfs_read(m->text, TEXT_MAX, m->root, path))
         set_absent(row, errno);
-    else if (is_number && files_find_number(&number, m->text, key))
+    else if (is_number && procfs_find_number(&number, m->text, key))
         set_number(row, (double)number * factor);
-    else if (!is_number && files_find_text(text, sizeof text, m->text, key))
+    else if (!is_number && procfs_find_text(text, sizeof text, m->text, key))
         set_text(row, text);
     else
         set_absent(row, EOPNOTSUPP);
@@ -85,8 +85,8 @@ static void cpu_threads(struct field_row *row, const struct machine *m)
     static const char path[] = "/sys/devices/system/cpu/online";
     enum { ROOM = 8192 };
     bool *cpus = calloc(ROOM, sizeof *cpus);
-    if (cpus && files_read_line(list, sizeof list, m->root, path))
-        set_number(row, (double)files_cpu_list(cpus, ROOM, list));
+    if (cpus && procfs_read_line(list, sizeof list, m->root, path))
+        set_number(row, (double)procfs_cpu_list(cpus, ROOM, list));
     else
         set_absent(row, errno);
     free(cpus);
@@ -98,7 +98,7 @@ static void cpu_cores(struct field_row *row, const struct machine *m)
     enum { ROOM = 8192 };
     long package = 0, *seen = calloc(ROOM, sizeof *seen);
     size_t cores = 0, processors = 0;
-    if (!seen || !files_read(m->text, TEXT_MAX, m->root, "/proc/cpuinfo")) {
+    if (!seen || !procfs_read(m->text, TEXT_MAX, m->root, "/proc/cpuinfo")) {
         set_absent(row, errno);
         free(seen);
         return;
@@ -150,7 +150,7 @@ static void memory_bytes(struct field_row *row, const struct machine *m)
 
 static void numa_nodes(struct field_row *row, const struct machine *m)
 {
-    char path[FILES_PATH_MAX];
+    char path[PROCFS_PATH_MAX];
     int nodes = 0;
     snprintf(path, sizeof path, "%s/sys/devices/system/node", m->root);
     DIR *folder = opendir(path);
@@ -166,7 +166,7 @@ static void numa_nodes(struct field_row *row, const struct machine *m)
 
 static void kernel(struct field_row *row, const struct machine *m)
 {
-    if (files_read_line(m->text, TEXT_MAX, m->root, "/proc/sys/kernel/osrelease"))
+    if (procfs_read_line(m->text, TEXT_MAX, m->root, "/proc/sys/kernel/osrelease"))
         set_text(row, m->text); /* "6.1" alone would read as a number */
     else
         set_absent(row, errno);
@@ -200,7 +200,7 @@ static void smt(struct field_row *row, const struct machine *m)
 
 static void cpus_isolated(struct field_row *row, const struct machine *m)
 {
-    if (files_read_line(m->text, TEXT_MAX, m->root, "/sys/devices/system/cpu/isolated"))
+    if (procfs_read_line(m->text, TEXT_MAX, m->root, "/sys/devices/system/cpu/isolated"))
         set_text(row, *m->text ? m->text : "none"); /* a list: one CPU is no number either */
     else
         set_absent(row, errno);
@@ -215,7 +215,7 @@ static void microcode(struct field_row *row, const struct machine *m)
 static void huge_pages(struct field_row *row, const struct machine *m)
 {
     char word[32] = "";
-    if (!files_read(m->text, TEXT_MAX, m->root, "/sys/kernel/mm/transparent_hugepage/enabled"))
+    if (!procfs_read(m->text, TEXT_MAX, m->root, "/sys/kernel/mm/transparent_hugepage/enabled"))
         set_absent(row, errno);
     else if (strchr(m->text, '[') && sscanf(strchr(m->text, '['), "[%31[a-z]]", word) == 1)
         set_text(row, word);
@@ -231,7 +231,7 @@ static void perf_event_paranoid(struct field_row *row, const struct machine *m)
 static void first_number(struct field_row *row, const struct machine *m, const char *path)
 {
     char *end;
-    if (!files_read(m->text, TEXT_MAX, m->root, path)) {
+    if (!procfs_read(m->text, TEXT_MAX, m->root, path)) {
         set_absent(row, errno);
         return;
     }

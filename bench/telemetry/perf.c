@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "kernels/base/files.h"
+#include "kernels/base/procfs.h"
 
 #define THREADS_MAX 512
 
@@ -97,5 +97,5 @@ void perf_read(struct perf_count *out, const struct perf *p)
         out->known = add_counter(&out->cycles, out, p->cycles_fd[i]) &&
                      add_counter(&out->reference, out, p->reference_fd[i]);
     if (!out->known)
-        files_reason(out->absent, errno);
+        procfs_reason(out->absent, errno);
 }

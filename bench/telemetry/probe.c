@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kernels/base/files.h"
+#include "kernels/base/procfs.h"
 
 #define TEXT_MAX (128 * 1024) /* the cpu lines of /proc/stat with 1000 CPUs */
 
@@ -16,7 +16,7 @@
 
 static int open_or_error(int *error, const char *root, const char *path)
 {
-    const int fd = files_open(root, path);
+    const int fd = procfs_open(root, path);
     *error = fd < 0 ? errno : 0;
     return fd;
 }
@@ -24,10 +24,10 @@ static int open_or_error(int *error, const char *root, const char *path)
 static void find_cpus(struct probe *p)
 {
     char list[2048];
-    if (p->status_fd < 0 || !files_read_fd(p->text, TEXT_MAX, p->status_fd) ||
-        !files_find_text(list, sizeof list, p->text, "Cpus_allowed_list"))
+    if (p->status_fd < 0 || !procfs_read_fd(p->text, TEXT_MAX, p->status_fd) ||
+        !procfs_find_text(list, sizeof list, p->text, "Cpus_allowed_list"))
         return;
-    p->cpu_count = (int)files_cpu_list(p->cpus, PROBE_CPUS_MAX, list);
+    p->cpu_count = (int)procfs_cpu_list(p->cpus, PROBE_CPUS_MAX, list);
 }
 
 /* cpu.stat of every level that has one; a root group has none. */
@@ -56,7 +56,7 @@ static void open_for_cpu(int *fds, int *count, const struct probe *p, int cpu, c
 {
     char path[128];
     snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/%s", cpu, name);
-    const int fd = files_open(p->root, path);
+    const int fd = procfs_open(p->root, path);
     if (fd >= 0)
         fds[(*count)++] = fd;
 }
@@ -65,7 +65,7 @@ static long topology_id(const struct probe *p, int cpu, const char *name)
 {
     char path[128], text[32];
     snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/%s", cpu, name);
-    return files_read_line(text, sizeof text, p->root, path) ? strtol(text, NULL, 10) : -1;
+    return procfs_read_line(text, sizeof text, p->root, path) ? strtol(text, NULL, 10) : -1;
 }
 
 /* Threads of a core share its counter, cores of a package share that one's: each id is opened once. */
@@ -160,13 +160,13 @@ static void set(struct snapshot *s, enum telemetry_field field, double number)
 static void set_absent(struct snapshot *s, enum telemetry_field field, int error)
 {
     s->field[field].known = false;
-    files_reason(s->field[field].absent, error);
+    procfs_reason(s->field[field].absent, error);
 }
 
 static bool read_text(struct probe *p, int fd)
 {
     if (fd >= 0)
-        return files_read_fd(p->text, TEXT_MAX, fd);
+        return procfs_read_fd(p->text, TEXT_MAX, fd);
     errno = ENOENT;
     return false;
 }
@@ -292,7 +292,7 @@ static void read_memory(struct snapshot *s, struct probe *p)
     const int error = readable ? EOPNOTSUPP : errno;
     for (size_t i = 0; i < 2; i++) {
         uint64_t kib;
-        if (readable && files_find_number(&kib, p->text, rows[i].key))
+        if (readable && procfs_find_number(&kib, p->text, rows[i].key))
             set(s, rows[i].field, (double)kib * 1024);
         else
             set_absent(s, rows[i].field, error);
@@ -308,9 +308,9 @@ static bool add_switches(double *voluntary, double *involuntary, struct probe *p
     const int fd = openat(p->task_fd, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
-    const bool known = files_read_fd(p->text, TEXT_MAX, fd) &&
-                       files_find_number(&yielded, p->text, "voluntary_ctxt_switches") &&
-                       files_find_number(&taken, p->text, "nonvoluntary_ctxt_switches");
+    const bool known = procfs_read_fd(p->text, TEXT_MAX, fd) &&
+                       procfs_find_number(&yielded, p->text, "voluntary_ctxt_switches") &&
+                       procfs_find_number(&taken, p->text, "nonvoluntary_ctxt_switches");
     close(fd);
     if (known) {
         *voluntary += (double)yielded;

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/base/files.h"
 #include "bench/telemetry/probe.h"
+#include "kernels/base/procfs.h"
 
 static const struct { const char *name, *source; } fields[TELEMETRY_COUNT] = {
 #define X(id, field_name, field_source) [TELEMETRY_##id] = { field_name, field_source },
@@ -19,7 +19,7 @@ struct telemetry {
     char *root;
     struct probe probe;
     struct snapshot before, after;
-    char perf_absent[FILES_REASON];
+    char perf_absent[PROCFS_REASON];
 };
 
 const char *telemetry_name(enum telemetry_field field)
@@ -33,7 +33,7 @@ static void open_perf(struct telemetry *t)
     if (!*t->root)
         t->probe.perf = perf_open(t->probe.pid, &error);
     if (!t->probe.perf)
-        files_reason(t->perf_absent, error);
+        procfs_reason(t->perf_absent, error);
 }
 
 enum status telemetry_open(struct telemetry **out, const char *root, pid_t pid, struct err *err)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/base/files.h"
+#include "kernels/base/procfs.h"
 
 #define TEXT_MAX 65536
 #define NO_LIMIT (UINT64_C(1) << 62) /* version 1 writes the largest number of pages for "none" */
@@ -85,9 +85,9 @@ bool cgroup_find(struct cgroup *out, const char *root, pid_t pid, const char *co
     if (pid)
         snprintf(process, sizeof process, "%ld", (long)pid);
     snprintf(name, sizeof name, "/proc/%s/cgroup", process);
-    if (groups && mounts && files_read(groups, TEXT_MAX, root, name)) {
+    if (groups && mounts && procfs_read(groups, TEXT_MAX, root, name)) {
         snprintf(name, sizeof name, "/proc/%s/mountinfo", process);
-        found = files_read(mounts, 16 * TEXT_MAX, root, name) &&
+        found = procfs_read(mounts, 16 * TEXT_MAX, root, name) &&
                 (find_in(out, groups, mounts, controller) || find_in(out, groups, mounts, NULL));
     }
     free(groups);
@@ -113,7 +113,7 @@ static bool read_of(char *text, size_t size, const char *root, const struct cgro
 {
     char path[2 * CGROUP_PATH_MAX];
     cgroup_file(path, level, name);
-    return files_read_line(text, size, root, path);
+    return procfs_read_line(text, size, root, path);
 }
 
 bool cgroup_quota(double *cpus, const char *root, const struct cgroup *level)
@@ -156,8 +156,8 @@ bool cgroup_memory_left(uint64_t *bytes, const char *root, const struct cgroup *
 
 bool cgroup_throttled(uint64_t *periods, uint64_t *usec, const struct cgroup *level, const char *stat_text)
 {
-    if (!files_find_number(periods, stat_text, "nr_throttled") ||
-        !files_find_number(usec, stat_text, level->v2 ? "throttled_usec" : "throttled_time"))
+    if (!procfs_find_number(periods, stat_text, "nr_throttled") ||
+        !procfs_find_number(usec, stat_text, level->v2 ? "throttled_usec" : "throttled_time"))
         return false;
     if (!level->v2)
         *usec = (*usec + 999) / 1000; /* ns; rounded up, so that a little is not nothing */

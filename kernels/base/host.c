@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "kernels/base/cgroup.h"
-#include "kernels/base/files.h"
+#include "kernels/base/procfs.h"
 
 #define CPUS_MAX 4096
 #define TEXT_SIZE 8192 /* the first CPU of /proc/cpuinfo, the whole of /proc/PID/status and /proc/meminfo */
@@ -14,7 +14,9 @@
 void host_cpu_name(char *out, size_t size)
 {
     char text[TEXT_SIZE];
-    if (!files_read(text, sizeof text, NULL, "/proc/cpuinfo") || !files_find_text(out, size, text, "model name") || !*out)
+    const bool known = procfs_read(text, sizeof text, NULL, "/proc/cpuinfo") &&
+                       procfs_find_text(out, size, text, "model name");
+    if (!known || !*out)
         snprintf(out, size, "unknown CPU");
 }
 
@@ -49,8 +51,8 @@ int host_cpus_allowed(const char *root, pid_t pid)
     int count = 0;
     if (pid)
         snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
-    if (files_read(text, sizeof text, root, path) && files_find_text(list, sizeof list, text, "Cpus_allowed_list"))
-        count = (int)files_cpu_list(cpus, CPUS_MAX, list);
+    if (procfs_read(text, sizeof text, root, path) && procfs_find_text(list, sizeof list, text, "Cpus_allowed_list"))
+        count = (int)procfs_cpu_list(cpus, CPUS_MAX, list);
     if (!count && (!root || !*root))
         count = affinity_count(pid);
     return count ? count : 1;
@@ -92,7 +94,7 @@ static bool least_memory(uint64_t *bytes, const char *root, pid_t pid, const cha
     char text[TEXT_SIZE];
     uint64_t kib, here;
     struct cgroup level;
-    bool known = files_read(text, sizeof text, root, "/proc/meminfo") && files_find_number(&kib, text, line);
+    bool known = procfs_read(text, sizeof text, root, "/proc/meminfo") && procfs_find_number(&kib, text, line);
     if (known)
         *bytes = kib * 1024;
     if (!cgroup_find(&level, root, pid, "memory"))
@@ -123,15 +125,15 @@ bool host_oom_kills(uint64_t *count, const char *root, pid_t pid)
     if (!cgroup_find(&group, root, pid, "memory"))
         return false;
     cgroup_file(path, &group, group.v2 ? "memory.events" : "memory.oom_control");
-    return files_read(text, sizeof text, root, path) && files_find_number(count, text, "oom_kill");
+    return procfs_read(text, sizeof text, root, path) && procfs_find_number(count, text, "oom_kill");
 }
 
 enum status host_resident(uint64_t *current_bytes, uint64_t *peak_bytes, struct err *err)
 {
     char text[TEXT_SIZE];
     uint64_t current_kib, peak_kib;
-    if (!files_read(text, sizeof text, NULL, "/proc/self/status") ||
-        !files_find_number(&current_kib, text, "VmRSS") || !files_find_number(&peak_kib, text, "VmHWM"))
+    if (!procfs_read(text, sizeof text, NULL, "/proc/self/status") ||
+        !procfs_find_number(&current_kib, text, "VmRSS") || !procfs_find_number(&peak_kib, text, "VmHWM"))
         return err_set(err, ST_ENVIRONMENT, "/proc/self/status does not give VmRSS and VmHWM: is /proc mounted?");
     *current_bytes = current_kib * 1024;
     *peak_bytes = peak_kib * 1024;

@@ -1,4 +1,4 @@
-#include "kernels/base/files.h"
+#include "kernels/base/procfs.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -8,21 +8,21 @@
 #include <string.h>
 #include <unistd.h>
 
-void files_reason(char reason[FILES_REASON], int error)
+void procfs_reason(char reason[PROCFS_REASON], int error)
 {
     if (error == ENOENT || error == ESRCH || error == ENOTDIR)
-        snprintf(reason, FILES_REASON, "not_found");
+        snprintf(reason, PROCFS_REASON, "not_found");
     else if (error == EACCES || error == EPERM)
-        snprintf(reason, FILES_REASON, "no_permission");
+        snprintf(reason, PROCFS_REASON, "no_permission");
     else if (error == EOPNOTSUPP || error == ENODEV || error == ENOSYS)
-        snprintf(reason, FILES_REASON, "not_supported");
+        snprintf(reason, PROCFS_REASON, "not_supported");
     else
-        snprintf(reason, FILES_REASON, "error %d", error);
+        snprintf(reason, PROCFS_REASON, "error %d", error);
 }
 
-int files_open(const char *root, const char *path)
+int procfs_open(const char *root, const char *path)
 {
-    char full[FILES_PATH_MAX];
+    char full[PROCFS_PATH_MAX];
     if ((size_t)snprintf(full, sizeof full, "%s%s", root ? root : "", path) >= sizeof full) {
         errno = ENAMETOOLONG;
         return -1;
@@ -30,7 +30,7 @@ int files_open(const char *root, const char *path)
     return open(full, O_RDONLY | O_CLOEXEC);
 }
 
-bool files_read_fd(char *text, size_t size, int fd)
+bool procfs_read_fd(char *text, size_t size, int fd)
 {
     size_t used = 0;
     while (used < size - 1) {
@@ -47,21 +47,21 @@ bool files_read_fd(char *text, size_t size, int fd)
     return true;
 }
 
-bool files_read(char *text, size_t size, const char *root, const char *path)
+bool procfs_read(char *text, size_t size, const char *root, const char *path)
 {
-    const int fd = files_open(root, path);
+    const int fd = procfs_open(root, path);
     if (fd < 0)
         return false;
-    const bool done = files_read_fd(text, size, fd);
+    const bool done = procfs_read_fd(text, size, fd);
     const int error = errno;
     close(fd);
     errno = error;
     return done;
 }
 
-bool files_read_line(char *text, size_t size, const char *root, const char *path)
+bool procfs_read_line(char *text, size_t size, const char *root, const char *path)
 {
-    if (!files_read(text, size, root, path))
+    if (!procfs_read(text, size, root, path))
         return false;
     for (size_t end = strlen(text); end > 0 && text[end - 1] == '\n'; end--)
         text[end - 1] = 0;
@@ -78,7 +78,7 @@ static const char *after_key(const char *text, const char *key)
     return NULL;
 }
 
-bool files_find_number(uint64_t *out, const char *text, const char *key)
+bool procfs_find_number(uint64_t *out, const char *text, const char *key)
 {
     const char *at = after_key(text, key);
     char *end;
@@ -91,7 +91,7 @@ bool files_find_number(uint64_t *out, const char *text, const char *key)
     return true;
 }
 
-bool files_find_text(char *out, size_t size, const char *text, const char *key)
+bool procfs_find_text(char *out, size_t size, const char *text, const char *key)
 {
     const char *at = after_key(text, key);
     if (!at)
@@ -104,7 +104,7 @@ bool files_find_text(char *out, size_t size, const char *text, const char *key)
     return true;
 }
 
-size_t files_cpu_list(bool *cpus, size_t room, const char *list)
+size_t procfs_cpu_list(bool *cpus, size_t room, const char *list)
 {
     size_t count = 0;
     while (isdigit((unsigned char)*list)) {
