@@ -102,8 +102,6 @@ enum status config_read_text(struct config *out, const char *name, const char *t
                              struct err *err);
 /* Prints the rows of the groups: flag, value, help, key, range, default. */
 void config_print_help(FILE *out, unsigned groups);
-/* Every precision that a configuration may name. */
-const char *const *config_precisions(size_t *count);
 
 /* Engine file configs/engines/NAME.yaml: name, command (list), description, env (map, optional),
  * devices/precisions are asked from the worker. */

@@ -132,9 +132,3 @@ const struct config_row *config_rows(size_t *count)
     *count = LEN(rows);
     return rows;
 }
-
-const char *const *config_precisions(size_t *count)
-{
-    *count = LEN(precisions);
-    return precisions;
-}

@@ -41,7 +41,13 @@ static bool mode_is(const char *mode, const char *word)
     return strncmp(mode, word, size) == 0 && (mode[size] == 0 || mode[size] == '+');
 }
 
-enum block_rate block_rate_of(const char *mode, double median_iteration_ns)
+enum block_rate {
+    BLOCK_RATE_MEDIAN,  /* batch / median iteration: one instance, no overlap */
+    BLOCK_RATE_COMPUTE, /* the same of the compute stage */
+    BLOCK_RATE_WALL,    /* images / wall: overlap, or iterations too short to be stamped one by one */
+};
+
+static enum block_rate rate_of(const char *mode, double median_iteration_ns)
 {
     if (block_is_grouped(median_iteration_ns) || mode_is(mode, "pipelined"))
         return BLOCK_RATE_WALL;
@@ -65,7 +71,7 @@ struct block_values block_evaluate(const char *mode, int batch, const uint64_t *
                                    const uint64_t *compute_ns, size_t iterations, uint64_t wall_ns)
 {
     struct block_values v = { .median_ns = median_ns(iteration_ns, iterations) };
-    enum block_rate rate = block_rate_of(mode, v.median_ns);
+    enum block_rate rate = rate_of(mode, v.median_ns);
     double per_image_ns = rate == BLOCK_RATE_COMPUTE ? median_ns(compute_ns, iterations) / batch
                                                      : v.median_ns / batch;
     v.wall_images_per_s = (double)iterations * batch / ((double)wall_ns / 1e9);

@@ -17,25 +17,18 @@ int block_min_iterations(uint64_t t_iter_ns);
 /* About how long such a block takes. */
 uint64_t block_expected_ns(uint64_t min_ns, uint64_t t_iter_ns);
 
-enum block_rate {
-    BLOCK_RATE_MEDIAN,  /* batch / median iteration: one instance, no overlap */
-    BLOCK_RATE_COMPUTE, /* the same of the compute stage */
-    BLOCK_RATE_WALL,    /* images / wall: overlap, or iterations too short to be stamped one by one */
-};
-/* The rate that the value of a block is: by mode ("e2e", "compute", "pipelined", each with + suffixes), and WALL where
- * an iteration takes less than 50 us, whose stamps would cost over 0.1 %. */
-enum block_rate block_rate_of(const char *mode, double median_iteration_ns);
-
 /* Iterations below 50 us: their stamps would cost over 0.1 %. */
 bool block_is_grouped(double median_iteration_ns);
 
 struct block_values {
     double median_ns;         /* of the iterations */
-    double y;                 /* ln images/s by the rule; NaN if it cannot be given */
+    double y;                 /* ln images/s by the rate of the mode; NaN if it cannot be given */
     double wall_images_per_s;
     bool   grouped;           /* iterations too short for percentiles */
 };
-/* compute_ns may be NULL (then a compute mode has no y). iterations >= 1. */
+/* The rate is by mode ("e2e", "compute", "pipelined", each with + suffixes): batch / median iteration, the same of the
+ * compute stage, or images / wall; always the last where an iteration takes less than 50 us, whose stamps would cost over
+ * 0.1 %. compute_ns may be NULL (then a compute mode has no y). iterations >= 1. */
 struct block_values block_evaluate(const char *mode, int batch, const uint64_t *iteration_ns,
                                    const uint64_t *compute_ns, size_t iterations, uint64_t wall_ns);
 

@@ -74,11 +74,6 @@ const char *worker_stderr(struct worker *w)
     return w->tail;
 }
 
-uint64_t worker_answers(const struct worker *w)
-{
-    return w->answer_count;
-}
-
 enum status worker_quit(struct worker *w, uint64_t deadline_ns, struct err *err)
 {
     json_t *answer;

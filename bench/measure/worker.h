@@ -88,8 +88,6 @@ struct worker_end {
 struct worker_end worker_end_of(const struct worker *w);
 /* Last 20 lines of standard error, joined by '\n', long lines cut; "" if none. Borrowed until the next call. */
 const char *worker_stderr(struct worker *w);
-/* How many answers were read so far, failed ones included. */
-uint64_t worker_answers(const struct worker *w);
 
 /* --- hello ------------------------------------------------------------------------------------------------------ */
 struct worker_version {

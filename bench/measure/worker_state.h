@@ -15,7 +15,6 @@ struct worker {
     bool   is_virtual;
     uint64_t own_now_ns, *now_ns;    /* virtual now: the caller's or own_now_ns */
     uint64_t told_now_ns;            /* virtual now of the worker's last answer: waits of the caller are not in it */
-    uint64_t answer_count;
     int64_t  next_id;
 };
 

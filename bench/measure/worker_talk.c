@@ -170,10 +170,8 @@ static enum status take_answer(struct worker *w, const char *op, int64_t id, con
         st = worker_broken_answer(w, op, "it does not carry the id of the request", err);
     } else if (!json_is_boolean(ok)) {
         st = worker_broken_answer(w, op, "its `ok` is neither true nor false", err);
-    } else {
-        w->answer_count++;
-        if (!json_is_true(ok))
-            st = worker_error(w, op, got, err);
+    } else if (!json_is_true(ok)) {
+        st = worker_error(w, op, got, err);
     }
     if (st == ST_OK)
         *answer = got;

@@ -183,7 +183,8 @@ static void append_columns(sqlite3_str *text, const char *as, const struct table
         sqlite3_str_appendf(text, "%s%s.\"%w\"", first && i == 0 ? "" : ", ", as, table->columns[i].name);
 }
 
-char *sql_select_text(const struct sql_query *query)
+/* "SELECT columns FROM table AS t ...", without the tail. NULL: memory. sqlite3_free. */
+static char *select_text(const struct sql_query *query)
 {
     sqlite3_str *text = sqlite3_str_new(NULL);
     sqlite3_str_appendall(text, "SELECT ");
@@ -288,7 +289,7 @@ enum status sql_load(void **out, size_t *count, struct store *s, const struct sq
 {
     *out = NULL;
     *count = 0;
-    char *select = sql_select_text(query), *rows = NULL;
+    char *select = select_text(query), *rows = NULL;
     char *text = select ? sqlite3_mprintf("%s %s", select, query->tail) : NULL;
     sqlite3_stmt *stmt = NULL;
     enum status st = sql_prepare(&stmt, s, text, err);

@@ -52,8 +52,6 @@ struct sql_query {
 enum status sql_load(void **out, size_t *count, struct store *s, const struct sql_query *query, struct err *err);
 /* Frees the COLUMN_TEXT members of rows. */
 void sql_free_texts(void *rows, size_t count, size_t row_size, const struct table *table);
-/* Text of "SELECT columns FROM table AS t ...", without the tail. NULL: memory. sqlite3_free. */
-char *sql_select_text(const struct sql_query *query);
 /* Fills a row from the columns of stmt, from `first` on; false: memory. */
 bool sql_read_row(void *row, sqlite3_stmt *stmt, int *first, const struct table *table);
 

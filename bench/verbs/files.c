@@ -23,7 +23,8 @@ static int make_one(const char *folder)
     return -1;
 }
 
-enum status files_make_folder(const char *folder, struct err *err)
+/* The folder and the ones above it. */
+static enum status make_folder(const char *folder, struct err *err)
 {
     char path[FILES_PATH_MAX];
     snprintf(path, sizeof path, "%s", folder);
@@ -50,7 +51,7 @@ enum status files_open_store(struct store **out, const char *out_folder, enum st
     char path[FILES_PATH_MAX];
     files_store_path(path, out_folder);
     *out = NULL;
-    enum status st = mode == STORE_WRITE ? files_make_folder(out_folder, err) : ST_OK;
+    enum status st = mode == STORE_WRITE ? make_folder(out_folder, err) : ST_OK;
     return st == ST_OK ? store_open(out, path, mode, err) : st;
 }
 
@@ -88,7 +89,7 @@ enum status files_write_campaign(struct files *out, const struct campaign *campa
 {
     struct plots plots = { 0 };
     files_name(out, out_folder, campaign->run.name);
-    enum status st = files_make_folder(out->campaign, err);
+    enum status st = make_folder(out->campaign, err);
     if (st == ST_OK)
         st = curves_write_files(campaign, out->campaign, err);
     if (st == ST_OK && plots_draw(&plots, campaign, out->campaign, notes, err) != ST_OK) {

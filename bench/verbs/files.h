@@ -19,8 +19,6 @@ struct files {
     int  pictures;                   /* how many plots were drawn; 0: gnuplot is missing (a note says so) */
 };
 
-/* Makes the folder and the ones above it. ST_IO: names it and what to do. */
-enum status files_make_folder(const char *folder, struct err *err);
 /* OUT/bench.sqlite into out[FILES_PATH_MAX]. */
 void files_store_path(char *out, const char *out_folder);
 /* Opens the store of --out. STORE_WRITE makes the folder first. */

@@ -136,9 +136,14 @@ struct values {
 
 static double value_at(struct values v, size_t i) { return v.f32 ? (double)v.f32[i] : v.f64[i]; }
 
-static struct vector_summary summarise(struct values v, size_t count)
+struct summary {
+    double mean, rms, min, max;
+};
+
+/* Of count > 0 values. min and max are not a number if any value is. */
+static struct summary summarise(struct values v, size_t count)
 {
-    struct vector_summary s = { 0, 0, INFINITY, -INFINITY };
+    struct summary s = { 0, 0, INFINITY, -INFINITY };
     bool broken = false;
     for (size_t i = 0; i < count; i++) {
         const double x = value_at(v, i);
@@ -155,16 +160,6 @@ static struct vector_summary summarise(struct values v, size_t count)
     return s;
 }
 
-struct vector_summary vector_summarise(const float *values, size_t count)
-{
-    return summarise((struct values){ .f32 = values }, count);
-}
-
-struct vector_summary vector_summarise_double(const double *values, size_t count)
-{
-    return summarise((struct values){ .f64 = values }, count);
-}
-
 /* The larger one, or infinity if the second is none. */
 static double worse(double so_far, double next)
 {
@@ -174,7 +169,7 @@ static double worse(double so_far, double next)
 static double deviation(const struct vector *v, struct values values)
 {
     const size_t count = (size_t)v->out[0] * (size_t)v->out[1] * (size_t)v->out[2];
-    const struct vector_summary s = summarise(values, count);
+    const struct summary s = summarise(values, count);
     double most = worse(worse(0, fabs(s.mean - v->mean)), fabs(s.rms - v->rms));
     if (!isnan(v->min))
         most = worse(worse(most, fabs(s.min - v->min)), fabs(s.max - v->max));

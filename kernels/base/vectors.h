@@ -35,13 +35,6 @@ extern const size_t vector_count;
 /* NULL if the model has no vectors. */
 const struct vector_limit *vector_limit_of(const char *model);
 
-/* Mean, rms, min and max of count > 0 values, in double. min and max are not a number if any value is. */
-struct vector_summary {
-    double mean, rms, min, max;
-};
-struct vector_summary vector_summarise(const float *values, size_t count);
-struct vector_summary vector_summarise_double(const double *values, size_t count);
-
 /* Largest deviation of a summary and of the points from the vector, divided by max(1, rms of the vector) where until
  * is set. values: all of out[0] x out[1] x out[2], (C,H,W). Infinite if anything is not a number. */
 double vector_deviation(const struct vector *v, const float *values);

@@ -165,7 +165,7 @@ static void keep_nodes(struct graph *g, const bool *wanted, int *new_index)
     g->mark_count = marks;
 }
 
-enum status graph_drop_unread(struct graph *g, struct err *err)
+static enum status drop_unread(struct graph *g, struct err *err)
 {
     const size_t count = (size_t)g->node_count;
     bool *wanted = calloc(count, sizeof *wanted);
@@ -193,5 +193,5 @@ enum status graph_cut(struct graph *g, const char *until, struct err *err)
     if (!mark)
         return unknown_mark(g, until, err);
     g->output = mark->node;
-    return graph_drop_unread(g, err);
+    return drop_unread(g, err);
 }

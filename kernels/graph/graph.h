@@ -114,8 +114,6 @@ enum status graph_finish(struct graph *g, int output, struct err *err);
 /* Makes the marked node the output and drops every node that it does not need. Parameters stay (a checkpoint is
  * loaded whole). ST_INVALID names the nearest mark. */
 enum status graph_cut(struct graph *g, const char *until, struct err *err);
-/* Drops every node that the output does not need; parameters stay. */
-enum status graph_drop_unread(struct graph *g, struct err *err);
 
 /* --- measures, per image --- */
 uint64_t graph_node_macs(const struct graph *g, int node);  /* models' counting rule: dense, padding included */
