@@ -4,12 +4,6 @@
 
 static const double look_level = .01; /* of each look: 5 % in all */
 
-const char *slo_status_name(enum slo_status status)
-{
-    static const char *const names[] = { [SLO_PASS] = "pass", [SLO_FAIL] = "fail", [SLO_OPEN] = "open" };
-    return names[status];
-}
-
 static size_t needed(double p, long forgiven)
 {
     size_t lo = (size_t)forgiven + 1, hi = lo;

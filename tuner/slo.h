@@ -10,7 +10,6 @@
 #include <stddef.h>
 
 enum slo_status { SLO_PASS, SLO_FAIL, SLO_OPEN };
-const char *slo_status_name(enum slo_status status); /* "pass" "fail" "open" */
 
 #define SLO_LOOKS 5
 
