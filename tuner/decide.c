@@ -30,7 +30,7 @@ const char *decide_detail_name(enum decide_detail detail)
     return names[detail];
 }
 
-/* --- choose -------------------------------------------------------------------------------------------------------- */
+/* --- choose --------------------------------------------------------------------------------------------- */
 
 static const struct race_size *size_of(const struct decide_ask *ask, int batch)
 {
@@ -40,8 +40,8 @@ static const struct race_size *size_of(const struct decide_ask *ask, int batch)
     return NULL;
 }
 
-/* It runs, keeps the limit and was not shown to be slower. A size that only could not be measured well stays.
- */
+/* It runs, keeps the limit and was not shown to be slower. A size that only could not be measured well
+ stays. */
 static bool can_be_kept(const struct race_size *s)
 {
     return s && (s->alive || s->why == WHY_THROTTLED || s->why == WHY_INVALID);
@@ -125,7 +125,7 @@ void decide_choose(struct decide_answer *out, const struct decide_ask *ask)
         add_member(out, ask->incumbent);
 }
 
-/* --- verify -------------------------------------------------------------------------------------------------------- */
+/* --- verify --------------------------------------------------------------------------------------------- */
 
 /* Median over the passes of one execution of a member's value, minus that of the leader if `against`. */
 static double over_passes(const struct verify_ask *ask, size_t e, size_t member, const size_t *against)
@@ -193,7 +193,7 @@ void decide_verify(struct verify_answer *out, struct decide_answer *d, const str
         d->outcome = d->batch == d->incumbent ? INCUMBENT_KEPT : INCUMBENT_REPLACED;
 }
 
-/* --- why ----------------------------------------------------------------------------------------------------------- */
+/* --- why ------------------------------------------------------------------------------------------------ */
 
 static enum why why_alive(const struct decide_ask *ask, const struct decide_answer *d,
                           const struct race_size *s, int batch)

@@ -68,8 +68,8 @@ void decide_choose(struct decide_answer *out, const struct decide_ask *ask);
 #define VERIFY_EXECUTIONS 3
 #define VERIFY_PASSES 3
 struct verify_ask {
-    /* mean of a member's two block values (ln images/s) in a pass; NaN: not measured, the pass does not count
-     */
+    /* mean of a member's two block values (ln images/s) in a pass; NaN: not measured, the pass does not
+     count */
     double x[VERIFY_EXECUTIONS][VERIFY_PASSES][DECIDE_MEMBERS_MAX];
     double within;
 };
@@ -100,8 +100,8 @@ struct decide_why {
  * that the search let through (WHY_NONE) are the candidates of the race. */
 void decide_reasons(struct decide_why *whys, const struct search_size *sizes, size_t count,
                     const struct decide_ask *ask, const struct decide_answer *decided);
-/* The text of a reason for people; unlike why_text it does not call a larger size fast enough whose estimate lies below
- * the zone. */
+/* The text of a reason for people; unlike why_text it does not call a larger size fast enough whose estimate
+ * lies below the zone. */
 const char *decide_why_text(const struct decide_why *why);
 
 #endif

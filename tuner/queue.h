@@ -1,6 +1,7 @@
 /* queue.h - what users of a service would wait: batches are formed from arrivals and served by c instances
- * (measurement rule 6.4), and which queue delay to set (6.5). Pure; all arrays are the caller's, nothing allocates.
- * Times are seconds. A response counts from the arrival to the result, batch forming and queue included.
+ * (measurement rule 6.4), and which queue delay to set (6.5). Pure; all arrays are the caller's, nothing
+ * allocates. Times are seconds. A response counts from the arrival to the result, batch forming and queue
+ * included.
  *
  * A batch starts when an instance is free and it is full (B images) or its oldest request has waited w. */
 #ifndef TUNER_QUEUE_H
@@ -15,15 +16,15 @@ struct queue_times {           /* measured service times of one batch size */
     size_t count;
 };
 struct queue_ask {
-    /* [count] ascending arrivals at rate 1: arrival i happens at arrivals[i] / rate. For a recorded trace (offsets in
-     * seconds) rate = 1. */
+    /* [count] ascending arrivals at rate 1: arrival i happens at arrivals[i] / rate. For a recorded trace
+     * (offsets in seconds) rate = 1. */
     const double *arrivals;
     size_t count;
     double rate;               /* > 0 */
-    const double *uniform;     /* [count] in (0,1), draws of service times: one per batch; NULL: every size takes the
-                                  median of its times */
-    const struct queue_times *times; /* [time_count] ascending by images; a size without takes the next larger one
-                                        (padding); the last must reach batch */
+    const double *uniform;     /* [count] in (0,1), draws of service times: one per batch; NULL: every size
+                                  takes the median of its times */
+    const struct queue_times *times; /* [time_count] ascending by images; a size without takes the next larger
+                                        one (padding); the last must reach batch */
     size_t time_count;
     int    batch;              /* B >= 1 */
     double delay_s;            /* w >= 0 */
@@ -33,18 +34,20 @@ struct queue_ask {
 #define QUEUE_BATCH_MAX 4096
 
 struct queue_answer {
-    bool   saturated;          /* rate >= c B / s(B), or the mean response of the last tenth exceeds twice that of the
-                                  second tenth: the queue grows, percentiles would depend on when one looks */
+    bool   saturated;          /* rate >= c B / s(B), or the mean response of the last tenth exceeds twice
+                                  that of the second tenth: the queue grows, percentiles would depend on when
+                                  one looks */
     double capacity;           /* c B / s(B), images/s, with the median of s(B) */
     double mean_s;             /* mean response of what counts (all but the first tenth) */
     double mean_images;        /* images per batch */
     size_t batches, counted;
 };
-/* response_s[count] is filled in the order of arrivals. False, nothing written: the ask breaks a bound named above. */
+/* response_s[count] is filled in the order of arrivals. False, nothing written: the ask breaks a bound named
+ * above. */
 bool queue_simulate(struct queue_answer *out, double *response_s, const struct queue_ask *ask);
 
-/* The counted responses of a simulation, sorted in place: *counted values from the returned pointer on (it lies in
- * response_s). For stats_quantile_sorted. */
+/* The counted responses of a simulation, sorted in place: *counted values from the returned pointer on (it
+ * lies in response_s). For stats_quantile_sorted. */
 const double *queue_sorted_responses(double *response_s, size_t count, size_t *counted);
 
 /* Queue delays that are tried, seconds, ascending: 0 1 2 5 10 20 50 100 200 500 ms. */
@@ -58,12 +61,12 @@ struct queue_point {           /* one delay: the median over seeds of the percen
     double limited_s;          /* the percentile that the limit is about; without a limit not looked at */
 };
 #define QUEUE_NONE ((size_t)-1)
-/* Smallest delay whose p95 is within 5 % of the best of all that keep the limit (limit_s <= 0: no limit). Points
- * ascending by delay. QUEUE_NONE: none keeps it. */
+/* Smallest delay whose p95 is within 5 % of the best of all that keep the limit (limit_s <= 0: no limit).
+ * Points ascending by delay. QUEUE_NONE: none keeps it. */
 size_t queue_recommend(const struct queue_point *points, size_t count, double limit_s);
 
-/* The largest rate in (0, high] that `fits`, by bisection to 1 %; 0: not even a hundredth of high does. `fits` is
- * asked about falling and rising rates and must hold below every rate at which it holds. */
+/* The largest rate in (0, high] that `fits`, by bisection to 1 %; 0: not even a hundredth of high does.
+ * `fits` is asked about falling and rising rates and must hold below every rate at which it holds. */
 double queue_rate_that_fits(double high, bool (*fits)(void *context, double rate), void *context);
 
 #endif

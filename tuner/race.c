@@ -50,7 +50,7 @@ struct pair {
     double m, se, df, c, r1;              /* all NaN if n < 3: then no test says anything */
 };
 
-/* --- blocks -------------------------------------------------------------------------------------------------------- */
+/* --- blocks --------------------------------------------------------------------------------------------- */
 
 /* column = count: the second block of the control. */
 static const struct race_block *block_at(const struct race *w, size_t round, size_t column)
@@ -117,7 +117,7 @@ static void record(struct race *w, size_t look, size_t i, size_t j, const struct
     w->looks->count++;
 }
 
-/* --- who is alive -------------------------------------------------------------------------------------------------- */
+/* --- who is alive --------------------------------------------------------------------------------------- */
 
 static bool is_lost(const struct race *w, size_t i, size_t rounds)
 {
@@ -193,8 +193,8 @@ static const struct race_size *smallest_alive(const struct race_answer *a)
     return NULL;
 }
 
-/* The candidate that is measured twice in the round after `rounds` complete ones; count if nothing is alive.
- */
+/* The candidate that is measured twice in the round after `rounds` complete ones; count if nothing is
+ alive. */
 static size_t control_after(const struct race *w, size_t rounds)
 {
     size_t control = w->out->count;
@@ -220,7 +220,7 @@ bool race_has_control(bool thrifty, size_t rounds)
     return !thrifty || rounds < race_look_rounds[1] || rounds % 2 == 0;
 }
 
-/* --- a look -------------------------------------------------------------------------------------------------------- */
+/* --- a look --------------------------------------------------------------------------------------------- */
 
 struct verdicts {
     bool slower[RACE_SIZES_MAX], holds[RACE_SIZES_MAX];
@@ -329,8 +329,8 @@ static size_t leader_at(const struct race *w, size_t rounds)
     return leader;
 }
 
-/* Thrifty: in the next rounds are those not accepted yet, and whom they have to be compared with: the leader; and if
- * they look like being fast enough, all the others too that they are not settled against. */
+/* Thrifty: in the next rounds are those not accepted yet, and whom they have to be compared with: the leader;
+ * and if they look like being fast enough, all the others too that they are not settled against. */
 static void rest(struct race *w, size_t look)
 {
     struct race_size *sizes = w->out->sizes;
@@ -370,7 +370,7 @@ static bool take_look(struct race *w, size_t look)
     return end(w, RACE_DECIDED, RACE_CAUSE_NONE, w->ask->candidates[first - w->out->sizes].batch);
 }
 
-/* --- the end ------------------------------------------------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------------------------------------- */
 
 /* Statuses as they are known now. True if one became final after the last look. */
 static bool last_limits(struct race *w)

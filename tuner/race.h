@@ -1,20 +1,22 @@
-/* race.h - which candidates are too slow, and which is the smallest that is fast enough (measurement rule 4.4).
- * Pure: everything is gone through again from the blocks at every call, so that resume and replay come to the same
- * answer. All arrays are the caller's and borrowed for the call; nothing allocates.
+/* race.h - which candidates are too slow, and which is the smallest that is fast enough (measurement rule
+ * 4.4). Pure: everything is gone through again from the blocks at every call, so that resume and replay come
+ * to the same answer. All arrays are the caller's and borrowed for the call; nothing allocates.
  *
- * b* = the smallest size whose true rate lies within X of the best. Rounds hold one block of every size alive, so sizes
- * are compared by differences of blocks that saw the same minutes. Looks are taken after 6, 9, 13, 19, 28 and 40
- * rounds; at each, for all pairs (i, j) alive, E = the trimmed mean m of y_i - y_j with its standard error se:
+ * b* = the smallest size whose true rate lies within X of the best. Rounds hold one block of every size
+ * alive, so sizes are compared by differences of blocks that saw the same minutes. Looks are taken after 6,
+ * 9, 13, 19, 28 and 40 rounds; at each, for all pairs (i, j) alive, E = the trimmed mean m of y_i - y_j with
+ * its standard error se:
  *   - i is slower if m + c < ln(1-X) for some j that keeps the latency limit;
  *   - i is fast enough if m - c >= ln(1-X) for every j, and i keeps the limit;
- * with c = t(1 - alpha/((k-1) 6), df) se: alpha is split over k-1 rivals and six looks, one-sided. So the answer
- * "decided" is wrong with probability at most alpha, however often one looks.
+ * with c = t(1 - alpha/((k-1) 6), df) se: alpha is split over k-1 rivals and six looks, one-sided. So the
+ * answer "decided" is wrong with probability at most alpha, however often one looks.
  *
- * Thrifty: a fifth to a quarter fewer blocks for the same answers (`make bench-decisions` prints both). As the intervals
- * of all looks hold together with that probability, a pair that was found fast enough once stays it. After a look the
- * sizes that were found fast enough against all others rest: alive, not measured. They come back as rivals of a size
- * that is not: of one that looks too slow only the leader is needed, of one that looks fast enough all that it is not
- * settled against. From the second look on every other round goes without a control. */
+ * Thrifty: a fifth to a quarter fewer blocks for the same answers (`make bench-decisions` prints both). As
+ * the intervals of all looks hold together with that probability, a pair that was found fast enough once
+ * stays it. After a look the sizes that were found fast enough against all others rest: alive, not measured.
+ * They come back as rivals of a size that is not: of one that looks too slow only the leader is needed, of
+ * one that looks fast enough all that it is not settled against. From the second look on every other round
+ * goes without a control. */
 #ifndef TUNER_RACE_H
 #define TUNER_RACE_H
 
@@ -80,7 +82,7 @@ enum race_state {
     X(NONE,          "",             "") \
     X(MARGIN,        "margin",       "a size lies so near the margin that the rounds did not resolve it") \
     X(BUDGET,        "budget",       "the time was used up") \
-    X(NOISE,         "noise",        "the blocks contradict each other: every size appears slower than another") \
+    X(NOISE,         "noise",        "the blocks contradict: every size looks slower than another") \
     X(CONTROL,       "control",      "a size differs from itself: the order of the blocks biases them") \
     X(DEVICE,        "throttled",    "the device throttled in the blocks of every size") \
     X(VERIFICATION,  "verification", "the size chosen did not hold in fresh executions")

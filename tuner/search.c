@@ -6,9 +6,12 @@
 static const double growth = 0.0198026272961797;      /* ln(1.02): less is flat */
 static const double midpoint_gain = 0.0295588022415444; /* ln(1.03): a size in between must gain so much */
 static const double clear_gain = 0.1397619423751587;  /* ln(1.15): more than most disturbed blocks hide */
-static const double coarse_cut = -0.2876820724517809; /* ln(0.75): leaves room for drift and spikes of coarse blocks */
-static const double fast_iteration_ns = 100e6;        /* below it small sizes cost little: go on to 8 at least */
-enum { FAILURES_END = 2, FLAT_ENDS = 2, FLAT_FROM = 4, FLAT_FROM_FAST = 8, BISECTIONS = 3, COARSE_BLOCKS = 3 };
+static const double coarse_cut = -0.2876820724517809; /* ln(0.75): leaves room for drift and spikes of coarse
+                                                         blocks */
+static const double fast_iteration_ns = 100e6;        /* below it small sizes cost little: go on to 8 at
+                                                         least */
+enum { FAILURES_END = 2, FLAT_ENDS = 2, FLAT_FROM = 4, FLAT_FROM_FAST = 8, BISECTIONS = 3,
+       COARSE_BLOCKS = 3 };
 
 /* `stuck`: a result is missing, out->next says which; every step returns at once then. */
 struct walk {
@@ -56,7 +59,8 @@ static void take_result(struct search_size *s, const struct search_result *r)
     s->y = s->has_y ? r->y : NAN;
 }
 
-/* The size with its result, or NULL: then the walk is stuck, or the budget is over and the size stays untried. */
+/* The size with its result, or NULL: then the walk is stuck, or the budget is over and the size stays
+ * untried. */
 static struct search_size *probe(struct walk *w, int batch)
 {
     const struct search_result *r = result_of(w->ask, batch);
@@ -159,7 +163,8 @@ static void probe_midpoints(struct walk *w)
                 probe_between(w, b);
 }
 
-/* Largest size that runs, and the smallest above it that was tried and did not; *failed 0 if there is none. */
+/* Largest size that runs, and the smallest above it that was tried and did not; *failed 0 if there is
+ * none. */
 static void find_edge(const struct search_answer *a, int *runs, int *failed)
 {
     *runs = *failed = 0;
@@ -323,6 +328,6 @@ bool search_probed_enough(const struct search_answer *sofar, int batch, double y
             best = fmax(best, sofar->sizes[i].y);
     if (blocks >= COARSE_BLOCKS || !isfinite(best))
         return blocks >= COARSE_BLOCKS;
-    double enough_once = is_power(batch) ? clear_gain : midpoint_gain, enough_twice = is_power(batch) ? growth : -INFINITY;
-    return y >= best + (blocks == 1 ? enough_once : enough_twice);
+    double once = is_power(batch) ? clear_gain : midpoint_gain, twice = is_power(batch) ? growth : -INFINITY;
+    return y >= best + (blocks == 1 ? once : twice);
 }

@@ -1,6 +1,6 @@
-/* search.h - which batch size to probe next, and which sizes are worth rounds (measurement rule 4.2, the ascent).
- * Pure: the whole search is gone through again from the results so far at every call, so that a resumed campaign
- * takes the same way. Everything is the caller's. */
+/* search.h - which batch size to probe next, and which sizes are worth rounds (measurement rule 4.2, the
+ * ascent). Pure: the whole search is gone through again from the results so far at every call, so that a
+ * resumed campaign takes the same way. Everything is the caller's. */
 #ifndef TUNER_SEARCH_H
 #define TUNER_SEARCH_H
 
@@ -14,8 +14,8 @@
 
 struct search_result {        /* what one probe gave */
     int    batch;
-    enum why why;             /* WHY_NONE: it ran; WHY_OVER_SLO: every coarse iteration was over the latency limit;
-                                 else why it did not run. y is looked at only if it ran */
+    enum why why;             /* WHY_NONE: it ran; WHY_OVER_SLO: every coarse iteration was over the latency
+                                 limit; else why it did not run. y is looked at only if it ran */
     double y;                 /* ln images/s, largest of its coarse blocks */
     double t_iter_ns;         /* median iteration */
 };
@@ -41,21 +41,22 @@ struct search_answer {
     int    next;              /* size to probe now; 0: the search has ended and the rest holds */
     struct search_size sizes[SEARCH_SIZES_MAX]; /* ascending, each size once */
     size_t count;
-    int    knee;              /* of the ascent: smallest power of two within X of the best of them; 0: none ran */
+    int    knee;              /* of the ascent: smallest power of two within X of the best of them; 0: none
+                                 ran */
 };
 
-/* Powers of two up to max_batch, ended by two failures in a row, by two sizes in a row over the latency limit, or by two
- * sizes in a row that gain less than 2 %;
- * then sizes in between, which become candidates only if they beat every power of two by 3 %; powers of two below
- * 75 % of the best are dropped, and the slowest if there are more than SEARCH_CANDIDATES_MAX. Given sizes are all
- * walked, and all that run are candidates. */
+/* Powers of two up to max_batch, ended by two failures in a row, by two sizes in a row over the latency
+ * limit, or by two sizes in a row that gain less than 2 %; then sizes in between, which become candidates
+ * only if they beat every power of two by 3 %; powers of two below 75 % of the best are dropped, and the
+ * slowest if there are more than SEARCH_CANDIDATES_MAX. Given sizes are all walked, and all that run are
+ * candidates. */
 void search_step(struct search_answer *out, const struct search_ask *ask);
 
-/* Fewer coarse blocks, for a thrifty campaign: may the probe of `batch` end after `blocks` (1..3) of them, the largest
- * being y? sofar is the answer that asked for this size. A block that was disturbed looks slower than it is, so blocks
- * are repeated where being slow counts against a size: a power of two ends after one if it gains 15 % on the best
- * smaller one, after two if it gains 2 %; a size in between after one if it gains 3 %, else after two; the first size
- * gets all three. */
+/* Fewer coarse blocks, for a thrifty campaign: may the probe of `batch` end after `blocks` (1..3) of them,
+ * the largest being y? sofar is the answer that asked for this size. A block that was disturbed looks slower
+ * than it is, so blocks are repeated where being slow counts against a size: a power of two ends after one if
+ * it gains 15 % on the best smaller one, after two if it gains 2 %; a size in between after one if it gains 3
+ * %, else after two; the first size gets all three. */
 bool search_probed_enough(const struct search_answer *sofar, int batch, double y, int blocks);
 
 #endif

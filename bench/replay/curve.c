@@ -11,7 +11,8 @@
 enum { COLUMNS_MAX = 32, LINE_SIZE = 4096, BATCH_LIMIT = 4096 };
 
 enum column { BATCH, IMAGES_PER_S, P50_MS, P95_MS, STATUS, ERROR, KNOWN_COLUMNS };
-static const char *const column_names[KNOWN_COLUMNS] = { "batch", "images_per_s", "p50_ms", "p95_ms", "status",
+static const char *const column_names[KNOWN_COLUMNS] = { "batch", "images_per_s", "p50_ms", "p95_ms",
+                                                         "status",
                                                          "error" };
 struct reader {
     const char *path;
@@ -44,7 +45,8 @@ static enum status read_heading(struct reader *r, char *line)
                 r->at[k] = i;
     }
     if (r->at[BATCH] == COLUMNS_MAX || r->at[IMAGES_PER_S] == COLUMNS_MAX)
-        return err_set(r->err, ST_CONFIG, "%s:%d: the columns batch and images_per_s must stand in the line of names",
+        return err_set(r->err, ST_CONFIG,
+                       "%s:%d: the columns batch and images_per_s must stand in the line of names",
                        r->path, r->line);
     return ST_OK;
 }
@@ -54,28 +56,33 @@ static const char *cell_of(const struct reader *r, char *const cells[], size_t n
     return r->at[column] < n ? cells[r->at[column]] : "";
 }
 
-static enum status read_number(const struct reader *r, double *out, char *const cells[], size_t n, enum column column)
+static enum status read_number(const struct reader *r, double *out, char *const cells[], size_t n,
+                               enum column column)
 {
     const char *text = cell_of(r, cells, n, column);
     *out = NAN;
     if (!*text)
         return ST_OK;
     if (text_real(out, text) || *out <= 0)
-        return err_set(r->err, ST_CONFIG, "%s:%d: %s must be a number above 0 or empty, got \"%.60s\"", r->path, r->line,
+        return err_set(r->err, ST_CONFIG, "%s:%d: %s must be a number above 0 or empty, got \"%.60s\"",
+                       r->path, r->line,
                        column_names[column], text);
     return ST_OK;
 }
 
-static enum status read_status(const struct reader *r, struct curve_point *p, const char *status, const char *error)
+static enum status read_status(const struct reader *r, struct curve_point *p, const char *status,
+                               const char *error)
 {
     p->ran = !*status || strcmp(status, "ok") == 0;
     if (!p->ran && strcmp(status, "unstable") != 0 && strcmp(status, "failed") != 0)
-        return err_set(r->err, ST_CONFIG, "%s:%d: status must be ok, unstable or failed, got \"%.60s\"", r->path, r->line,
+        return err_set(r->err, ST_CONFIG, "%s:%d: status must be ok, unstable or failed, got \"%.60s\"",
+                       r->path, r->line,
                        status);
     if (!p->ran)
         snprintf(p->note, sizeof p->note, "%s%s%.100s", status, *error ? ": " : "", error);
     if (p->ran && isnan(p->images_per_s))
-        return err_set(r->err, ST_CONFIG, "%s:%d: batch %d is ok but has no images_per_s", r->path, r->line, p->batch);
+        return err_set(r->err, ST_CONFIG, "%s:%d: batch %d is ok but has no images_per_s", r->path, r->line,
+                       p->batch);
     return ST_OK;
 }
 
@@ -89,7 +96,8 @@ static enum status read_point(const struct reader *r, struct recorded_curve *c, 
     if (c->count == CURVE_POINTS_MAX)
         return err_set(r->err, ST_CONFIG, "%s:%d: more than %d sizes", r->path, r->line, CURVE_POINTS_MAX);
     if (text_int(&batch, text) || batch < 1 || batch > BATCH_LIMIT)
-        return err_set(r->err, ST_CONFIG, "%s:%d: batch must be 1..%d, got \"%.60s\"", r->path, r->line, BATCH_LIMIT, text);
+        return err_set(r->err, ST_CONFIG, "%s:%d: batch must be 1..%d, got \"%.60s\"", r->path, r->line,
+                       BATCH_LIMIT, text);
     p->batch = (int)batch;
     if (c->count && p->batch <= c->points[c->count - 1].batch)
         return err_set(r->err, ST_CONFIG, "%s:%d: batch %d does not ascend", r->path, r->line, p->batch);
@@ -112,12 +120,14 @@ static enum status read_lines(struct reader *r, struct recorded_curve *c, FILE *
     while (st == ST_OK && fgets(line, sizeof line, file)) {
         r->line++;
         if (!strchr(line, '\n') && !feof(file))
-            return err_set(r->err, ST_CONFIG, "%s:%d: the line is longer than %d bytes", r->path, r->line, LINE_SIZE - 2);
+            return err_set(r->err, ST_CONFIG, "%s:%d: the line is longer than %d bytes", r->path, r->line,
+                           LINE_SIZE - 2);
         line[strcspn(line, "\r\n")] = 0;
         if (line[0] == '#' && r->line == 1) {
             free(c->origin);
             c->origin = strdup(line + 1 + strspn(line + 1, " "));
-            st = c->origin ? ST_OK : err_set(r->err, ST_OUT_OF_MEMORY, "not enough memory to read %s", r->path);
+            st = c->origin ? ST_OK : err_set(r->err, ST_OUT_OF_MEMORY, "not enough memory to read %s",
+                                             r->path);
         } else if (line[0] && !named) {
             st = read_heading(r, line);
             named = true;
@@ -135,7 +145,8 @@ static enum status read_lines(struct reader *r, struct recorded_curve *c, FILE *
 enum status curve_read(struct recorded_curve *out, const char *path, struct err *err)
 {
     struct reader r = { .path = path, .err = err };
-    *out = (struct recorded_curve){ .points = calloc(CURVE_POINTS_MAX, sizeof *out->points), .origin = strdup("") };
+    *out = (struct recorded_curve){ .points = calloc(CURVE_POINTS_MAX, sizeof *out->points),
+                                    .origin = strdup("") };
     FILE *file = fopen(path, "r");
     enum status st = ST_OK;
     if (!file)

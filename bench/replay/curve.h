@@ -1,7 +1,7 @@
-/* curve.h - a recorded curve from a CSV file: line 1 `#` with its origin, line 2 the names of the columns, then one size
- * a line, ascending. Columns: batch, images_per_s, optional p50_ms and p95_ms (service time of a batch) and status (ok,
- * unstable, failed; default ok), error (the last column: rest of the line); others are not looked at; empty = not
- * recorded. What curve_read gives, curve_free takes back. */
+/* curve.h - a recorded curve from a CSV file: line 1 `#` with its origin, line 2 the names of the columns,
+ * then one size a line, ascending. Columns: batch, images_per_s, optional p50_ms and p95_ms (service time of
+ * a batch) and status (ok, unstable, failed; default ok), error (the last column: rest of the line); others
+ * are not looked at; empty = not recorded. What curve_read gives, curve_free takes back. */
 #ifndef REPLAY_CURVE_H
 #define REPLAY_CURVE_H
 

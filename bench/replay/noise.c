@@ -6,8 +6,8 @@
 
 #include "kernels/base/text.h"
 
-const struct noise noise_typical = { .drift = .06, .drift_blocks = 60, .wander = .012, .wander_lag = .97, .block = .010,
-                                     .spikes = .04, .spike_min = .05, .spike_max = .20 };
+const struct noise noise_typical = { .drift = .06, .drift_blocks = 60, .wander = .012, .wander_lag = .97,
+                                     .block = .010, .spikes = .04, .spike_min = .05, .spike_max = .20 };
 
 static const struct noise_key {
     const char *name;
@@ -32,7 +32,8 @@ static enum status refuse_key(const char *name, struct err *err)
     for (size_t i = 0; i < KEYS; i++)
         names[i] = keys[i].name;
     const char *near = text_nearest(name, names, KEYS);
-    return err_set(err, ST_USAGE, "--noise: %s is no key%s%s%s: allowed are typical, none, and drift, drift_blocks, "
+    return err_set(err, ST_USAGE,
+                   "--noise: %s is no key%s%s%s: allowed are typical, none, and drift, drift_blocks, "
                    "wander, wander_lag, block, spikes, spike_min, spike_max, execution", name,
                    near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
@@ -77,11 +78,13 @@ enum status noise_read(struct noise *out, const char *text, struct err *err)
         at += length + 1;
     }
     if (st == ST_OK && out->spike_max < out->spike_min)
-        return err_set(err, ST_USAGE, "--noise: spike_max %g is below spike_min %g", out->spike_max, out->spike_min);
+        return err_set(err, ST_USAGE, "--noise: spike_max %g is below spike_min %g", out->spike_max,
+                       out->spike_min);
     return st;
 }
 
-struct meter meter_start(const struct noise *noise, uint64_t seed, double (*rate)(const void *curve, int batch),
+struct meter meter_start(const struct noise *noise, uint64_t seed,
+                         double (*rate)(const void *curve, int batch),
                          const void *curve)
 {
     struct meter m = { .noise = *noise, .rng = rng_seeded(seed), .rate = rate, .curve = curve };

@@ -1,5 +1,5 @@
-/* noise.h - simulated measurements of a known curve: what a block of a batch size gives on a machine that warms up,
- * wanders and is disturbed. A struct that the caller owns; random numbers come from its seed. */
+/* noise.h - simulated measurements of a known curve: what a block of a batch size gives on a machine that
+ * warms up, wanders and is disturbed. A struct that the caller owns; random numbers come from its seed. */
 #ifndef REPLAY_NOISE_H
 #define REPLAY_NOISE_H
 
@@ -9,19 +9,20 @@
 #include "kernels/base/err.h"
 #include "kernels/base/rng.h"
 
-/* The value of block number `tick` (from 1): y = ln(rate) - drift (1 - exp(-tick / drift_blocks)) + wander a + block g
- * + execution e, and with probability `spikes` less a share between spike_min and spike_max. g and e are standard
- * normal (e once per execution), a is an AR(1) series of unit variance with lag-1 correlation wander_lag. */
+/* The value of block number `tick` (from 1): y = ln(rate) - drift (1 - exp(-tick / drift_blocks)) + wander a
+ * + block g + execution e, and with probability `spikes` less a share between spike_min and spike_max. g and
+ * e are standard normal (e once per execution), a is an AR(1) series of unit variance with lag-1 correlation
+ * wander_lag. */
 struct noise {
     double drift, drift_blocks, wander, wander_lag, block, spikes, spike_min, spike_max, execution;
 };
-/* A machine as the race has to expect it: 6 % slower within some minutes, 1.2 % wander, 1 % of a block's own, and in
- * every 25th block a spike of 5 to 20 %. */
+/* A machine as the race has to expect it: 6 % slower within some minutes, 1.2 % wander, 1 % of a block's own,
+ * and in every 25th block a spike of 5 to 20 %. */
 extern const struct noise noise_typical;
 
 /* "typical", "none", or a list of changes to typical: "block=2%,spikes=0". Keys: drift, drift_blocks, wander,
- * wander_lag, block, spikes, spike_min, spike_max, execution; shares may be written 0.02 or 2%. ST_USAGE names the key
- * and what is allowed. */
+ * wander_lag, block, spikes, spike_min, spike_max, execution; shares may be written 0.02 or 2%. ST_USAGE
+ * names the key and what is allowed. */
 enum status noise_read(struct noise *out, const char *text, struct err *err);
 
 struct meter {
@@ -32,7 +33,8 @@ struct meter {
     size_t tick;              /* blocks so far */
     double wander, shift;
 };
-struct meter meter_start(const struct noise *noise, uint64_t seed, double (*rate)(const void *curve, int batch),
+struct meter meter_start(const struct noise *noise, uint64_t seed,
+                         double (*rate)(const void *curve, int batch),
                          const void *curve);
 /* A fresh execution: another shift; the wear of the machine goes on. */
 void meter_next_execution(struct meter *m);

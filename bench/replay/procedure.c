@@ -6,7 +6,7 @@
 
 enum { COARSE_BLOCKS = 3 };
 
-/* --- ascent -------------------------------------------------------------------------------------------------------- */
+/* --- ascent --------------------------------------------------------------------------------------------- */
 
 static struct search_result probe(const struct procedure_ask *ask, struct procedure_answer *a, int batch)
 {
@@ -32,13 +32,14 @@ static void ascend(const struct procedure_ask *ask, struct procedure_answer *a)
 {
     struct search_result results[SEARCH_SIZES_MAX];
     struct search_ask search = { .max_batch = ask->max_batch, .within = ask->within, .given = ask->given,
-                                 .given_count = ask->given_count, .results = results, .incumbent = ask->incumbent };
+                                 .given_count = ask->given_count, .results = results,
+                                 .incumbent = ask->incumbent };
     for (search_step(&a->search, &search); a->search.next && search.result_count < SEARCH_SIZES_MAX;
          search_step(&a->search, &search))
         results[search.result_count++] = probe(ask, a, a->search.next);
 }
 
-/* --- race ---------------------------------------------------------------------------------------------------------- */
+/* --- race ----------------------------------------------------------------------------------------------- */
 
 static void add_candidates(const struct procedure_ask *ask, struct procedure_answer *a)
 {
@@ -72,7 +73,8 @@ static void measure_round(const struct procedure_ask *ask, struct procedure_answ
     rng_shuffle(order, columns, n);
     for (size_t i = 0; i < n; i++) {
         size_t column = (size_t)columns[i], size = column == k ? control : column;
-        row[column].y = meter_block(ask->meter, a->candidates[size].batch) + (column == k ? ask->control_bias : 0);
+        row[column].y = meter_block(ask->meter, a->candidates[size].batch);
+        row[column].y += column == k ? ask->control_bias : 0;
         row[column].mark = RACE_VALID;
         a->race_blocks++;
     }
@@ -92,7 +94,7 @@ static void race(const struct procedure_ask *ask, struct procedure_answer *a)
     }
 }
 
-/* --- verification -------------------------------------------------------------------------------------------------- */
+/* --- verification --------------------------------------------------------------------------------------- */
 
 static void measure_execution(const struct procedure_ask *ask, struct procedure_answer *a,
                               double x[VERIFY_PASSES][DECIDE_MEMBERS_MAX])
@@ -119,7 +121,7 @@ static void verify(const struct procedure_ask *ask, struct procedure_answer *a)
     decide_verify(&a->verification, &a->decision, &v);
 }
 
-/* --- all of it ----------------------------------------------------------------------------------------------------- */
+/* --- all of it ------------------------------------------------------------------------------------------ */
 
 static bool make_room(struct procedure_answer *a)
 {
@@ -145,7 +147,7 @@ enum status procedure_run(struct procedure_answer **out, const struct procedure_
     add_candidates(ask, a);
     race(ask, a);
     const struct decide_ask decide = { .race = &a->race, .candidates = a->candidates, .within = ask->within,
-                                       .incumbent = ask->incumbent, .pending = ask->pending };
+                                 .incumbent = ask->incumbent, .pending = ask->pending };
     decide_choose(&a->decision, &decide);
     if (ask->verify && a->decision.batch)
         verify(ask, a);

@@ -1,5 +1,6 @@
-/* procedure.h - the whole decision of a target on simulated measurements: ascent, race, choice and verification with
- * the functions of tuner/, in the order of a campaign. What procedure_run gives, procedure_free takes back. */
+/* procedure.h - the whole decision of a target on simulated measurements: ascent, race, choice and
+ * verification with the functions of tuner/, in the order of a campaign. What procedure_run gives,
+ * procedure_free takes back. */
 #ifndef REPLAY_PROCEDURE_H
 #define REPLAY_PROCEDURE_H
 

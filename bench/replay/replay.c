@@ -12,7 +12,8 @@ enum status replay_limit_read(struct replay_limit *out, const char *text, struct
     const char *equals = strchr(text, '=');
     *out = (struct replay_limit){ 0 };
     if (strncmp(text, "response", 8) == 0)
-        return err_set(err, ST_USAGE, "--slo %s: response times need an arrival rate, a curve has only service times: "
+        return err_set(err, ST_USAGE,
+                       "--slo %s: response times need an arrival rate, a curve has only service times: "
                        "use p95=300ms", text);
     if (strncmp(text, "p95=", 4) == 0)
         out->percentile = .95;
@@ -26,7 +27,7 @@ enum status replay_limit_read(struct replay_limit *out, const char *text, struct
     return ST_OK;
 }
 
-/* --- what the simulated campaign sees of the curve ------------------------------------------------------------------ */
+/* --- what the simulated campaign sees of the curve ------------------------------------------------------ */
 
 static double goodness(const void *context, int batch)
 {
@@ -60,12 +61,13 @@ static enum status check_limit(const struct replay_ask *ask, struct err *err)
 {
     for (size_t i = 0; i < ask->curve->count && ask->limit.percentile > 0; i++)
         if (ask->curve->points[i].ran && isnan(limited_ms(ask, ask->curve->points[i].batch)))
-            return err_set(err, ST_USAGE, "--slo: the curve has no p%.0f_ms at batch %d: nothing can be said about a "
+            return err_set(err, ST_USAGE,
+                           "--slo: the curve has no p%.0f_ms at batch %d: nothing can be said about a "
                            "limit on it", 100 * ask->limit.percentile, ask->curve->points[i].batch);
     return ST_OK;
 }
 
-/* --- max_safe ------------------------------------------------------------------------------------------------------- */
+/* --- max_safe ------------------------------------------------------------------------------------------- */
 
 static double best_estimate(const struct procedure_answer *a)
 {
@@ -82,7 +84,8 @@ static void find_max_safe(struct replay_answer *out, const struct replay_ask *as
     int failed[CURVE_POINTS_MAX];
     const struct procedure_answer *a = out->procedure;
     struct max_safe_ask m = { .sizes = sizes, .count = a->search.count, .decision = a->decision.batch,
-                              .best = best_estimate(a), .within = ask->within, .failed = failed, .executed = true };
+                              .best = best_estimate(a), .within = ask->within, .failed = failed,
+                              .executed = true };
     for (size_t i = 0; i < a->search.count; i++)
         sizes[i] = (struct max_safe_size){
             .batch = a->whys[i].batch, .why = a->whys[i].why, .y = a->whys[i].y,
@@ -97,7 +100,7 @@ static void find_max_safe(struct replay_answer *out, const struct replay_ask *as
     max_safe_of(&out->max_safe, &m);
 }
 
-/* --- the sentence --------------------------------------------------------------------------------------------------- */
+/* --- the sentence --------------------------------------------------------------------------------------- */
 
 static void say_none(struct replay_answer *out, const struct replay_ask *ask)
 {
@@ -122,16 +125,20 @@ static void say(struct replay_answer *out, const struct replay_ask *ask)
     if (!d->batch)
         say_none(out, ask);
     else if (d->confidence == DECIDE_DECIDED && d->batch == d->leader)
-        n = snprintf(out->reason, sizeof out->reason, "%d is the best, no smaller size is within %.4g %% of it", d->batch,
+        n = snprintf(out->reason, sizeof out->reason,
+                     "%d is the best, no smaller size is within %.4g %% of it", d->batch,
                      percent);
     else if (d->confidence == DECIDE_DECIDED)
-        n = snprintf(out->reason, sizeof out->reason, "%d is the smallest size within %.4g %% of the best (%d)",
+        n = snprintf(out->reason, sizeof out->reason,
+                     "%d is the smallest size within %.4g %% of the best (%d)",
                      d->batch, percent, d->leader);
     else if (d->confidence == DECIDE_WITHIN)
-        n = snprintf(out->reason, sizeof out->reason, "%d is within %.4g %% of the best (%d), perhaps a smaller one is "
+        n = snprintf(out->reason, sizeof out->reason,
+                     "%d is within %.4g %% of the best (%d), perhaps a smaller one is "
                      "too", d->batch, percent, d->leader);
     else
-        n = snprintf(out->reason, sizeof out->reason, "%d is the best guess: %s", d->batch, race_cause_text(d->cause));
+        n = snprintf(out->reason, sizeof out->reason, "%d is the best guess: %s", d->batch,
+                     race_cause_text(d->cause));
     if (n > 0 && ask->limit.percentile > 0 && (size_t)n < sizeof out->reason)
         snprintf(out->reason + n, sizeof out->reason - (size_t)n, ", of those with p%.0f <= %g ms",
                  100 * ask->limit.percentile, ask->limit.ms);
@@ -145,7 +152,8 @@ enum status replay_curve(struct replay_answer *out, const struct replay_ask *ask
     const struct procedure_ask p = {
         .meter = &meter, .max_batch = ask->curve->points[ask->curve->count - 1].batch,
         .given = ask->noise ? NULL : sizes, .given_count = ask->curve->count, .within = ask->within,
-        .alpha = ask->alpha, .seed = splitmix64(ask->seed), .control = ask->noise != NULL, .verify = ask->noise != NULL,
+        .alpha = ask->alpha, .seed = splitmix64(ask->seed), .control = ask->noise != NULL,
+        .verify = ask->noise != NULL,
         .fails = reason_of_failure, .limit = ask->limit.percentile > 0 ? limit_status : NULL };
     for (size_t i = 0; i < ask->curve->count; i++)
         sizes[i] = ask->curve->points[i].batch;

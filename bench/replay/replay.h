@@ -1,5 +1,5 @@
-/* replay.h - the decision on a recorded curve: the selection rule with the curve taken as exact, or a whole simulated
- * campaign on it. What replay_curve gives, replay_free takes back. */
+/* replay.h - the decision on a recorded curve: the selection rule with the curve taken as exact, or a whole
+ * simulated campaign on it. What replay_curve gives, replay_free takes back. */
 #ifndef REPLAY_REPLAY_H
 #define REPLAY_REPLAY_H
 
@@ -16,7 +16,8 @@ struct replay_limit {         /* on the service time of one batch */
     double percentile;        /* .95 or .50; 0: no limit */
     double ms;
 };
-/* "p95=300ms", "p50=2s". ST_USAGE: another percentile than p50 and p95, a limit on response times, no duration. */
+/* "p95=300ms", "p50=2s". ST_USAGE: another percentile than p50 and p95, a limit on response times, no
+ * duration. */
 enum status replay_limit_read(struct replay_limit *out, const char *text, struct err *err);
 
 struct replay_ask {
@@ -24,8 +25,9 @@ struct replay_ask {
     double within, alpha;
     struct replay_limit limit;
     bool   latency;           /* good is a short time of one batch, else many images/s */
-    const struct noise *noise; /* NULL: exact values, all recorded sizes compared. Else: ascent, race, choice and
-                                  verification on simulated blocks; sizes between recorded ones are interpolated */
+    const struct noise *noise; /* NULL: exact values, all recorded sizes compared. Else: ascent, race, choice
+                                  and verification on simulated blocks; sizes between recorded ones are
+                                  interpolated */
     uint64_t seed;
 };
 struct replay_answer {
@@ -33,8 +35,8 @@ struct replay_answer {
     struct max_safe_answer max_safe;
     char reason[256];         /* one sentence */
 };
-/* ST_OK also without a usable size: decision.batch is 0 then and reason says why. ST_USAGE: a limit is set and a size
- * has no such percentile. */
+/* ST_OK also without a usable size: decision.batch is 0 then and reason says why. ST_USAGE: a limit is set
+ * and a size has no such percentile. */
 enum status replay_curve(struct replay_answer *out, const struct replay_ask *ask, struct err *err);
 void replay_free(struct replay_answer *a);
 

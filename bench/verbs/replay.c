@@ -16,18 +16,22 @@ struct replay_row {
 static const struct field replay_fields[] = {
 #define AT(field) .offset = offsetof(struct replay_row, field)
     { .name = "batch", .unit = "images", AT(batch), .type = FIELD_INT },
-    { .name = "images_per_s", .unit = "1/s", AT(images_per_s), .type = FIELD_REAL, .digits = 5, .significant = true },
+    { .name = "images_per_s", .unit = "1/s", AT(images_per_s), .type = FIELD_REAL, .digits = 5,
+      .significant = true },
     { .name = "ratio_to_best", .unit = "", AT(ratio), .type = FIELD_REAL, .digits = 3 },
-    { .name = "service_p50_ms", .heading = "service_p50", .unit = "ms", AT(p50_ms), .type = FIELD_REAL, .digits = 1 },
-    { .name = "service_p95_ms", .heading = "service_p95", .unit = "ms", AT(p95_ms), .type = FIELD_REAL, .digits = 1 },
+    { .name = "service_p50_ms", .heading = "service_p50", .unit = "ms", AT(p50_ms), .type = FIELD_REAL,
+      .digits = 1 },
+    { .name = "service_p95_ms", .heading = "service_p95", .unit = "ms", AT(p95_ms), .type = FIELD_REAL,
+      .digits = 1 },
     { .name = "why", .unit = "", AT(why), .type = FIELD_TEXT },
     { .name = "text", .unit = "", AT(text), .type = FIELD_TEXT },
 #undef AT
 };
 
-/* --- what is asked for -------------------------------------------------------------------------------------------- */
+/* --- what is asked for ---------------------------------------------------------------------------------- */
 
-static enum status read_ask(struct replay_ask *ask, struct noise *noise, const struct config *c, struct err *err)
+static enum status read_ask(struct replay_ask *ask, struct noise *noise, const struct config *c,
+                            struct err *err)
 {
     enum status st = ST_OK;
     *ask = (struct replay_ask){ .within = c->within, .alpha = c->alpha, .seed = c->seed_set ? c->seed : 1,
@@ -41,7 +45,7 @@ static enum status read_ask(struct replay_ask *ask, struct noise *noise, const s
     return st;
 }
 
-/* --- rows --------------------------------------------------------------------------------------------------------- */
+/* --- rows ----------------------------------------------------------------------------------------------- */
 
 static double best_y(const struct procedure_answer *p)
 {
@@ -66,10 +70,12 @@ static struct replay_row row_of(const struct replay_ask *ask, const struct repla
     if (p && !p->ran)
         snprintf(r.text, sizeof r.text, "%.150s", p->note);
     else if (compared && ask->noise && isfinite(why->c))
-        snprintf(r.text, sizeof r.text, "%s: %+.1f +- %.1f %% against %d", decide_why_text(why), 100 * expm1(why->m),
+        snprintf(r.text, sizeof r.text, "%s: %+.1f +- %.1f %% against %d", decide_why_text(why),
+                 100 * expm1(why->m),
                  100 * why->c, why->rival);
     else if (compared)
-        snprintf(r.text, sizeof r.text, "%s: %+.1f %% against %d", decide_why_text(why), 100 * expm1(why->m), why->rival);
+        snprintf(r.text, sizeof r.text, "%s: %+.1f %% against %d", decide_why_text(why), 100 * expm1(why->m),
+                 why->rival);
     else
         snprintf(r.text, sizeof r.text, "%s", decide_why_text(why));
     return r;
@@ -86,11 +92,12 @@ static void print_text(const struct replay_ask *ask, const struct replay_answer 
         printf("\noptimal %d, max_safe %d, %s%s: %s\n", d->batch, a->max_safe.max_safe,
                decide_confidence_name(d->confidence), d->verified ? " and verified" : "", a->reason);
     if (ask->noise)
-        printf("simulated: %zu blocks while probing, %zu in %zu rounds, %zu for the verification\n", p->coarse_blocks,
+        printf("simulated: %zu blocks while probing, %zu in %zu rounds, %zu for the verification\n",
+               p->coarse_blocks,
                p->race_blocks, p->rounds, p->verify_blocks);
 }
 
-/* --- JSON --------------------------------------------------------------------------------------------------------- */
+/* --- JSON ----------------------------------------------------------------------------------------------- */
 
 /* The object `decision` of batch_sizes.json. */
 static json_t *decision_json(const struct replay_answer *a)
@@ -105,18 +112,21 @@ static json_t *decision_json(const struct replay_answer *a)
                      "incumbent", "batch", "source", "outcome", decide_outcome_name(d->outcome));
 }
 
-static enum status print_json(const struct replay_ask *ask, const struct replay_answer *a, const struct table *table,
+static enum status print_json(const struct replay_ask *ask, const struct replay_answer *a,
+                              const struct table *table,
                               struct err *err)
 {
     const struct procedure_answer *p = a->procedure;
     const struct decide_answer *d = &p->decision;
     json_t *all = json_pack("{s:o, s:o, s:o, s:o}", "decision", decision_json(a),
                             "optimal_batch_size", d->batch ? json_integer(d->batch) : json_null(),
-                            "max_safe_batch_size", d->batch ? json_integer(a->max_safe.max_safe) : json_null(),
+                            "max_safe_batch_size", d->batch ? json_integer(a->max_safe.max_safe)
+                                                        : json_null(),
                             "curve", table_json(table));
     if (all && ask->noise)
         json_object_set_new(all, "simulated", json_pack("{s:I, s:I, s:I, s:I}",
-                            "coarse_blocks", (json_int_t)p->coarse_blocks, "race_blocks", (json_int_t)p->race_blocks,
+                            "coarse_blocks", (json_int_t)p->coarse_blocks, "race_blocks",
+                                (json_int_t)p->race_blocks,
                             "rounds", (json_int_t)p->rounds, "verify_blocks", (json_int_t)p->verify_blocks));
     char *text = all ? json_write_text(all, JSON_INDENTED) : NULL;
     json_decref(all);
@@ -127,7 +137,7 @@ static enum status print_json(const struct replay_ask *ask, const struct replay_
     return ST_OK;
 }
 
-/* --- the verb ----------------------------------------------------------------------------------------------------- */
+/* --- the verb ------------------------------------------------------------------------------------------- */
 
 static enum status outcome_of(const struct replay_answer *a, struct err *err)
 {
@@ -137,10 +147,12 @@ static enum status outcome_of(const struct replay_answer *a, struct err *err)
     return d->confidence >= DECIDE_WITHIN ? ST_OK : ST_UNDECIDED;
 }
 
-static enum status print_answer(const struct replay_ask *ask, const struct replay_answer *a, bool json, struct err *err)
+static enum status print_answer(const struct replay_ask *ask, const struct replay_answer *a, bool json,
+                                struct err *err)
 {
     struct replay_row rows[SEARCH_SIZES_MAX];
-    struct table table = { .fields = replay_fields, .field_count = sizeof replay_fields / sizeof *replay_fields,
+    struct table table = { .fields = replay_fields,
+                           .field_count = sizeof replay_fields / sizeof *replay_fields,
                            .rows = rows, .row_size = sizeof *rows, .row_count = a->procedure->search.count,
                            .marked = -1, .mark_text = "<- chosen", .colour = table_colour(stdout) };
     for (size_t i = 0; i < table.row_count; i++) {

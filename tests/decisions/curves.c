@@ -4,10 +4,14 @@
 
 #include "kernels/base/rng.h"
 
-const struct curve curve_saturating = { .name = "saturating", .at = { .400, .571, .727, .842, .914, .955, .977 } };
-const struct curve curve_early_knee = { .name = "early knee", .at = { .55, .75, .90, .970, .980, .985, .985 } };
-const struct curve curve_hump = { .name = "CPU hump", .at = { .96, 1.00, 1.01, 1.005, .99, .94, .88 } };
-const struct curve curve_margin = { .name = "margin", .at = { .9495, 1, .99, .98, .97, .96, .955 } };
+const struct curve curve_saturating = { .name = "saturating",
+                                        .at = { .400, .571, .727, .842, .914, .955, .977 } };
+const struct curve curve_early_knee = { .name = "early knee",
+                                        .at = { .55, .75, .90, .970, .980, .985, .985 } };
+const struct curve curve_hump = { .name = "CPU hump",
+                                        .at = { .96, 1.00, 1.01, 1.005, .99, .94, .88 } };
+const struct curve curve_margin = { .name = "margin",
+                                        .at = { .9495, 1, .99, .98, .97, .96, .955 } };
 const struct curve curve_saw = { .name = "saw-tooth", .kind = CURVE_SAW };
 
 struct curve curve_random(uint64_t seed)

@@ -9,7 +9,8 @@
 
 enum curve_kind {
     CURVE_TABLE,              /* linear between powers of two */
-    CURVE_SAW,                /* .5 at 1, linear to .8 at 8 and 1.0 at 12, down to .84 at 16, then +.02 per doubling */
+    CURVE_SAW,                /* .5 at 1, linear to .8 at 8 and 1.0 at 12, down to .84 at 16, then +.02 per
+                                 doubling */
     CURVE_SMOOTH,             /* b/(b+h) exp(-u b), the size `dip` 15 % lower */
 };
 struct curve {
@@ -23,7 +24,8 @@ extern const struct curve curve_saturating, curve_early_knee, curve_hump, curve_
 /* Size 1 lies 5.05 % below the best: just outside the zone, by less than blocks can resolve. */
 extern const struct curve curve_margin;
 
-/* h log-uniform .3..60; u uniform 0...004 in 40 % of the curves, else 0; a dip at one power of two in 30 %. */
+/* h log-uniform .3..60; u uniform 0...004 in 40 % of the curves, else 0; a dip at one power of two in
+ * 30 %. */
 struct curve curve_random(uint64_t seed);
 /* images/s of a struct curve; NaN beyond CURVE_MAX. */
 double curve_rate(const void *curve, int batch);

@@ -10,7 +10,8 @@
 
 #define LEN(a) (sizeof(a) / sizeof *(a))
 
-static const struct curve *const curves[] = { &curve_saturating, &curve_early_knee, &curve_hump, &curve_saw, &curve_margin,
+static const struct curve *const curves[] = { &curve_saturating, &curve_early_knee, &curve_hump, &curve_saw,
+                                              &curve_margin,
                                              NULL };
 
 static const char *curve_name(const struct curve *c)
@@ -26,9 +27,12 @@ static void print_choosing(size_t trials, uint64_t seed)
     printf("%-12s %-52s %7s %7s %8s %7s\n", "curve", "rule", "exact", "in zone", "decided", "units");
     for (size_t c = 0; c < 3; c++)
         for (size_t r = 0; r < LEN(rules); r++) {
-            struct trials t = trials_run(&(struct trials_ask){ .rule = rules[r], .curve = curves[c], .seed = seed,
-                                                               .noise = &noise_typical, .trials = trials / 2 }, 0);
-            printf("%-12s %-52s %7.3f %7.3f %8.3f %7.1f\n", curves[c]->name, rules[r]->name, t.exact, 1 - t.outside,
+            struct trials t = trials_run(&(struct trials_ask){ .rule = rules[r], .curve = curves[c],
+                                                               .seed = seed,
+                                                               .noise = &noise_typical,
+                                                                   .trials = trials / 2 }, 0);
+            printf("%-12s %-52s %7.3f %7.3f %8.3f %7.1f\n", curves[c]->name, rules[r]->name, t.exact,
+                   1 - t.outside,
                    t.decided, t.units);
         }
 }
@@ -38,14 +42,17 @@ static void print_tools(size_t trials, uint64_t seed)
     static const struct rule *const rules[] = { &rule_argmax, &rule_trtexec, &rule_analyzer, &rule_navigator,
                                                 &rule_ours, &rule_thrifty };
     printf("\nWhole procedures: two runs per trial, max batch 64; %zu trials\n", trials);
-    printf("%-12s %-34s %8s %8s %8s %6s %9s %8s %7s %7s %8s\n", "curve", "rule", "regret", "worst", "outside", "flap",
+    printf("%-12s %-34s %8s %8s %8s %6s %9s %8s %7s %7s %8s\n", "curve", "rule", "regret", "worst", "outside",
+           "flap",
            "flap inc.", "decided", "error", "units", "decided:");
     for (size_t c = 0; c < LEN(curves); c++)
         for (size_t r = 0; r < LEN(rules); r++) {
-            struct trials t = trials_run(&(struct trials_ask){ .rule = rules[r], .curve = curves[c], .seed = seed,
+            struct trials t = trials_run(&(struct trials_ask){ .rule = rules[r], .curve = curves[c],
+                                                               .seed = seed,
                                                                .noise = &noise_typical, .trials = trials },
                                          rules[r] == &rule_ours || rules[r] == &rule_thrifty);
-            printf("%-12s %-34s %7.2f%% %7.2f%% %8.4f %6.3f %9.4f %8.3f %7.4f %7.1f %8.1f\n", curve_name(curves[c]),
+            printf("%-12s %-34s %7.2f%% %7.2f%% %8.4f %6.3f %9.4f %8.3f %7.4f %7.1f %8.1f\n",
+                   curve_name(curves[c]),
                    rules[r]->name, 100 * t.regret, 100 * t.worst_regret, t.outside, t.flap, t.flap_incumbent,
                    t.decided, t.error, t.units, t.units_decided);
         }
@@ -57,7 +64,8 @@ static void print_time_of_a_look(void)
     enum { SIZES = 32, ROUNDS = 40, TIMES = 50 };
     static struct race_block blocks[ROUNDS * (SIZES + 1)];
     struct race_candidate candidates[SIZES] = { { 0 } };
-    const struct race_ask ask = { .candidates = candidates, .count = SIZES, .blocks = blocks, .rounds = ROUNDS,
+    const struct race_ask ask = { .candidates = candidates, .count = SIZES, .blocks = blocks,
+                                  .rounds = ROUNDS,
                                   .within = RULES_WITHIN, .alpha = RULES_ALPHA };
     struct race_answer a;
     struct rng r = rng_seeded(1);
@@ -71,7 +79,8 @@ static void print_time_of_a_look(void)
         race_step(&a, &ask, NULL);
         least_s = fmin(least_s, (double)(clock() - begin) / CLOCKS_PER_SEC);
     }
-    printf("\nDeciding: %.3f ms per look for %d candidates (six looks: %.2f ms)\n", 1e3 * least_s / RACE_LOOKS, SIZES,
+    printf("\nDeciding: %.3f ms per look for %d candidates (six looks: %.2f ms)\n",
+           1e3 * least_s / RACE_LOOKS, SIZES,
            1e3 * least_s);
 }
 

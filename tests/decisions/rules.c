@@ -14,7 +14,7 @@ static struct rule_answer answer(int power, size_t units)
     return (struct rule_answer){ .batch = 1 << power, .decided = 1, .units = units };
 }
 
-/* --- ten blocks of every size -------------------------------------------------------------------------------------- */
+/* --- ten blocks of every size --------------------------------------------------------------------------- */
 
 struct table {
     double y[CURVE_POWERS][BLOCKS];
@@ -70,7 +70,8 @@ static double mean_rate(const double *y, int n)
     return sum / n;
 }
 
-/* A size counts if it gains 5 % on the last one that did; two in a row that do not are forgiven, a third ends it. */
+/* A size counts if it gains 5 % on the last one that did; two in a row that do not are forgiven, a third ends
+ * it. */
 static struct rule_answer gain(struct meter *m, uint64_t seed, int incumbent)
 {
     (void)seed;
@@ -113,7 +114,7 @@ static struct rule_answer interleaved(struct meter *m, uint64_t seed, int incumb
     return answer(smallest_within(&t), m->tick);
 }
 
-/* --- other tools --------------------------------------------------------------------------------------------------- */
+/* --- other tools ---------------------------------------------------------------------------------------- */
 
 static double window_mean(struct meter *m, int batch, int units)
 {
@@ -209,10 +210,11 @@ static struct rule_answer navigator(struct meter *m, uint64_t seed, int incumben
     return answer(chosen, m->tick);
 }
 
-/* --- ours ---------------------------------------------------------------------------------------------------------- */
+/* --- ours ----------------------------------------------------------------------------------------------- */
 
 /* What the race promises of its candidates. */
-static int is_wrong(const struct meter *m, const struct race_candidate *candidates, const struct race_answer *a)
+static int is_wrong(const struct meter *m, const struct race_candidate *candidates,
+                    const struct race_answer *a)
 {
     double best = 0;
     int right = 0;
@@ -240,7 +242,8 @@ static struct rule_answer run_ours(const struct procedure_ask *ask)
 static struct rule_answer race_with(struct meter *m, uint64_t seed, double alpha)
 {
     static const int powers[CURVE_POWERS] = { 1, 2, 4, 8, 16, 32, 64 };
-    struct meter probing = meter_start(&(struct noise){ 0 }, 1, m->rate, m->curve); /* no coarse stage: no noise, no cost */
+    struct meter probing = meter_start(&(struct noise){ 0 }, 1, m->rate, m->curve); /* no coarse stage: no
+                                                                                       noise, no cost */
     struct race_candidate candidates[CURVE_POWERS] = { { 0 } };
     struct race_block blocks[40 * (CURVE_POWERS + 1)] = { { 0 } };
     struct race_ask ask = { .candidates = candidates, .count = CURVE_POWERS, .blocks = blocks,
@@ -248,7 +251,8 @@ static struct rule_answer race_with(struct meter *m, uint64_t seed, double alpha
     struct race_answer a;
     struct rng order = rng_seeded(seed);
     for (int i = 0; i < CURVE_POWERS; i++)
-        candidates[i] = (struct race_candidate){ .batch = powers[i], .coarse_y = meter_block(&probing, powers[i]) };
+        candidates[i] = (struct race_candidate){ .batch = powers[i], .coarse_y = meter_block(&probing,
+                                                                                             powers[i]) };
     for (race_step(&a, &ask, NULL); a.state == RACE_GO_ON; race_step(&a, &ask, NULL))
         for (; ask.rounds < a.next_look; ask.rounds++) {
             int columns[CURVE_POWERS], n = 0;

@@ -13,7 +13,8 @@ static int right_power(const struct curve *c)
     return b;
 }
 
-static struct rule_answer run_once(const struct trials_ask *ask, const struct curve *c, uint64_t seed, int incumbent)
+static struct rule_answer run_once(const struct trials_ask *ask, const struct curve *c, uint64_t seed,
+                                   int incumbent)
 {
     struct meter m = meter_start(ask->noise, splitmix64(seed), curve_rate, c);
     return ask->rule->choose(&m, splitmix64(seed ^ 0x5eedu), incumbent);
@@ -40,7 +41,8 @@ struct trials trials_run(const struct trials_ask *ask, int with_incumbent)
     for (size_t i = 0; i < ask->trials; i++) {
         uint64_t seed = ask->seed + 4 * i;
         struct curve c = ask->curve ? *ask->curve : curve_random(splitmix64(seed + 3));
-        struct rule_answer a = run_once(ask, &c, seed, ask->incumbent), b = run_once(ask, &c, seed + 1, ask->incumbent);
+        struct rule_answer a = run_once(ask, &c, seed, ask->incumbent), b = run_once(ask, &c, seed + 1,
+                                                                                     ask->incumbent);
         count(&t, &c, &a);
         count(&t, &c, &b);
         t.flap += a.batch != b.batch;

@@ -1,4 +1,5 @@
-/* trials.h - a rule tried many times on a curve: how often it is right, what it costs, does it repeat itself. */
+/* trials.h - a rule tried many times on a curve: how often it is right, what it costs, does it repeat
+ * itself. */
 #ifndef DECISIONS_TRIALS_H
 #define DECISIONS_TRIALS_H
 
@@ -23,7 +24,8 @@ struct trials {               /* shares and means over all runs, two per trial *
     double outside;           /* rate(chosen) < 0.95 best */
     double decided, error;    /* rule_answer */
     double flap;              /* share of trials whose second run chose another size */
-    double flap_incumbent;    /* the same with the first run's size as the second's incumbent; NaN: not asked */
+    double flap_incumbent;    /* the same with the first run's size as the second's incumbent; NaN: not
+                                 asked */
     double units, units_sd;
     double units_decided;     /* mean of the decided runs */
     size_t runs;

@@ -1,5 +1,6 @@
-/* How the rules choose on simulated measurements: expected shares come from an independent simulation of the same
- * rules; they must agree within three standard errors of both. Guarantees of the race are held as bounds. */
+/* How the rules choose on simulated measurements: expected shares come from an independent simulation of the
+ * same rules; they must agree within three standard errors of both. Guarantees of the race are held as
+ * bounds. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -14,17 +15,20 @@
 #define LEN(a) (sizeof(a) / sizeof *(a))
 enum { TRIALS = 250, MANY = 400 };
 
-static struct trials try_rule(const struct rule *rule, const struct curve *curve, size_t trials, int incumbent)
+static struct trials try_rule(const struct rule *rule, const struct curve *curve, size_t trials,
+                              int incumbent)
 {
-    return trials_run(&(struct trials_ask){ .rule = rule, .curve = curve, .noise = &noise_typical, .trials = trials,
+    return trials_run(&(struct trials_ask){ .rule = rule, .curve = curve, .noise = &noise_typical,
+                                            .trials = trials,
                                             .seed = 20, .incumbent = incumbent }, 0);
 }
 
-/* |seen - want| within three standard errors of both simulations; want was rounded to `digit`. Fewer than one event in
- * n is taken as one: of rarer ones a standard error says nothing. */
+/* |seen - want| within three standard errors of both simulations; want was rounded to `digit`. Fewer than one
+ * event in n is taken as one: of rarer ones a standard error says nothing. */
 static int share_agrees(double seen, double want, size_t n, size_t want_n, double digit)
 {
-    double p = fmax(want, 1. / (double)n), se = sqrt(p * (1 - fmin(p, 1 - 1. / (double)n)) * (1. / (double)n + 1. / (double)want_n));
+    double one = 1. / (double)n, p = fmax(want, one);
+    double se = sqrt(p * (1 - fmin(p, 1 - one)) * (one + 1. / (double)want_n));
     return fabs(seen - want) <= 3 * se + digit / 2;
 }
 
@@ -39,7 +43,7 @@ static int share_at_most(double seen, double limit, size_t n)
     return seen <= limit + 3 * sqrt(limit * (1 - limit) / (double)n);
 }
 
-/* --- table of choosing rules: 4000 runs each, 7 sizes --------------------------------------------------------------- */
+/* --- table of choosing rules: 4000 runs each, 7 sizes --------------------------------------------------- */
 
 static const struct choosing_row {
     const struct rule *rule;
@@ -49,8 +53,10 @@ static const struct choosing_row {
     { &rule_argmax, &curve_saturating, .09, 1.00, 70 },      { &rule_argmax, &curve_early_knee, .15, -1, 70 },
     { &rule_argmax, &curve_hump, .00, -1, 70 },              { &rule_gain, &curve_saturating, .24, .74, 70 },
     { &rule_gain, &curve_early_knee, .92, -1, 70 },          { &rule_gain, &curve_hump, .76, -1, 70 },
-    { &rule_in_order, &curve_saturating, .74, .74, 70 },     { &rule_in_order, &curve_early_knee, 1.00, -1, 70 },
-    { &rule_in_order, &curve_hump, .91, -1, 70 },            { &rule_interleaved, &curve_saturating, .98, .98, 70 },
+    { &rule_in_order, &curve_saturating, .74, .74, 70 },     { &rule_in_order, &curve_early_knee, 1.00, -1,
+                                                               70 },
+    { &rule_in_order, &curve_hump, .91, -1, 70 },            { &rule_interleaved, &curve_saturating, .98, .98,
+                                                               70 },
     { &rule_interleaved, &curve_early_knee, 1.00, -1, 70 },  { &rule_interleaved, &curve_hump, .45, -1, 70 },
     { &rule_race, &curve_saturating, 1.00, 1.00, 97 },       { &rule_race, &curve_early_knee, 1.00, -1, 76 },
     { &rule_race, &curve_hump, .53, -1, 220 },
@@ -75,19 +81,24 @@ static void choosing_rules_agree(void **state)
     assert_false(row_agrees(&choosing[12], &rule_interleaved));
 }
 
-/* --- table of whole procedures: 3000 pairs of runs, ours 2500 ------------------------------------------------------- */
+/* --- table of whole procedures: 3000 pairs of runs, ours 2500 ------------------------------------------- */
 
 static const struct tool_row {
     const struct rule *rule;
     const struct curve *curve;
     double regret, outside, flap, units;
 } tools[] = {
-    { &rule_trtexec, &curve_saturating, .001, 0, .08, 210 },   { &rule_trtexec, &curve_early_knee, .003, 0, .73, 210 },
-    { &rule_trtexec, &curve_hump, .006, 0, .58, 210 },         { &rule_analyzer, &curve_saturating, 0, 0, .02, 1050 },
-    { &rule_analyzer, &curve_early_knee, .004, 0, .74, 963 },  { &rule_analyzer, &curve_hump, .004, 0, .58, 594 },
+    { &rule_trtexec, &curve_saturating, .001, 0, .08, 210 },   { &rule_trtexec, &curve_early_knee, .003, 0,
+                                                                 .73, 210 },
+    { &rule_trtexec, &curve_hump, .006, 0, .58, 210 },         { &rule_analyzer, &curve_saturating, 0, 0, .02,
+                                                                 1050 },
+    { &rule_analyzer, &curve_early_knee, .004, 0, .74, 963 },  { &rule_analyzer, &curve_hump, .004, 0, .58,
+                                                                 594 },
     { &rule_navigator, &curve_saturating, .021, .24, .63, 63 },
-    { &rule_navigator, &curve_early_knee, .015, .002, .16, 63 }, { &rule_navigator, &curve_hump, .037, 0, .44, 40 },
-    { &rule_ours, &curve_saturating, .023, 0, .005, 128 },     { &rule_ours, &curve_early_knee, .015, 0, .001, 98 },
+    { &rule_navigator, &curve_early_knee, .015, .002, .16, 63 }, { &rule_navigator, &curve_hump, .037, 0, .44,
+                                                                   40 },
+    { &rule_ours, &curve_saturating, .023, 0, .005, 128 },     { &rule_ours, &curve_early_knee, .015, 0, .001,
+                                                                 98 },
     { &rule_ours, &curve_hump, .010, 0, .009, 223 },
 };
 
@@ -110,11 +121,12 @@ static void whole_procedures_agree(void **state)
     assert_false(tool_agrees(&tools[9], &rule_navigator));
 }
 
-/* --- what the race promises ------------------------------------------------------------------------------------------ */
+/* --- what the race promises ----------------------------------------------------------------------------- */
 
 static void race_is_seldom_wrong(void **state)
 {
-    static const struct curve *const curves[] = { &curve_saturating, &curve_early_knee, &curve_hump, &curve_saw,
+    static const struct curve *const curves[] = { &curve_saturating, &curve_early_knee, &curve_hump,
+                                                  &curve_saw,
                                                   &curve_margin, NULL };
     (void)state;
     for (size_t i = 0; i < LEN(curves); i++) {
@@ -141,7 +153,8 @@ static void our_errors_cost_and_flaps_are_bounded(void **state)
     static const struct curve *const curves[] = { &curve_saturating, &curve_early_knee, &curve_hump, NULL };
     (void)state;
     for (size_t i = 0; i < LEN(curves); i++) {
-        struct trials t = trials_run(&(struct trials_ask){ .rule = &rule_ours, .curve = curves[i], .trials = TRIALS,
+        struct trials t = trials_run(&(struct trials_ask){ .rule = &rule_ours, .curve = curves[i],
+                                                           .trials = TRIALS,
                                                            .noise = &noise_typical, .seed = 9 }, 1);
         struct trials navigator = try_rule(&rule_navigator, curves[i], TRIALS, 0);
         struct trials analyzer = try_rule(&rule_analyzer, curves[i], TRIALS / 5, 0);
@@ -155,11 +168,13 @@ static void our_errors_cost_and_flaps_are_bounded(void **state)
 
 static void thrifty_is_as_good_for_less(void **state)
 {
-    static const struct curve *const curves[] = { &curve_saturating, &curve_early_knee, &curve_hump, &curve_saw,
+    static const struct curve *const curves[] = { &curve_saturating, &curve_early_knee, &curve_hump,
+                                                  &curve_saw,
                                                   &curve_margin, NULL };
     (void)state;
     for (size_t i = 0; i < LEN(curves); i++) {
-        struct trials ours = try_rule(&rule_ours, curves[i], TRIALS, 0), t = try_rule(&rule_thrifty, curves[i], TRIALS, 0);
+        struct trials ours = try_rule(&rule_ours, curves[i], TRIALS, 0), t = try_rule(&rule_thrifty,
+                                                                                      curves[i], TRIALS, 0);
         assert_true(share_at_most(t.error, .05, t.runs));
         assert_true(share_at_most(t.outside, .01, t.runs));
         assert_true(share_at_most(t.flap, .06, t.runs / 2));
@@ -171,15 +186,18 @@ static void thrifty_is_as_good_for_less(void **state)
     }
 }
 
-/* --- single campaigns -------------------------------------------------------------------------------------------------- */
+/* --- single campaigns ----------------------------------------------------------------------------------- */
 
-static struct procedure_answer *campaign(const struct curve *c, const struct noise *noise, uint64_t seed, int incumbent,
+static struct procedure_answer *campaign(const struct curve *c, const struct noise *noise, uint64_t seed,
+                                         int incumbent,
                                          double control_bias)
 {
     struct meter m = meter_start(noise, seed, curve_rate, c);
     struct procedure_answer *a;
-    const struct procedure_ask ask = { .meter = &m, .max_batch = CURVE_MAX, .within = .05, .alpha = .05, .seed = seed,
-                                       .control = true, .control_bias = control_bias, .incumbent = incumbent };
+    const struct procedure_ask ask = { .meter = &m, .max_batch = CURVE_MAX, .within = .05, .alpha = .05,
+                                       .seed = seed,
+                                       .control = true, .control_bias = control_bias,
+                                           .incumbent = incumbent };
     assert_int_equal(procedure_run(&a, &ask, NULL), ST_OK);
     return a;
 }
@@ -216,7 +234,8 @@ static void hump_is_within_or_keeps_the_incumbent(void **state)
     (void)state;
     for (uint64_t seed = 0; seed < RUNS; seed++) {
         struct procedure_answer *a = campaign(&curve_hump, &noise_typical, seed, 0, 0);
-        within += a->race.state == RACE_WITHIN && a->decision.batch == 2 && a->decision.confidence == DECIDE_WITHIN;
+        within += a->race.state == RACE_WITHIN && a->decision.batch == 2 &&
+            a->decision.confidence == DECIDE_WITHIN;
         procedure_free(a);
         a = campaign(&curve_hump, &noise_typical, seed, 1, 0);
         kept += a->decision.batch == 1 && a->decision.outcome == INCUMBENT_KEPT &&
@@ -241,7 +260,8 @@ static void bias_on_the_control_alone_forbids_a_decision(void **state)
     }
 }
 
-/* One reason for each size of the search, `chosen` once; together the campaigns give most of the reasons there are. */
+/* One reason for each size of the search, `chosen` once; together the campaigns give most of the reasons
+ * there are. */
 static void every_size_has_one_reason(void **state)
 {
     int seen[WHY_COUNT] = { 0 };
@@ -260,8 +280,10 @@ static void every_size_has_one_reason(void **state)
         assert_int_equal(chosen, 1);
         procedure_free(a);
     }
-    static const enum why must[] = { WHY_CHOSEN, WHY_NOT_TRIED_DOMINATED, WHY_SLOWER_COARSE, WHY_MIDPOINT_NO_GAIN,
-                                     WHY_SLOWER, WHY_SMALLER_PENDING, WHY_WITHIN_ZONE_BUT_LARGER, WHY_UNDECIDED };
+    static const enum why must[] = { WHY_CHOSEN, WHY_NOT_TRIED_DOMINATED, WHY_SLOWER_COARSE,
+                                     WHY_MIDPOINT_NO_GAIN,
+                                     WHY_SLOWER, WHY_SMALLER_PENDING, WHY_WITHIN_ZONE_BUT_LARGER,
+                                         WHY_UNDECIDED };
     for (size_t i = 0; i < LEN(must); i++)
         assert_true(seen[must[i]] > 0);
 }

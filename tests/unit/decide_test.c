@@ -25,7 +25,8 @@ static struct ended make(enum race_state state, int batch)
     struct ended e = { .race = { .state = state, .batch = batch, .leader = 8, .look = 9, .count = SIZES } };
     for (size_t i = 0; i < SIZES; i++) {
         e.candidates[i] = (struct race_candidate){ .batch = 1 << i, .coarse_y = level_of[i] };
-        e.race.sizes[i] = (struct race_size){ .alive = true, .est = level_of[i], .rival = i + 1 < SIZES ? 8 : 0,
+        e.race.sizes[i] = (struct race_size){ .alive = true, .est = level_of[i], .rival = i + 1 < SIZES ? 8
+                                              : 0,
                                               .m = i + 1 < SIZES ? level_of[i] : NAN,
                                               .c = i + 1 < SIZES ? .01 : NAN, .df = 8, .pairs = 9, .n = 9 };
     }
@@ -64,7 +65,7 @@ static struct ended decided_for_2(void)
     return e;
 }
 
-/* --- choose -------------------------------------------------------------------------------------------------------- */
+/* --- choose --------------------------------------------------------------------------------------------- */
 
 static void without_incumbent_the_race_decides(void **state)
 {
@@ -83,7 +84,8 @@ static void equal_incumbent_is_confirmed(void **state)
     struct ended e = decided_for_2();
     struct decide_answer d = choose(&e, 2, 0);
     (void)state;
-    assert_true(d.batch == 2 && d.outcome == INCUMBENT_CONFIRMED && d.confidence == DECIDE_DECIDED && !d.pending);
+    assert_true(d.batch == 2 && d.outcome == INCUMBENT_CONFIRMED && d.confidence == DECIDE_DECIDED &&
+                !d.pending);
 }
 
 static void rejected_or_infeasible_incumbent_goes_at_once(void **state)
@@ -91,7 +93,8 @@ static void rejected_or_infeasible_incumbent_goes_at_once(void **state)
     struct ended e = decided_for_2();
     (void)state;
     struct decide_answer d = choose(&e, 1, 0);
-    assert_true(d.batch == 2 && d.outcome == INCUMBENT_REPLACED && d.member_count == 3); /* 1 is measured once more */
+    assert_true(d.batch == 2 && d.outcome == INCUMBENT_REPLACED && d.member_count == 3); /* 1 is measured once
+                                                                                            more */
     d = choose(&e, 16, 0); /* it does not run any more: no candidate */
     assert_true(d.batch == 2 && d.outcome == INCUMBENT_REPLACED && d.member_count == 2);
     remove_size(&e, 8, WHY_OVER_SLO);
@@ -105,7 +108,8 @@ static void smaller_one_must_come_twice(void **state)
 {
     struct ended e = decided_for_2();
     (void)state;
-    struct decide_answer first = choose(&e, 8, 0), second = choose(&e, 8, first.pending), other = choose(&e, 8, 4);
+    struct decide_answer first = choose(&e, 8, 0), second = choose(&e, 8, first.pending);
+    struct decide_answer other = choose(&e, 8, 4);
     assert_true(first.batch == 8 && first.pending == 2 && first.outcome == INCUMBENT_KEPT);
     assert_true(second.batch == 2 && second.pending == 0 && second.outcome == INCUMBENT_REPLACED);
     assert_int_equal(second.confidence, DECIDE_DECIDED);
@@ -142,16 +146,18 @@ static void undecided_keeps_the_incumbent_or_guesses(void **state)
     assert_true(d.batch == 0 && d.confidence == DECIDE_NONE && d.member_count == 0);
 }
 
-/* --- verify -------------------------------------------------------------------------------------------------------- */
+/* --- verify --------------------------------------------------------------------------------------------- */
 
-/* Member i has the value x[i] everywhere; those of execution 0 are shifted by `shift` for the first member. */
+/* Member i has the value x[i] everywhere; those of execution 0 are shifted by `shift` for the first
+ * member. */
 static struct verify_ask passes(const double *x, double shift)
 {
     struct verify_ask v = { .within = .05 };
     for (size_t e = 0; e < VERIFY_EXECUTIONS; e++)
         for (size_t p = 0; p < VERIFY_PASSES; p++)
             for (size_t i = 0; i < DECIDE_MEMBERS_MAX; i++)
-                v.x[e][p][i] = x[i] + (e == 0 && i == 0 ? shift : 0) + .1 * (double)e; /* executions differ, pairs not */
+                v.x[e][p][i] = x[i] + (e == 0 && i == 0 ? shift : 0) + .1 * (double)e; /* executions differ,
+                                                                                          pairs not */
     return v;
 }
 
@@ -190,7 +196,8 @@ static void size_that_falls_makes_room_for_the_next(void **state)
     struct verify_answer v;
     (void)state;
     struct decide_answer d = verified(-.2, -.01, 0, &v);
-    assert_true(d.batch == 4 && d.verified && d.confidence == DECIDE_UNDECIDED && d.cause == RACE_CAUSE_VERIFICATION);
+    assert_true(d.batch == 4 && d.verified && d.confidence == DECIDE_UNDECIDED &&
+                d.cause == RACE_CAUSE_VERIFICATION);
     assert_true(d.failed_count == 1 && d.failed[0] == 2 && d.outcome == INCUMBENT_KEPT);
     d = verified(-.2, -.1, 0, &v);
     assert_true(d.batch == 8 && d.outcome == INCUMBENT_REPLACED && v.members[2].stands);
@@ -213,7 +220,7 @@ static void missing_execution_verifies_nothing(void **state)
     assert_true(d.batch == 2 && !d.verified && d.confidence == DECIDE_DECIDED);
 }
 
-/* --- why ----------------------------------------------------------------------------------------------------------- */
+/* --- why ------------------------------------------------------------------------------------------------ */
 
 static enum why why_of(const struct ended *e, const struct decide_answer *d, int incumbent, int batch)
 {
@@ -266,7 +273,8 @@ static void every_alive_size_has_its_reason(void **state)
 static void reasons_of_search_and_race_are_kept(void **state)
 {
     (void)state;
-    for (int why = WHY_CHOSEN + 1; why < WHY_COUNT; why++) { /* whatever took a size out is what is said of it */
+    /* whatever took a size out is what is said of it */
+    for (int why = WHY_CHOSEN + 1; why < WHY_COUNT; why++) {
         struct ended e = decided_for_2();
         remove_size(&e, 8, (enum why)why);
         e.race.leader = 4;
@@ -278,7 +286,8 @@ static void reasons_of_search_and_race_are_kept(void **state)
 static void over_slo_says_whether_it_is_proven(void **state)
 {
     struct ended e = decided_for_2();
-    struct search_size sizes[] = { { .batch = 8 }, { .batch = 16, .why = WHY_NOT_TRIED_OVER_SLO, .y = NAN, .m = NAN } };
+    struct search_size sizes[] = { { .batch = 8 }, { .batch = 16, .why = WHY_NOT_TRIED_OVER_SLO, .y = NAN,
+                                                     .m = NAN } };
     struct decide_why whys[2];
     (void)state;
     remove_size(&e, 8, WHY_OVER_SLO);
@@ -286,7 +295,8 @@ static void over_slo_says_whether_it_is_proven(void **state)
     for (int proven = 0; proven < 2; proven++) {
         e.candidates[3].limit = proven ? SLO_FAIL : SLO_OPEN;
         struct decide_answer d = choose(&e, 0, 0);
-        decide_reasons(whys, sizes, 2, &(struct decide_ask){ .race = &e.race, .candidates = e.candidates, .within = .05 },
+        decide_reasons(whys, sizes, 2, &(struct decide_ask){ .race = &e.race, .candidates = e.candidates,
+                                                             .within = .05 },
                        &d);
         assert_true(whys[0].why == WHY_OVER_SLO && whys[1].why == WHY_NOT_TRIED_OVER_SLO);
         assert_string_equal(decide_detail_name(whys[0].detail), proven ? "yes" : "no");
@@ -313,7 +323,7 @@ static void every_reason_has_a_name_of_its_own(void **state)
     }
 }
 
-/* --- max_safe ------------------------------------------------------------------------------------------------------ */
+/* --- max_safe ------------------------------------------------------------------------------------------- */
 
 static const struct max_safe_size ladder[] = {
     { 1, WHY_SLOWER, SLO_PASS, -.4 },  { 2, WHY_SLOWER, SLO_PASS, -.2 }, { 4, WHY_CHOSEN, SLO_PASS, -.02 },
@@ -324,7 +334,8 @@ static const struct max_safe_size ladder[] = {
 static struct max_safe_answer safe(int ceiling, int failed, bool executed)
 {
     struct max_safe_answer a;
-    max_safe_of(&a, &(struct max_safe_ask){ .sizes = ladder, .count = 6, .decision = 4, .best = 0, .within = .05,
+    max_safe_of(&a, &(struct max_safe_ask){ .sizes = ladder, .count = 6, .decision = 4, .best = 0,
+                                            .within = .05,
                                             .ceiling = ceiling, .failed = &failed, .failed_count = failed > 0,
                                             .executed = executed });
     return a;
@@ -345,7 +356,8 @@ static void max_safe_is_fast_fits_and_has_no_hole_below(void **state)
     assert_int_equal(safe(64, 40, false).max_safe, 39);
     memcpy(over, ladder, sizeof over);
     over[4].limit = SLO_FAIL;
-    max_safe_of(&a, &(struct max_safe_ask){ .sizes = over, .count = 6, .decision = 4, .best = 0, .within = .05,
+    max_safe_of(&a, &(struct max_safe_ask){ .sizes = over, .count = 6, .decision = 4, .best = 0,
+                                            .within = .05,
                                             .ceiling = 64, .executed = true });
     assert_int_equal(a.max_safe, 8);
 }

@@ -1,4 +1,5 @@
-/* The queue simulation against arithmetic by hand and against the formula of a queue with constant service. */
+/* The queue simulation against arithmetic by hand and against the formula of a queue with constant
+ * service. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -23,14 +24,17 @@ static bool near(double a, double b)
 static void a_full_batch_starts_at_once(void **state)
 {
     const double arrivals[] = { 0, .001, .002, .5 };
-    const struct queue_times times[] = { ONE(.010), { .images = 3, .service_s = (const double[]){ .020 }, .count = 1 } };
+    const struct queue_times times[] = { ONE(.010), { .images = 3, .service_s = (const double[]){ .020 },
+                                                      .count = 1 } };
     double r[4];
     struct queue_answer a;
     (void)state;
-    struct queue_ask ask = { .arrivals = arrivals, .count = 4, .rate = 1, .times = times, .time_count = 2, .batch = 3,
+    struct queue_ask ask = { .arrivals = arrivals, .count = 4, .rate = 1, .times = times, .time_count = 2,
+                             .batch = 3,
                              .delay_s = .1, .instances = 1 };
     assert_true(queue_simulate(&a, r, &ask));
-    /* the third arrival fills the batch at .002; it ends at .022. The fourth waits .1 in vain, alone: .5 + .1 + .010 */
+    /* the third arrival fills the batch at .002; it ends at .022. The fourth waits .1 in vain, alone: .5 + .1
+     * + .010 */
     assert_true(near(r[0], .022) && near(r[1], .021) && near(r[2], .020) && near(r[3], .110));
     assert_int_equal(a.batches, 2);
     assert_true(near(a.capacity, 150) && near(a.mean_images, 2));
@@ -39,11 +43,13 @@ static void a_full_batch_starts_at_once(void **state)
 static void the_oldest_waits_no_longer_than_the_delay(void **state)
 {
     const double arrivals[] = { 0, .003, .006, .008 };
-    const struct queue_times times[] = { ONE(.001), { .images = 4, .service_s = (const double[]){ .002 }, .count = 1 } };
+    const struct queue_times times[] = { ONE(.001), { .images = 4, .service_s = (const double[]){ .002 },
+                                                      .count = 1 } };
     double r[4];
     struct queue_answer a;
     (void)state;
-    struct queue_ask ask = { .arrivals = arrivals, .count = 4, .rate = 1, .times = times, .time_count = 2, .batch = 4,
+    struct queue_ask ask = { .arrivals = arrivals, .count = 4, .rate = 1, .times = times, .time_count = 2,
+                             .batch = 4,
                              .delay_s = .005, .instances = 1 };
     assert_true(queue_simulate(&a, r, &ask));
     /* at .005 two are there: padded to 4, done at .007; the next two at .006 + .005 = .011, done at .013 */
@@ -57,7 +63,8 @@ static void a_busy_instance_makes_all_wait(void **state)
     double r[3];
     struct queue_answer a;
     (void)state;
-    struct queue_ask ask = { .arrivals = arrivals, .count = 3, .rate = 1, .times = times, .time_count = 1, .batch = 1,
+    struct queue_ask ask = { .arrivals = arrivals, .count = 3, .rate = 1, .times = times, .time_count = 1,
+                             .batch = 1,
                              .instances = 1 };
     assert_true(queue_simulate(&a, r, &ask));
     assert_true(near(r[0], .010) && near(r[1], .019) && near(r[2], .028));
@@ -75,7 +82,8 @@ static void bounds_are_held(void **state)
     const struct queue_times times[] = { ONE(.010) };
     double r[1];
     struct queue_answer a;
-    const struct queue_ask good = { .arrivals = arrivals, .count = 1, .rate = 1, .times = times, .time_count = 1,
+    const struct queue_ask good = { .arrivals = arrivals, .count = 1, .rate = 1, .times = times,
+                                    .time_count = 1,
                                     .batch = 1, .instances = 1 };
     struct queue_ask bad[6] = { good, good, good, good, good, good };
     (void)state;
@@ -90,7 +98,7 @@ static void bounds_are_held(void **state)
         assert_false(queue_simulate(&a, r, &bad[i]));
 }
 
-/* --- random arrivals --------------------------------------------------------------------------------------------------- */
+/* --- random arrivals ------------------------------------------------------------------------------------ */
 
 static void draw(double *arrivals, double *uniform, uint64_t seed)
 {
@@ -111,7 +119,8 @@ static double mean_wait(struct world *w, double rho, double s)
 {
     double sum = 0;
     const struct queue_times times[] = { ONE(s) };
-    struct queue_ask ask = { .arrivals = w->arrivals, .count = MANY, .rate = rho / s, .times = times, .time_count = 1,
+    struct queue_ask ask = { .arrivals = w->arrivals, .count = MANY, .rate = rho / s, .times = times,
+                             .time_count = 1,
                              .batch = 1, .instances = 1 };
     for (uint64_t seed = 1; seed <= 5; seed++) {
         struct queue_answer a;
@@ -123,15 +132,18 @@ static double mean_wait(struct world *w, double rho, double s)
     return sum / 5;
 }
 
-/* One at a time, no delay, constant service s: mean wait = rho s / (2 (1 - rho)) (Pollaczek and Khinchine). */
+/* One at a time, no delay, constant service s: mean wait = rho s / (2 (1 - rho)) (Pollaczek and
+ * Khinchine). */
 static void mean_wait_agrees_with_the_formula(void **state)
 {
     struct world *w = malloc(sizeof *w);
     (void)state;
     for (double rho = .3; rho < .8; rho += .2) {
-        double s = .02, want = rho * s / (2 * (1 - rho)), exponential = rho * s / (1 - rho), got = mean_wait(w, rho, s);
+        double s = .02, want = rho * s / (2 * (1 - rho)), exponential = rho * s / (1 - rho),
+            got = mean_wait(w, rho, s);
         assert_true(fabs(got / want - 1) < .02);
-        assert_true(fabs(got / exponential - 1) > .02); /* the wrong twin: the formula of random service times */
+        assert_true(fabs(got / exponential - 1) > .02); /* the wrong twin: the formula of random service
+                                                           times */
     }
     free(w);
 }
@@ -139,8 +151,10 @@ static void mean_wait_agrees_with_the_formula(void **state)
 static void overload_is_called_saturated(void **state)
 {
     struct world *w = malloc(sizeof *w);
-    const struct queue_times times[] = { ONE(.01), { .images = 8, .service_s = (const double[]){ .04 }, .count = 1 } };
-    struct queue_ask ask = { .arrivals = w->arrivals, .count = MANY, .rate = 199, .times = times, .time_count = 2,
+    const struct queue_times times[] = { ONE(.01), { .images = 8, .service_s = (const double[]){ .04 },
+                                                     .count = 1 } };
+    struct queue_ask ask = { .arrivals = w->arrivals, .count = MANY, .rate = 199, .times = times,
+                             .time_count = 2,
                              .batch = 8, .delay_s = .005, .instances = 1 };
     struct queue_answer a;
     (void)state;
@@ -155,14 +169,16 @@ static void overload_is_called_saturated(void **state)
     assert_true(a.saturated);
     ask.rate = 190; /* below the median's capacity, but every third batch takes thrice as long */
     ask.uniform = w->uniform;
-    ask.times = (const struct queue_times[]){ { .images = 8, .service_s = (const double[]){ .04, .04, .12 }, .count = 3 } };
+    ask.times = (const struct queue_times[]){ { .images = 8, .service_s = (const double[]){ .04, .04, .12 },
+                                                .count = 3 } };
     ask.time_count = 1;
     assert_true(queue_simulate(&a, w->response, &ask));
     assert_true(a.capacity > 199 && a.saturated);
     free(w);
 }
 
-/* A stall of one second in one of 2,000 calls: 0.05 % of the service times, but all who wait behind it feel it. */
+/* A stall of one second in one of 2,000 calls: 0.05 % of the service times, but all who wait behind it feel
+ * it. */
 static void a_stall_shows_in_responses(void **state)
 {
     enum { CALLS = 2000 };
@@ -173,7 +189,8 @@ static void a_stall_shows_in_responses(void **state)
         service[i] = .01;
     service[7] = 1;
     const struct queue_times times[] = { { .images = 1, .service_s = service, .count = CALLS } };
-    struct queue_ask ask = { .arrivals = w->arrivals, .count = MANY, .rate = 50, .times = times, .time_count = 1,
+    struct queue_ask ask = { .arrivals = w->arrivals, .count = MANY, .rate = 50, .times = times,
+                             .time_count = 1,
                              .batch = 1, .instances = 1, .uniform = w->uniform };
     struct queue_answer a;
     size_t n;
@@ -187,13 +204,14 @@ static void a_stall_shows_in_responses(void **state)
     free(w);
 }
 
-/* --- recommendation ---------------------------------------------------------------------------------------------------- */
+/* --- recommendation ------------------------------------------------------------------------------------- */
 
 static void smallest_delay_near_the_best_is_recommended(void **state)
 {
     struct queue_point p[] = {
         { .delay_s = 0, .p95_s = .200, .limited_s = .9 }, { .delay_s = .001, .p95_s = .104, .limited_s = .6 },
-        { .delay_s = .002, .p95_s = .100, .limited_s = .5 }, { .delay_s = .5, .saturated = true, .p95_s = .01 },
+        { .delay_s = .002, .p95_s = .100, .limited_s = .5 }, { .delay_s = .5, .saturated = true,
+                                                               .p95_s = .01 },
     };
     (void)state;
     assert_int_equal(queue_recommend(p, 4, 0), 1);   /* 104 <= 1.05 x 100 */

@@ -31,7 +31,8 @@ static struct search_answer walk(struct world *w)
 {
     struct search_result results[64];
     struct search_answer a;
-    struct search_ask ask = { .max_batch = w->max_batch ? w->max_batch : 64, .within = .05, .results = results,
+    struct search_ask ask = { .max_batch = w->max_batch ? w->max_batch : 64, .within = .05,
+                              .results = results,
                               .incumbent = w->incumbent };
     w->asked_count = 0;
     for (search_step(&a, &ask); a.next; search_step(&a, &ask)) {

@@ -75,7 +75,8 @@ static void the_limit_itself_is_kept_and_nan_is_not(void **state)
     assert_int_equal(slo_check(&rule, times, 200, 2).status, SLO_FAIL);
 }
 
-/* P(pass) when each time is above the limit with probability q: by going through all counts, not by trying. */
+/* P(pass) when each time is above the limit with probability q: by going through all counts, not by
+ * trying. */
 static double pass_probability(const size_t *needs, double q)
 {
     double p[SLO_LOOKS] = { 1 }, passed = 0; /* p[k]: k above so far, not decided yet */
