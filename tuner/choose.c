@@ -31,8 +31,8 @@ static enum why why_not(const struct choose_point *p, int chosen, double thresho
     return half_width(p) > within / 2 && p->high >= threshold ? WHY_UNSTABLE : WHY_SLOWER;
 }
 
-void choose_target(struct choose_answer *out, struct choose_why *whys, const struct choose_point *points, size_t n,
-                   double within)
+void choose_target(struct choose_answer *out, struct choose_why *whys, const struct choose_point *points,
+                   size_t n, double within)
 {
     const struct choose_point *leader = leader_of(points, n);
     double threshold = leader ? leader->y + log1p(-within) : NAN;

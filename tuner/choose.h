@@ -1,6 +1,7 @@
 /* choose.h - the batch size of a target from the intervals of its points. Pure; everything is the caller's.
  *
- * The rule: best = the largest estimate. Chosen is the smallest size that reaches the zone [best + ln(1 - X), ...):
+ * The rule: best = the largest estimate. Chosen is the smallest size that reaches the zone
+ * [best + ln(1 - X), ...):
  *   - its interval is at most X wide in all (half-width <= X/2): it reaches if the upper end lies in the zone. Then a
  *     point counts as in the zone until it is shown to be outside, and the error is bounded: at most X/2 more than X
  *     is given away.
@@ -31,7 +32,7 @@ struct choose_answer {
 };
 
 /* points[n] ascending by batch; whys[n] is filled. within = X as a fraction, 0 < X < 1. */
-void choose_target(struct choose_answer *out, struct choose_why *whys, const struct choose_point *points, size_t n,
-                   double within);
+void choose_target(struct choose_answer *out, struct choose_why *whys, const struct choose_point *points,
+                   size_t n, double within);
 
 #endif

@@ -1,10 +1,11 @@
-/* Student's t and the binomial distribution, both through the incomplete beta function, and the percentile rules
- * that rest on them. */
+/* Student's t and the binomial distribution, both through the incomplete beta function, and the percentile
+ * rules that rest on them. */
 #include "tuner/stats.h"
 
 #include <math.h>
 
-/* Continued fraction of I_x(a,b) by Lentz's method (Abramowitz and Stegun 26.5.8); quick for x < (a+1)/(a+b+2). */
+/* Continued fraction of I_x(a,b) by Lentz's method (Abramowitz and Stegun 26.5.8); quick
+ * for x < (a+1)/(a+b+2). */
 static double beta_fraction(double a, double b, double x)
 {
     const double tiny = 1e-300;

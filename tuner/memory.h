@@ -1,5 +1,6 @@
 /* memory.h - how much memory a batch size will take, from what smaller ones took (measurement rule 3.2):
- * predicted(b) = fixed + b A + workspace(b). Pure: a struct that the caller owns; sizes in bytes, 0 = not known. */
+ * predicted(b) = fixed + b A + workspace(b). Pure: a struct that the caller owns; sizes in
+ * bytes, 0 = not known. */
 #ifndef TUNER_MEMORY_H
 #define TUNER_MEMORY_H
 

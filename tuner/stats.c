@@ -173,7 +173,8 @@ struct interval stats_interval(const double *x, size_t n, enum interval_kind kin
         i.se_used = e.se * sqrt((1 + r) / (1 - r));
         i.df_used = fmax(2, fmin(e.df, (double)n * (1 - r) / (1 + r) - 1));
     }
-    i.half_width = stats_t_quantile(kind == INTERVAL_FIXED ? level_fixed : level_sequential, i.df_used) * i.se_used;
+    i.half_width = stats_t_quantile(kind == INTERVAL_FIXED ? level_fixed : level_sequential, i.df_used) *
+                   i.se_used;
     i.low = i.m - i.half_width;
     i.high = i.m + i.half_width;
     i.mde = mde_factor * i.se_used;

@@ -57,7 +57,8 @@ int stop_doublings(const double *y, size_t n)
 {
     int doublings = 0;
     for (size_t i = 0; i < STOP_LOOKS && stop_looks[i] <= n; i++)
-        if (stop_looks[i] >= CORRELATION_LOOK && stats_interval(y, stop_looks[i], INTERVAL_SEQUENTIAL).correlated)
+        if (stop_looks[i] >= CORRELATION_LOOK &&
+            stats_interval(y, stop_looks[i], INTERVAL_SEQUENTIAL).correlated)
             doublings++;
     return doublings < DOUBLINGS_MOST ? doublings : DOUBLINGS_MOST;
 }

@@ -23,8 +23,8 @@ const char *stop_name(enum stop stop);
 const char *stop_text(enum stop stop);
 
 #define STOP_LOOKS 6
-/* Numbers of valid blocks at which the interval is looked at: 6 9 13 19 28 40. Looking six times is paid for by
- * splitting the 5 % over six looks. */
+/* Numbers of valid blocks at which the interval is looked at: 6 9 13 19 28 40. Looking six times is paid for
+ * by splitting the 5 % over six looks. */
 extern const size_t stop_looks[STOP_LOOKS];
 
 struct stop_ask {
@@ -33,12 +33,12 @@ struct stop_ask {
     size_t n;
     bool   gpu;                 /* half-width 0.5 %, else 1 % */
 };
-/* PRECISION if at some look among the first n blocks the half-width was reached and at least 3 s were measured by
- * then; else CAP once 30 s or 6 blocks, whichever is longer, are measured; else GO_ON. */
+/* PRECISION if at some look among the first n blocks the half-width was reached and at least 3 s were
+ * measured by then; else CAP once 30 s or 6 blocks, whichever is longer, are measured; else GO_ON. */
 enum stop stop_check(const struct stop_ask *ask);
 
-/* How often the block length of a target has to be doubled because of this point, 0..2: once for every look from
- * the 13th block on at which its blocks were correlated. */
+/* How often the block length of a target has to be doubled because of this point, 0..2: once for every look
+ * from the 13th block on at which its blocks were correlated. */
 int stop_doublings(const double *y, size_t n);
 
 #endif

@@ -109,7 +109,8 @@ static bool moved(double older, double newer, double limit)
 
 static enum warmup check_device(const struct warmup_window *older, const struct warmup_window *newer)
 {
-    double lowest = fmin(older->clock_min, newer->clock_min), highest = fmax(older->clock_max, newer->clock_max);
+    double lowest = fmin(older->clock_min, newer->clock_min),
+           highest = fmax(older->clock_max, newer->clock_max);
     if ((highest - lowest) / highest > clock_limit) /* false for NaN: no reading, no test */
         return WARMUP_CLOCK_MOVED;
     return fabs(newer->temperature_c_per_s) > slope_limit_c_per_s ? WARMUP_HEATING : WARMUP_STEADY;
@@ -140,5 +141,7 @@ enum warmup_class warmup_classify(const double *iteration_ns, size_t n, bool ste
     if (!steady || third == 0)
         return WARMUP_CLASS_NONE;
     double change = stats_median(iteration_ns + n - third, third) / stats_median(iteration_ns, third) - 1;
-    return fabs(change) <= 0.01 ? WARMUP_CLASS_FLAT : change < 0 ? WARMUP_CLASS_WARMUP : WARMUP_CLASS_SLOWDOWN;
+    return fabs(change) <= 0.01 ? WARMUP_CLASS_FLAT
+           : change < 0         ? WARMUP_CLASS_WARMUP
+                                : WARMUP_CLASS_SLOWDOWN;
 }

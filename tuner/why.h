@@ -1,6 +1,6 @@
-/* why.h - the reasons that a batch size can have for being chosen or not: one list makes the enum, the names that are
- * stored and written to files, and the texts for people. The order is the order of precedence: a size that several
- * reasons fit gets the first. */
+/* why.h - the reasons that a batch size can have for being chosen or not: one list makes the enum, the names
+ * that are stored and written to files, and the texts for people. The order is the order of precedence: a
+ * size that several reasons fit gets the first. */
 #ifndef TUNER_WHY_H
 #define TUNER_WHY_H
 

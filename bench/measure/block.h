@@ -1,4 +1,5 @@
-/* block.h - one block: ask the worker, look at the machine before and after, judge, store. Nothing else runs blocks. */
+/* block.h - one block: ask the worker, look at the machine before and after, judge, store.
+ * Nothing else runs blocks. */
 #ifndef MEASURE_BLOCK_H
 #define MEASURE_BLOCK_H
 
@@ -18,8 +19,8 @@ struct block_ask {
     int  unmeasured;
     uint64_t t_iter_ns;              /* expected, for the deadline; 0: unknown */
 };
-/* Runs and stores one block; *out is in the target's history too. run: the raw answer, worker_run_free by the caller;
- * may be NULL. Statuses of worker_run (nothing is stored then) and of the store. */
+/* Runs and stores one block; *out is in the target's history too. run: the raw answer, worker_run_free by the
+ * caller; may be NULL. Statuses of worker_run (nothing is stored then) and of the store. */
 enum status block_measure(struct block_fact *out, struct worker_run_result *run, struct execution *x,
                           const struct block_ask *ask, struct err *err);
 

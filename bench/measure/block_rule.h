@@ -26,9 +26,10 @@ struct block_values {
     double wall_images_per_s;
     bool   grouped;           /* iterations too short for percentiles */
 };
-/* The rate is by mode ("e2e", "compute", "pipelined", each with + suffixes): batch / median iteration, the same of the
- * compute stage, or images / wall; always the last where an iteration takes less than 50 us, whose stamps would cost over
- * 0.1 %. compute_ns may be NULL (then a compute mode has no y). iterations >= 1. */
+/* The rate is by mode ("e2e", "compute", "pipelined", each with + suffixes): batch / median
+ * iteration, the same of the compute stage, or images / wall; always the last where an iteration
+ * takes less than 50 us, whose stamps would cost over 0.1 %. compute_ns may be NULL (then a compute
+ * mode has no y). iterations >= 1. */
 struct block_values block_evaluate(const char *mode, int batch, const uint64_t *iteration_ns,
                                    const uint64_t *compute_ns, size_t iterations, uint64_t wall_ns);
 

@@ -11,7 +11,7 @@
 #include "bench/measure/results.h"
 #include "bench/measure/rounds.h"
 
-/* --- a target that ends ------------------------------------------------------------------------------------------ */
+/* --- a target that ends --------------------------------------------------------------------------------- */
 
 /* Must the campaign fail because of it? What a flag named must be there; a wrong model or request always
  * fails. */
@@ -48,7 +48,7 @@ enum status target_end(struct campaign_state *c, struct target_state *t, enum st
     return store_append_target_state(c->store, &t->row, err);
 }
 
-/* --- phases ------------------------------------------------------------------------------------------------------ */
+/* --- phases --------------------------------------------------------------------------------------------- */
 
 /* Gate, ascent and batch check of one target. */
 static enum status ascend_target(struct campaign_state *c, struct target_state *t, struct err *err)
@@ -109,7 +109,7 @@ static enum status run_targets(struct campaign_state *c, struct err *err)
     return st;
 }
 
-/* --- the end ----------------------------------------------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------------------------------------- */
 
 /* What has been found when everything is stored. */
 struct outcome {

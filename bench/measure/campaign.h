@@ -1,6 +1,6 @@
 /* campaign.h - one `bench tune`: every target of a plan is gated, probed, measured in rounds and decided.
- * Everything that is decided follows from stored blocks: a campaign that was cut off anywhere can be continued, and
- * comes to the answer it would have come to. Everything here borrows for the call. */
+ * Everything that is decided follows from stored blocks: a campaign that was cut off anywhere can be
+ * continued, and comes to the answer it would have come to. Everything here borrows for the call. */
 #ifndef MEASURE_CAMPAIGN_H
 #define MEASURE_CAMPAIGN_H
 
@@ -39,11 +39,12 @@ struct campaign_context {
  *   ST_ENVIRONMENT, ST_UNSUPPORTED, ST_MODEL, ST_INVALID   a target that was named on the command line cannot run here;
  *                   the others ran all the same
  *   ST_IO, ST_INTERNAL, ST_OUT_OF_MEMORY   the store or this program failed; what was stored stays
- * Where several hold, the exit codes 2, 1, 3, 4, 0 win in this order. err has the sentence of the one returned. */
+ * Where several hold, the exit codes 2, 1, 3, 4, 0 win in this order. err has the
+ * sentence of the one returned. */
 enum status campaign_run(struct campaign_context *c, struct err *err);
 
-/* The configuration of the campaign that a resume would continue, to be read with config_read_text: *text is malloc'ed,
- * NULL (ST_OK) if every campaign is finished. Statuses of store_load_unfinished. */
+/* The configuration of the campaign that a resume would continue, to be read with config_read_text: *text is
+ * malloc'ed, NULL (ST_OK) if every campaign is finished. Statuses of store_load_unfinished. */
 enum status campaign_find_config(char **text, struct store *store, struct err *err);
 
 #endif

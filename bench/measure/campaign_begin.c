@@ -18,7 +18,7 @@
 
 static const char kind[] = "tune";
 
-/* --- limits ------------------------------------------------------------------------------------------------------ */
+/* --- limits --------------------------------------------------------------------------------------------- */
 
 /* The reserve covers fragmentation and neighbours. */
 static uint64_t memory_limit(const struct config *config)
@@ -44,7 +44,7 @@ static void set_up(struct campaign_state *c)
     c->memory_limit_bytes = memory_limit(c->config);
 }
 
-/* --- the run ----------------------------------------------------------------------------------------------------- */
+/* --- the run -------------------------------------------------------------------------------------------- */
 
 static enum status draw_seed(uint64_t *seed, const struct config *config, struct err *err)
 {
@@ -112,7 +112,7 @@ enum status campaign_find_config(char **text, struct store *store, struct err *e
     return st;
 }
 
-/* --- the environment --------------------------------------------------------------------------------------------- */
+/* --- the environment ------------------------------------------------------------------------------------ */
 
 static enum status check_environment(const struct campaign_state *c, struct err *err)
 {
@@ -142,7 +142,7 @@ static enum status record_environment(struct campaign_state *c, bool resumed, st
     return st;
 }
 
-/* --- the targets ------------------------------------------------------------------------------------------------- */
+/* --- the targets ---------------------------------------------------------------------------------------- */
 
 static void fill_row(struct target_row *row, const struct campaign_state *c, const struct plan_target *p,
                      size_t place)
@@ -231,7 +231,7 @@ static enum status begin_targets(struct campaign_state *c, const struct target_r
     return st;
 }
 
-/* --- the gate's folder ------------------------------------------------------------------------------------------- */
+/* --- the gate's folder ---------------------------------------------------------------------------------- */
 
 /* Beside the store, where results may be written anyway. */
 static enum status make_folder(struct campaign_state *c, struct err *err)
@@ -264,7 +264,7 @@ static void remove_folder(const char *folder)
         rmdir(folder);
 }
 
-/* --- begin and end ----------------------------------------------------------------------------------------------- */
+/* --- begin and end -------------------------------------------------------------------------------------- */
 
 static enum status resume_or_begin_targets(struct campaign_state *c, bool resumed, struct err *err)
 {

@@ -61,7 +61,8 @@ static inline uint64_t campaign_now_ns(const struct campaign_state *c)
 {
     return clock_now_ns(&c->clock);
 }
-/* Since the campaign began (or went on). Differences of it hold although the clock may become a virtual one midway. */
+/* Since the campaign began (or went on). Differences of it hold although the clock may become
+ * a virtual one midway. */
 static inline uint64_t campaign_elapsed_ns(const struct campaign_state *c)
 {
     return campaign_now_ns(c) - c->start_ns;
@@ -72,10 +73,10 @@ static inline bool campaign_stopped(const struct campaign_state *c)
 }
 
 /* Tells what goes on now. phase as in progress.h; text may be NULL; batch, round 0: none. */
-void campaign_tell(const struct campaign_state *c, const struct target_state *t, const char *phase, const char *text,
-                   int batch, int round);
-/* Time of the budget that is left for target t: an equal share of the rest for every target from t on, of which
- * `part` (0..1] may be used now. UINT64_MAX without a budget. */
+void campaign_tell(const struct campaign_state *c, const struct target_state *t, const char *phase,
+                   const char *text, int batch, int round);
+/* Time of the budget that is left for target t: an equal share of the rest for every target from t on, of
+ * which `part` (0..1] may be used now. UINT64_MAX without a budget. */
 uint64_t campaign_share_ns(const struct campaign_state *c, const struct target_state *t, double part);
 
 /* Ends a target: nothing more of it is measured. why: the reason of every size, WHY_NONE if it never ran.

@@ -8,14 +8,16 @@
 #include "kernels/base/json.h"
 
 /* hello: what the other cases need to know, and that it is complete. */
-static enum status read_hello(struct probe_facts *facts, const json_t *answer, const char *precision, struct err *err)
+static enum status read_hello(struct probe_facts *facts, const json_t *answer, const char *precision,
+                              struct err *err)
 {
     const json_t *precisions = json_object_get(answer, "precisions"), *can = json_object_get(answer, "can");
     const char *first = json_string_value(json_array_get(precisions, 0));
     const char *device = json_string_value(
         json_object_get(json_array_get(json_object_get(answer, "devices"), 0), "id"));
     if (json_integer_value(json_object_get(answer, "protocol")) != 1 ||
-        !json_is_string(json_object_get(answer, "engine")) || !json_is_object(json_object_get(answer, "versions")))
+        !json_is_string(json_object_get(answer, "engine")) ||
+        !json_is_object(json_object_get(answer, "versions")))
         return err_set(err, ST_BAD_NEWS, "hello must answer protocol 1, engine and versions");
     if (!first || !device || !json_is_array(can))
         return err_set(err, ST_BAD_NEWS, "hello must answer precisions, devices with their id, and can");
@@ -81,7 +83,8 @@ static enum status run_request(struct probe *p, enum probe_state *now, const str
     if (st == ST_OK)
         st = probe_ask(p, row->line, &answer, PROBE_ANSWER_NS, err);
     if (st == ST_OK)
-        st = row->kinds ? probe_expect_error(answer, row->id, row->kinds, err) : probe_expect_ok(answer, row->id, err);
+        st = row->kinds ? probe_expect_error(answer, row->id, row->kinds, err)
+                        : probe_expect_ok(answer, row->id, err);
     json_decref(answer);
     if (st != ST_OK && st != ST_BAD_NEWS)
         probe_close(p); /* it hangs or is gone: the next row gets a fresh one */
@@ -118,7 +121,8 @@ static void run_cases(struct conformance_result *r, struct probe *p)
     }
 }
 
-enum status conformance_run(struct conformance_result *out, const struct conformance_ask *ask, struct err *err)
+enum status conformance_run(struct conformance_result *out, const struct conformance_ask *ask,
+                            struct err *err)
 {
     struct probe_facts facts = { 0 };
     struct probe p = { .ask = ask, .facts = &facts, .folder = "/tmp/bench-conformance-XXXXXX" };
@@ -133,7 +137,7 @@ enum status conformance_run(struct conformance_result *out, const struct conform
     run_cases(out, &p);
     rmdir(p.folder);
     fprintf(ask->out, "%zu passed, %zu failed\n", out->passed, out->failed);
-    return out->failed ? err_set(err, ST_BAD_NEWS, "%zu of %zu cases of the worker protocol failed", out->failed,
-                                 out->passed + out->failed)
+    return out->failed ? err_set(err, ST_BAD_NEWS, "%zu of %zu cases of the worker protocol failed",
+                                 out->failed, out->passed + out->failed)
                        : ST_OK;
 }

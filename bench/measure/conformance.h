@@ -21,7 +21,9 @@ struct conformance_result {
 };
 
 /* Runs the cases and writes `ok NAME` or `FAILED NAME: sentence` lines, then `N passed, N failed`.
- * ST_OK if all passed; ST_BAD_NEWS if one failed; ST_ENVIRONMENT if the worker does not start or does not greet. */
-enum status conformance_run(struct conformance_result *out, const struct conformance_ask *ask, struct err *err);
+ * ST_OK if all passed; ST_BAD_NEWS if one failed; ST_ENVIRONMENT if the worker does not
+ * start or does not greet. */
+enum status conformance_run(struct conformance_result *out, const struct conformance_ask *ask,
+                            struct err *err);
 
 #endif

@@ -155,11 +155,13 @@ static enum status quit(struct probe *p, struct err *err)
     return st == ST_OK ? probe_expect_exit(p, err) : st;
 }
 
-/* A block that would last an hour; a worker in virtual time answers it at once, and idles when the signal comes. */
+/* A block that would last an hour; a worker in virtual time answers it at once, and idles
+ * when the signal comes. */
 static enum status sigterm_in_run(struct probe *p, struct err *err)
 {
-    static const char run[] = "{\"id\":7,\"op\":\"run\",\"batch\":2,\"min_ns\":3600000000000,\"min_iterations\":100000,"
-                              "\"max_iterations\":100000,\"unmeasured\":0}\n";
+    static const char run[] =
+        "{\"id\":7,\"op\":\"run\",\"batch\":2,\"min_ns\":3600000000000,\"min_iterations\":100000,"
+        "\"max_iterations\":100000,\"unmeasured\":0}\n";
     const struct clock clk = clock_system();
     enum status st = probe_send(p, run, sizeof run - 1, err);
     if (st != ST_OK)
@@ -176,8 +178,9 @@ static enum status sigterm_in_run(struct probe *p, struct err *err)
 static enum status unknown_model(struct probe *p, struct err *err)
 {
     json_t *answer = NULL;
-    enum status st = probe_ask(p, "{\"id\":3,\"op\":\"load\",\"model\":\"/nonexistent/no-model.safetensors\"}", &answer,
-                               PROBE_LOAD_NS, err);
+    enum status st = probe_ask(p,
+                               "{\"id\":3,\"op\":\"load\",\"model\":\"/nonexistent/no-model.safetensors\"}",
+                               &answer, PROBE_LOAD_NS, err);
     if (st == ST_OK && !json_is_true(json_object_get(answer, "ok"))) /* an engine without files may take any name */
         st = probe_expect_error(answer, 3, "model invalid unsupported", err);
     json_decref(answer);
@@ -187,12 +190,14 @@ static enum status unknown_model(struct probe *p, struct err *err)
 /* --- blocks --- */
 
 /* One run of batch 2; the answer is checked as a block. */
-static enum status run_block(struct probe *p, json_t **answer, uint64_t min_ns, int min, int max, int unmeasured,
-                             struct err *err)
+static enum status run_block(struct probe *p, json_t **answer, uint64_t min_ns, int min, int max,
+                             int unmeasured, struct err *err)
 {
     char line[256];
-    snprintf(line, sizeof line, "{\"id\":8,\"op\":\"run\",\"batch\":2,\"min_ns\":%" PRIu64 ",\"min_iterations\":%d,"
-             "\"max_iterations\":%d,\"unmeasured\":%d}", min_ns, min, max, unmeasured);
+    snprintf(line, sizeof line,
+             "{\"id\":8,\"op\":\"run\",\"batch\":2,\"min_ns\":%" PRIu64 ",\"min_iterations\":%d,"
+             "\"max_iterations\":%d,\"unmeasured\":%d}",
+             min_ns, min, max, unmeasured);
     enum status st = probe_ask(p, line, answer, PROBE_ANSWER_NS, err);
     if (st == ST_OK)
         st = probe_expect_ok(*answer, 8, err);
@@ -222,7 +227,8 @@ static json_int_t sum_of_times(const json_t *answer)
 static enum status check_stages(const json_t *answer, struct err *err)
 {
     static const char *const names[] = { "h2d_ns", "compute_ns", "d2h_ns" };
-    const json_t *stages = json_object_get(answer, "stages"), *times = json_object_get(answer, "iteration_ns");
+    const json_t *stages = json_object_get(answer, "stages"),
+                 *times = json_object_get(answer, "iteration_ns");
     for (size_t i = 0; stages && i < json_array_size(times); i++) {
         json_int_t sum = 0;
         for (size_t k = 0; k < 3; k++) {
@@ -251,7 +257,8 @@ static enum status check_block(const json_t *answer, int count, struct err *err)
         return err_set(err, ST_BAD_NEWS, "run must count %lld result images, it says %lld",
                        (long long)(2 * int_of(answer, "iterations")), (long long)int_of(answer, "outputs"));
     if (int_of(answer, "start_ns") < 0 || span < 0 || sum < 0 || sum > span)
-        return err_set(err, ST_BAD_NEWS, "iteration_ns must be positive and add up to at most end_ns - start_ns");
+        return err_set(err, ST_BAD_NEWS,
+                       "iteration_ns must be positive and add up to at most end_ns - start_ns");
     return check_stages(answer, err);
 }
 
@@ -265,12 +272,14 @@ static enum status block_limits(struct probe *p, struct err *err)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         json_t *answer = NULL;
-        enum status st = run_block(p, &answer, rows[i].min_ns, rows[i].min, rows[i].max, rows[i].unmeasured, err);
+        enum status st = run_block(p, &answer, rows[i].min_ns, rows[i].min, rows[i].max, rows[i].unmeasured,
+                                   err);
         if (st == ST_OK)
             st = check_block(answer, rows[i].count, err);
         json_decref(answer);
         if (st != ST_OK) {
-            err_prefix(err, "min_ns %" PRIu64 ", iterations %d..%d", rows[i].min_ns, rows[i].min, rows[i].max);
+            err_prefix(err, "min_ns %" PRIu64 ", iterations %d..%d", rows[i].min_ns, rows[i].min,
+                       rows[i].max);
             return st;
         }
     }
@@ -297,11 +306,14 @@ static enum status hundred_blocks(struct probe *p, struct err *err)
     }
     if (st != ST_OK)
         return st;
-    double wall_ns = p->facts->can_virtual ? (double)(last_ns - first_ns) : (double)(clock_now_ns(&clk) - start_ns);
+    double wall_ns = p->facts->can_virtual ? (double)(last_ns - first_ns)
+                                           : (double)(clock_now_ns(&clk) - start_ns);
     snprintf(p->note, sizeof p->note, "the times are %.2f %% of it", (double)sum_ns / wall_ns * 100);
     if (fabs((double)sum_ns / wall_ns - 1) > WALL_TOLERANCE)
-        return err_set(err, ST_BAD_NEWS, "the times of %d blocks add up to %.2f %% of the caller's wall clock, allowed are "
-                       "99 to 101 %%", BLOCKS, (double)sum_ns / wall_ns * 100);
+        return err_set(err, ST_BAD_NEWS,
+                       "the times of %d blocks add up to %.2f %% of the caller's wall clock, allowed are "
+                       "99 to 101 %%",
+                       BLOCKS, (double)sum_ns / wall_ns * 100);
     return ST_OK;
 }
 
@@ -322,11 +334,13 @@ static bool can_profile(const struct probe_facts *facts)
     return facts->can_profile;
 }
 
-static enum status ask_output(struct probe *p, const char *images, const char *path, const char *kinds, struct err *err)
+static enum status ask_output(struct probe *p, const char *images, const char *path, const char *kinds,
+                              struct err *err)
 {
     char line[512];
     json_t *answer = NULL;
-    snprintf(line, sizeof line, "{\"id\":4,\"op\":\"output\",\"batch\":2,\"images\":%s,\"path\":\"%s\"}", images, path);
+    snprintf(line, sizeof line, "{\"id\":4,\"op\":\"output\",\"batch\":2,\"images\":%s,\"path\":\"%s\"}",
+             images, path);
     enum status st = probe_ask(p, line, &answer, PROBE_ANSWER_NS, err);
     if (st == ST_OK)
         st = kinds ? probe_expect_error(answer, 4, kinds, err) : probe_expect_ok(answer, 4, err);
@@ -344,8 +358,8 @@ static enum status output(struct probe *p, struct err *err)
     if (st == ST_OK)
         st = npy_read(&n, path, err);
     if (st == ST_OK && (n.rank != 4 || n.dims[0] != 2 || memcmp(n.dims + 1, shape, 3 * sizeof *shape) != 0))
-        st = err_set(err, ST_BAD_NEWS, "output must write [2,%d,%d,%d], as load's output_shape says", shape[0], shape[1],
-                     shape[2]);
+        st = err_set(err, ST_BAD_NEWS, "output must write [2,%d,%d,%d], as load's output_shape says",
+                     shape[0], shape[1], shape[2]);
     for (size_t i = 0; st == ST_OK && i < n.count; i++)
         if (!isfinite(n.data[i]))
             st = err_set(err, ST_BAD_NEWS, "output must be finite, value %zu is not", i);
@@ -373,7 +387,8 @@ static enum status memory(struct probe *p, struct err *err)
 static enum status profile(struct probe *p, struct err *err)
 {
     json_t *answer = NULL;
-    enum status st = probe_ask(p, "{\"id\":2,\"op\":\"profile\",\"batch\":2,\"iterations\":1}", &answer, PROBE_LOAD_NS, err);
+    enum status st = probe_ask(p, "{\"id\":2,\"op\":\"profile\",\"batch\":2,\"iterations\":1}", &answer,
+                               PROBE_LOAD_NS, err);
     if (st == ST_OK)
         st = probe_expect_ok(answer, 2, err);
     const json_t *layers = json_object_get(answer, "layers");
@@ -382,9 +397,10 @@ static enum status profile(struct probe *p, struct err *err)
     for (size_t i = 0; st == ST_OK && i < json_array_size(layers); i++) {
         const json_t *l = json_array_get(layers, i);
         if (!json_is_string(json_object_get(l, "name")) || !json_is_string(json_object_get(l, "op")) ||
-            !json_is_string(json_object_get(l, "implementation")) || int_of(l, "ns") < 0 || int_of(l, "flops") < 0 ||
-            int_of(l, "bytes") < 0)
-            st = err_set(err, ST_BAD_NEWS, "layer %zu of profile must have name, op, ns, flops, bytes, implementation", i);
+            !json_is_string(json_object_get(l, "implementation")) || int_of(l, "ns") < 0 ||
+            int_of(l, "flops") < 0 || int_of(l, "bytes") < 0)
+            st = err_set(err, ST_BAD_NEWS,
+                         "layer %zu of profile must have name, op, ns, flops, bytes, implementation", i);
     }
     json_decref(answer);
     return st;

@@ -13,7 +13,8 @@
 #define TICK_MS 50
 
 /* Waits a little for fd. ST_OK: try again. */
-static enum status tick(struct probe *p, int fd, short events, uint64_t end_ns, const char *what, struct err *err)
+static enum status tick(struct probe *p, int fd, short events, uint64_t end_ns, const char *what,
+                        struct err *err)
 {
     const struct clock clk = clock_system();
     struct pollfd fds[2] = { { .fd = fd, .events = events }, { .fd = p->process.err_fd, .events = POLLIN } };
@@ -43,7 +44,8 @@ enum status probe_send(struct probe *p, const void *bytes, size_t size, struct e
             return ended(p, err);
         at += wrote > 0 ? wrote : 0;
         size -= wrote > 0 ? (size_t)wrote : 0;
-        enum status st = size ? tick(p, p->process.in_fd, POLLOUT, end_ns, "the request was not read", err) : ST_OK;
+        enum status st = size ? tick(p, p->process.in_fd, POLLOUT, end_ns, "the request was not read", err)
+                              : ST_OK;
         if (st != ST_OK)
             return st;
     }
@@ -63,7 +65,8 @@ enum status probe_receive(struct probe *p, json_t **answer, uint64_t wait_ns, st
             return err_set(err, ST_INVALID, "an answer has more than 64 MiB");
         if (event == LINE_READY) {
             *answer = json_read_text("answer", line, size, err);
-            return *answer ? ST_OK : err_set(err, ST_INVALID, "standard output holds no JSON: \"%.80s\"", line);
+            return *answer ? ST_OK
+                           : err_set(err, ST_INVALID, "standard output holds no JSON: \"%.80s\"", line);
         }
         long got = line_fill(&p->lines, p->process.out_fd);
         if (got == 0)
@@ -150,11 +153,12 @@ enum status probe_expect_exit(struct probe *p, struct err *err)
 static enum status load(struct probe *p, struct err *err)
 {
     const struct conformance_ask *ask = p->ask;
-    json_t *answer = NULL, *request = json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:i}", "id", 900, "op", "load", "model",
-                                                ask->model, "precision", p->facts->precision, "device",
-                                                p->facts->device, "threads", 0, "seed", 1);
+    json_t *answer = NULL, *request = json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:i}", "id", 900, "op",
+                                                "load", "model", ask->model, "precision", p->facts->precision,
+                                                "device", p->facts->device, "threads", 0, "seed", 1);
     if (ask->shape[0])
-        json_object_set_new(request, "shape", json_pack("[i, i, i]", ask->shape[0], ask->shape[1], ask->shape[2]));
+        json_object_set_new(request, "shape",
+                            json_pack("[i, i, i]", ask->shape[0], ask->shape[1], ask->shape[2]));
     char *line = json_write_text(request, JSON_LINE);
     json_decref(request);
     enum status st = probe_ask(p, line, &answer, PROBE_LOAD_NS, err);

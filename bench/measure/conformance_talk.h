@@ -46,7 +46,8 @@ void probe_end_input(struct probe *p);
 
 /* ST_OK if the answer is ok and carries this id. */
 enum status probe_expect_ok(const json_t *answer, int id, struct err *err);
-/* ST_OK if it is an error of one of the kinds ("invalid unsupported"), with a message, and this id; id 0: null. */
+/* ST_OK if it is an error of one of the kinds ("invalid unsupported"), with a message,
+ * and this id; id 0: null. */
 enum status probe_expect_error(const json_t *answer, int id, const char *kinds, struct err *err);
 /* ST_OK if the process ends by itself within 10 s with exit status 0. */
 enum status probe_expect_exit(struct probe *p, struct err *err);

@@ -25,7 +25,7 @@ bool execution_is_open(const struct execution *x)
     return x->worker != NULL;
 }
 
-/* --- start ------------------------------------------------------------------------------------------------------- */
+/* --- start ---------------------------------------------------------------------------------------------- */
 
 /* The command in one line, for the record. */
 static void write_command(char *out, size_t size, char *const *command)
@@ -106,7 +106,7 @@ static enum status check_abilities(const struct execution *x, struct err *err)
                    p->precision, *known ? known : "no precision");
 }
 
-/* --- load -------------------------------------------------------------------------------------------------------- */
+/* --- load ----------------------------------------------------------------------------------------------- */
 
 static void write_versions(char *out, size_t size, const struct worker_hello *hello)
 {

@@ -29,8 +29,9 @@ struct execution_ask {
     int  max_batch;
 };
 
-/* Starts, greets, checks device and precision, loads, and stores the execution row; then the target's row knows what
- * `load` told. On failure *x is closed, the sentence names the target; statuses of the worker and of the store, and
+/* Starts, greets, checks device and precision, loads, and stores the execution row; then the target's
+ * row knows what `load` told. On failure *x is closed, the sentence names the target; statuses of the
+ * worker and of the store, and
  *   ST_UNSUPPORTED  the worker does not list this precision
  *   ST_ENVIRONMENT  it does not list this device
  *   ST_USAGE        the model is not the one that the campaign began with (its SHA-256 is named) */

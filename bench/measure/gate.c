@@ -39,7 +39,7 @@ static bool weights_are_seeded(const struct config *config)
     return !config->weights || strcmp(config->weights, "seeded") == 0;
 }
 
-/* --- rows -------------------------------------------------------------------------------------------------------- */
+/* --- rows ----------------------------------------------------------------------------------------------- */
 
 static struct accuracy_row row_of(const struct target_state *t, const char *check, int batch,
                                   const char *outcome, const char *detail)
@@ -87,7 +87,7 @@ static enum status fail_target(struct campaign_state *c, struct target_state *t,
     return target_end(c, t, ST_WRONG_OUTPUT, why, detail, err);
 }
 
-/* --- outputs of the target's engine ------------------------------------------------------------------------------ */
+/* --- outputs of the target's engine --------------------------------------------------------------------- */
 
 static enum status make_images(struct gate_image *images, int count, const struct campaign_state *c,
                                const int shape[3], struct err *err)
@@ -161,7 +161,7 @@ static enum status check_finite(struct look *l, struct err *err)
     return ST_OK;
 }
 
-/* --- comparisons ------------------------------------------------------------------------------------------------- */
+/* --- comparisons ---------------------------------------------------------------------------------------- */
 
 /* Worst of the images against what the store keeps of `origin`. */
 static enum status compare_with_kept(struct look *l, const char *check, const char *origin, struct err *err)
@@ -256,7 +256,7 @@ static enum status check_full_shape(struct look *l, struct err *err)
                : store_note(l->c, l->t, "full_shape", 1, "no f32 target of this model came before", err);
 }
 
-/* --- the gate ---------------------------------------------------------------------------------------------------- */
+/* --- the gate ------------------------------------------------------------------------------------------- */
 
 /* A stored outcome: "passed", "failed", "not_checked"; "" if there is none. */
 static enum status find_outcome(char *outcome, size_t size, struct campaign_state *c,
@@ -317,7 +317,7 @@ enum status gate_target(struct campaign_state *c, struct target_state *t, struct
     return st;
 }
 
-/* --- batch equals single ----------------------------------------------------------------------------------------- */
+/* --- batch equals single -------------------------------------------------------------------------------- */
 
 struct batch_check {
     struct campaign_state *c;

@@ -1,5 +1,5 @@
-/* gate_compare.h - is an output right? Comparison of logits and the limits of the accuracy gate (measurement rule 5).
- * Pure. */
+/* gate_compare.h - is an output right? Comparison of logits and the limits of the accuracy gate
+ * (measurement rule 5). Pure. */
 #ifndef MEASURE_GATE_COMPARE_H
 #define MEASURE_GATE_COMPARE_H
 
@@ -9,8 +9,8 @@
 struct gate_limits {
     double rel_l2, mask;
 };
-/* Limits of a precision with weights read from a file, or with the damped seeded set, whose random layers amplify
- * rounding. false: the precision is unknown. */
+/* Limits of a precision with weights read from a file, or with the damped seeded set, whose random layers
+ * amplify rounding. false: the precision is unknown. */
 bool gate_limits_of(struct gate_limits *out, const char *precision, bool seeded);
 
 struct gate_difference {

@@ -1,4 +1,5 @@
-/* gate_reference.h - the f32 reference outputs of a model: computed once by the reference engine, then kept in the store. */
+/* gate_reference.h - the f32 reference outputs of a model: computed once by the reference engine,
+ * then kept in the store. */
 #ifndef MEASURE_GATE_REFERENCE_H
 #define MEASURE_GATE_REFERENCE_H
 
@@ -18,9 +19,10 @@ struct gate_reference_ask {
     int image_count;
     const char *model_sha256;        /* of the target's engine: the reference must have the same */
 };
-/* Makes sure that the store holds the outputs of all images. *available false (ST_OK): the reference engine has another
- * model under this name, why_not (RECORD_TEXT bytes) says so. ST_ENVIRONMENT: the reference engine does not run, or its
- * output is not finite; ST_INTERRUPTED; or a status of the store. */
-enum status gate_reference_keep(bool *available, char *why_not, const struct gate_reference_ask *ask, struct err *err);
+/* Makes sure that the store holds the outputs of all images. *available false (ST_OK): the reference engine
+ * has another model under this name, why_not (RECORD_TEXT bytes) says so. ST_ENVIRONMENT: the reference
+ * engine does not run, or its output is not finite; ST_INTERRUPTED; or a status of the store. */
+enum status gate_reference_keep(bool *available, char *why_not, const struct gate_reference_ask *ask,
+                                struct err *err);
 
 #endif

@@ -114,7 +114,7 @@ void history_free(struct history *h)
     *h = (struct history){ 0 };
 }
 
-/* --- from the store ---------------------------------------------------------------------------------------------- */
+/* --- from the store ------------------------------------------------------------------------------------- */
 
 struct loading {
     struct history *history;

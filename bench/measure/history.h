@@ -1,5 +1,6 @@
-/* history.h - what has been measured of one target, in memory: the facts of every stored block that decisions are made
- * from. A block enters here only after it is durable in the store. history_free takes back what the others give. */
+/* history.h - what has been measured of one target, in memory: the facts of every stored block that
+ * decisions are made from. A block enters here only after it is durable in the store. history_free takes
+ * back what the others give. */
 #ifndef MEASURE_HISTORY_H
 #define MEASURE_HISTORY_H
 
@@ -56,10 +57,11 @@ uint64_t history_t_iter(const struct history *h, int batch);
 void history_free(struct history *h);
 
 /* Everything of a stored target. mode: its mode. Statuses of the store. On failure *out is empty. */
-enum status history_load(struct history *out, struct store *store, int64_t target, const char *mode, struct err *err);
+enum status history_load(struct history *out, struct store *store, int64_t target, const char *mode,
+                         struct err *err);
 
-/* Reason of a mark on a point that says: this size died in a round. The value of it, and of a mark that ends a size, is
- * the round. */
+/* Reason of a mark on a point that says: this size died in a round. The value of it, and of a mark that ends
+ * a size, is the round. */
 #define HISTORY_DIED "died"
 
 #endif

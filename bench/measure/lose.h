@@ -5,7 +5,8 @@
 #include "bench/measure/campaign_state.h"
 #include "kernels/base/err.h"
 
-/* The size takes no further part; round 0: before the rounds. detail is copied before err is written, so err->text may be given. */
+/* The size takes no further part; round 0: before the rounds. detail is copied before err is written, so
+ * err->text may be given. */
 enum status lose_point(struct campaign_state *c, struct target_state *t, int batch, enum why why, int round,
                        const char *detail, struct err *err);
 /* The worker died on this size in a round: the second time ends it with `why` (crashed or hung). */

@@ -52,7 +52,7 @@ static struct axes axes_of(const struct config *c)
     return a;
 }
 
-/* --- checks ------------------------------------------------------------------------------------------------------ */
+/* --- checks --------------------------------------------------------------------------------------------- */
 
 /* "cpu:0" is kind and number. */
 static enum status check_device(const struct device_kind **out, const char *device, struct err *err)
@@ -73,8 +73,8 @@ static enum status check_device(const struct device_kind **out, const char *devi
         names[i] = device_kinds[i].name;
     snprintf(word, sizeof word, "%.*s", (int)size, device);
     near = *out ? word : text_nearest(word, names, LEN(names));
-    return err_set(err, ST_USAGE, "device \"%.40s\" is unknown: a device is cpu:0, cuda:0, cuda:1 ...%s%s%s", device,
-                   near ? " (did you mean " : "", near ? near : "", near ? ":0?)" : "");
+    return err_set(err, ST_USAGE, "device \"%.40s\" is unknown: a device is cpu:0, cuda:0, cuda:1 ...%s%s%s",
+                   device, near ? " (did you mean " : "", near ? near : "", near ? ":0?)" : "");
 }
 
 static enum status check_precision(const struct device_kind *kind, const char *device, const char *precision,
@@ -88,8 +88,8 @@ static enum status check_precision(const struct device_kind *kind, const char *d
         strcat(strcat(known, i ? ", " : ""), kind->precisions[i]);
     }
     const char *near = text_nearest(precision, kind->precisions, count);
-    return err_set(err, ST_USAGE, "precision \"%.40s\" does not exist on %s: allowed are %s%s%s%s", precision, device,
-                   known, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+    return err_set(err, ST_USAGE, "precision \"%.40s\" does not exist on %s: allowed are %s%s%s%s", precision,
+                   device, known, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
 /* Threads to use for an asked number (0: all that may be used). One is always allowed. */
@@ -101,12 +101,14 @@ static enum status resolve_threads(int *out, int asked, struct err *err)
     if (asked <= 1 || asked <= cpus)
         return ST_OK;
     if (quota > 0 && (int)quota <= cpus)
-        return err_set(err, ST_USAGE, "threads is %d, but the CPU quota of this cgroup is %.3g CPUs: use at most %d",
-                       asked, quota, cpus);
-    return err_set(err, ST_USAGE, "threads is %d, but this process may use %d CPUs: use at most %d", asked, cpus, cpus);
+        return err_set(err, ST_USAGE,
+                       "threads is %d, but the CPU quota of this cgroup is %.3g CPUs: use at most %d", asked,
+                       quota, cpus);
+    return err_set(err, ST_USAGE, "threads is %d, but this process may use %d CPUs: use at most %d", asked,
+                   cpus, cpus);
 }
 
-/* --- points ------------------------------------------------------------------------------------------------------ */
+/* --- points --------------------------------------------------------------------------------------------- */
 
 static int compare_int(const void *a, const void *b)
 {
@@ -123,7 +125,8 @@ static enum status list_batches(int *out, size_t *count, const struct config *c,
         return ST_OK;
     }
     if (c->batches.count == 0 || c->batches.count > PLAN_BATCHES_MAX)
-        return err_set(err, ST_USAGE, "batches has %zu sizes, 1 to %d are allowed: use a shorter list, or auto",
+        return err_set(err, ST_USAGE,
+                       "batches has %zu sizes, 1 to %d are allowed: use a shorter list, or auto",
                        c->batches.count, PLAN_BATCHES_MAX);
     memcpy(out, c->batches.values, c->batches.count * sizeof *out);
     qsort(out, c->batches.count, sizeof *out, compare_int);
@@ -158,7 +161,8 @@ static void predict(struct plan_point *p, const struct store_earlier *earlier, s
         }
 }
 
-static enum status fill_points(struct plan_target *t, const struct config *c, struct store *store, struct err *err)
+static enum status fill_points(struct plan_target *t, const struct config *c, struct store *store,
+                               struct err *err)
 {
     int batches[PLAN_BATCHES_MAX];
     struct store_earlier *earlier = NULL;
@@ -177,7 +181,7 @@ static enum status fill_points(struct plan_target *t, const struct config *c, st
     return st;
 }
 
-/* --- targets ----------------------------------------------------------------------------------------------------- */
+/* --- targets -------------------------------------------------------------------------------------------- */
 
 /* One combination of the axes. */
 struct combination {
@@ -190,9 +194,11 @@ struct combination {
 
 static void write_names(struct plan_target *t, bool several_threads)
 {
-    snprintf(t->key, sizeof t->key, "%s|%s|%s|%s|%d|%d|%dx%dx%d|%s", t->model.name, t->engine->name, t->device,
-             t->precision, t->threads, t->instances, t->shape[0], t->shape[1], t->shape[2], t->mode);
-    int n = snprintf(t->name, sizeof t->name, "%s %s %s %s", t->model.name, t->engine->name, t->device, t->precision);
+    snprintf(t->key, sizeof t->key, "%s|%s|%s|%s|%d|%d|%dx%dx%d|%s", t->model.name, t->engine->name,
+             t->device, t->precision, t->threads, t->instances, t->shape[0], t->shape[1], t->shape[2],
+             t->mode);
+    int n = snprintf(t->name, sizeof t->name, "%s %s %s %s", t->model.name, t->engine->name, t->device,
+                     t->precision);
     if (several_threads && n > 0 && (size_t)n < sizeof t->name)
         snprintf(t->name + n, sizeof t->name - (size_t)n, " %d threads", t->threads);
 }
@@ -230,8 +236,8 @@ static bool planned_already(const struct plan *p, const char *key)
 }
 
 /* A combination that comes out like an earlier one (threads 0 and 2 on 2 CPUs) is one target. */
-static enum status add_target(struct plan *p, const struct combination *x, const struct config *c, struct store *store,
-                              struct err *err)
+static enum status add_target(struct plan *p, const struct combination *x, const struct config *c,
+                              struct store *store, struct err *err)
 {
     struct plan_target *t = &p->targets[p->target_count];
     enum status st = make_target(t, x, c, store, err);
@@ -245,7 +251,8 @@ static enum status add_target(struct plan *p, const struct combination *x, const
 }
 
 static enum status multiply_out(struct plan *p, const struct axes *a, const struct named_model *models,
-                                size_t model_count, const struct config *c, struct store *store, struct err *err)
+                                size_t model_count, const struct config *c, struct store *store,
+                                struct err *err)
 {
     size_t per_engine = a->device_count * a->precision_count * a->thread_count;
     size_t total = model_count * p->engine_count * per_engine;
@@ -254,7 +261,8 @@ static enum status multiply_out(struct plan *p, const struct axes *a, const stru
         return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for a plan of %zu targets", total);
     enum status st = ST_OK;
     for (size_t i = 0; i < total && st == ST_OK; i++) {
-        size_t rest = i % per_engine, threads = rest % a->thread_count, precision = rest / a->thread_count % a->precision_count;
+        size_t rest = i % per_engine, threads = rest % a->thread_count,
+               precision = rest / a->thread_count % a->precision_count;
         struct combination x = {
             .model = &models[i / (p->engine_count * per_engine)],
             .engine = &p->engines[i / per_engine % p->engine_count],
@@ -268,7 +276,8 @@ static enum status multiply_out(struct plan *p, const struct axes *a, const stru
     return st;
 }
 
-static enum status read_models(struct named_model **out, size_t *count, const struct config *c, struct err *err)
+static enum status read_models(struct named_model **out, size_t *count, const struct config *c,
+                               struct err *err)
 {
     char folder[HOME_PATH_MAX];
     struct model_config *all = NULL;
@@ -291,8 +300,9 @@ static enum status read_models(struct named_model **out, size_t *count, const st
         st = model_config_read(&m->config, folder, c->models.names[i], err);
     }
     if (st == ST_OK && *count == 0)
-        st = err_set(err, ST_USAGE, c->all_models ? "%s: no model there is served: name one with --model"
-                                                  : "nothing to measure: use --all-models, or name models with --model",
+        st = err_set(err, ST_USAGE,
+                     c->all_models ? "%s: no model there is served: name one with --model"
+                                   : "nothing to measure: use --all-models, or name models with --model",
                      folder);
     return st;
 }

@@ -42,9 +42,10 @@ struct plan {
 };
 
 /* store: earlier measurements of the same key give the predictions; NULL: none are known.
- * ST_USAGE: nothing to measure, an unknown model, engine, device or precision (with the nearest known name), a size
- * that the model cannot take, a precision that the device does not have, more threads than CPUs or quota, too many
- * sizes; ST_CONFIG: a model or engine file is wrong; others as store_load_earlier. *out is all zero unless ST_OK. */
+ * ST_USAGE: nothing to measure, an unknown model, engine, device or precision (with the nearest known name),
+ * a size that the model cannot take, a precision that the device does not have, more threads than CPUs or
+ * quota, too many sizes; ST_CONFIG: a model or engine file is wrong; others as store_load_earlier. *out is
+ * all zero unless ST_OK. */
 enum status plan_make(struct plan *out, const struct config *config, struct store *store, struct err *err);
 void plan_free(struct plan *p);
 

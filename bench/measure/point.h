@@ -1,5 +1,5 @@
-/* point.h - the state of one point in its rounds, from the blocks alone: what is valid, may a block be tried again,
- * has it been measured enough (measurement rules 1.6, 1.7, 2.4). Pure. */
+/* point.h - the state of one point in its rounds, from the blocks alone: what is valid, may a block be tried
+ * again, has it been measured enough (measurement rules 1.6, 1.7, 2.4). Pure. */
 #ifndef MEASURE_POINT_H
 #define MEASURE_POINT_H
 
@@ -25,8 +25,8 @@ struct point {                       /* point_free */
     bool     all_blocks;             /* every block was taken as valid (see point_make) */
 };
 
-/* take_invalid: blocks that telemetry refused count as valid (every candidate of the target is THROTTLED or INVALID: there
- * is nothing better). ST_OUT_OF_MEMORY. */
+/* take_invalid: blocks that telemetry refused count as valid (every candidate of the target is THROTTLED or
+ * INVALID: there is nothing better). ST_OUT_OF_MEMORY. */
 enum status point_make(struct point *out, const struct history *h, int batch, bool gpu, bool take_invalid,
                        struct err *err);
 void point_free(struct point *p);

@@ -16,7 +16,7 @@ enum { PROBE_ITERATIONS = 2, COARSE_BLOCKS = 3, TRIES = 2 };
 static const double ascent_part = 0.5; /* of a target's share of the time: the rest is for its rounds */
 static const char feasible[] = "feasible";
 
-/* --- what is known ----------------------------------------------------------------------------------------------- */
+/* --- what is known -------------------------------------------------------------------------------------- */
 
 /* Is the stored result of a size final? A crash and a hang are tried once more in a fresh worker. */
 static bool is_final(const struct history *h, int batch)
@@ -121,7 +121,7 @@ static uint64_t expected_probe_ns(const struct campaign_state *c, const struct h
                            COARSE_BLOCKS * block_expected_ns(block_min_ns(&c->quality, 0), t_iter_ns) : 0;
 }
 
-/* --- memory ------------------------------------------------------------------------------------------------------ */
+/* --- memory --------------------------------------------------------------------------------------------- */
 
 /* Begins the model when the first worker has loaded, from everything that is stored already. */
 static void begin_memory(struct target_state *t, uint64_t base_bytes)
@@ -138,7 +138,7 @@ static void begin_memory(struct target_state *t, uint64_t base_bytes)
     }
 }
 
-/* --- one probe --------------------------------------------------------------------------------------------------- */
+/* --- one probe ------------------------------------------------------------------------------------------ */
 
 static void set_result(struct prepared_row *row, const char *result, const char *detail)
 {
@@ -289,7 +289,7 @@ static enum status probe_size(struct execution *x, int batch, struct err *err)
     return st == ST_OK ? history_add_prepared(&t->history, &row, err) : st;
 }
 
-/* --- the ascent -------------------------------------------------------------------------------------------------- */
+/* --- the ascent ----------------------------------------------------------------------------------------- */
 
 /* A worker for the next size; one that is not warm yet is warmed with the smallest size that runs, if one is
  * known. */

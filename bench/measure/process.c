@@ -52,8 +52,8 @@ static int open_pipes(struct pipes *p)
 }
 
 /* Only calls that are allowed between fork and exec; what fails is told through the pipe. */
-static void run_child(const struct pipes *p, const char *program, const struct worker_start *start, char **environment,
-                      pid_t parent)
+static void run_child(const struct pipes *p, const char *program, const struct worker_start *start,
+                      char **environment, pid_t parent)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -121,8 +121,8 @@ static enum status start_child(struct process *p, struct pipes *pipes, const cha
     if (read(pipes->failure[0], &why, sizeof why) == (ssize_t)sizeof why) {
         waitpid(p->pid, NULL, 0);
         p->pid = 0;
-        return err_set(err, ST_ENVIRONMENT, "%s: cannot be started%s%s: %s", program, start->folder ? " in " : "",
-                       start->folder ? start->folder : "", strerror(why));
+        return err_set(err, ST_ENVIRONMENT, "%s: cannot be started%s%s: %s", program,
+                       start->folder ? " in " : "", start->folder ? start->folder : "", strerror(why));
     }
     return ST_OK;
 }
@@ -243,7 +243,8 @@ void process_drain(struct process *p)
 
 void process_tail(const struct process *p, char *text, size_t size)
 {
-    size_t kept = p->line_count < WORKER_STDERR_LINES ? p->line_count : WORKER_STDERR_LINES, needed = 0, used = 0;
+    size_t kept = p->line_count < WORKER_STDERR_LINES ? p->line_count : WORKER_STDERR_LINES, needed = 0,
+           used = 0;
     size_t first = p->line_count;
     while (p->line_count - first < kept) { /* as many of the last lines as fit */
         needed += strlen(p->lines[(first - 1) % WORKER_STDERR_LINES]) + 1;
@@ -259,7 +260,8 @@ void process_tail(const struct process *p, char *text, size_t size)
 
 /* --- end --- */
 
-/* Reaps the zombie and fills p->end. The rest of the group goes first: its id is safe while the zombie is there. */
+/* Reaps the zombie and fills p->end. The rest of the group goes first: its id is safe
+ * while the zombie is there. */
 static void collect(struct process *p)
 {
     int status = 0;
@@ -276,7 +278,8 @@ static void collect(struct process *p)
     if (end->by_signal && end->code == SIGKILL && !end->killed_by_us) {
         bool counted = p->oom_kills >= 0 && oom_kills() > p->oom_kills;
         double limit = (double)p->memory_limit_bytes;
-        end->out_of_memory_killer = counted || (limit > 0 && (double)end->peak_rss_bytes >= NEAR_LIMIT * limit);
+        end->out_of_memory_killer = counted ||
+                                    (limit > 0 && (double)end->peak_rss_bytes >= NEAR_LIMIT * limit);
     }
 }
 

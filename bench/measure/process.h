@@ -1,5 +1,5 @@
-/* process.h - a child process in its own group with three pipes: started, listened to, ended. Knows no protocol.
- * What process_open gives, process_close takes back. */
+/* process.h - a child process in its own group with three pipes: started, listened to, ended. Knows no
+ * protocol. What process_open gives, process_close takes back. */
 #ifndef MEASURE_PROCESS_H
 #define MEASURE_PROCESS_H
 

@@ -8,7 +8,7 @@
 #include "bench/measure/probe.h"
 #include "bench/measure/results_rows.h"
 
-/* --- the choice -------------------------------------------------------------------------------------------------- */
+/* --- the choice ----------------------------------------------------------------------------------------- */
 
 static bool rounds_count(const struct points *p)
 {
@@ -58,7 +58,7 @@ void results_choose(struct choose_answer *out, struct choose_why *whys, struct c
     choose_target(out, whys, items, p->count, within);
 }
 
-/* --- everything of a target -------------------------------------------------------------------------------------- */
+/* --- everything of a target ----------------------------------------------------------------------------- */
 
 /* Are there candidates, all of them taken out by telemetry? Then their blocks are the best there is. */
 static bool all_refused(const struct points *p)

@@ -4,8 +4,9 @@
 
 #include "bench/measure/results_rows.h"
 
-/* Appends the estimates of t's sizes to out: of the rounds where there are blocks of them, else of the coarse blocks. */
-enum status results_estimates_make(struct results_rows *out, struct campaign_state *c, const struct target_state *t,
-                                   const struct points *p, struct err *err);
+/* Appends the estimates of t's sizes to out: of the rounds where there are blocks of them, else
+ * of the coarse blocks. */
+enum status results_estimates_make(struct results_rows *out, struct campaign_state *c,
+                                   const struct target_state *t, const struct points *p, struct err *err);
 
 #endif

@@ -29,8 +29,8 @@ static void fill_ceiling(struct decision_row *d, const struct target_state *t)
 static void write_reason(struct decision_row *d, const struct choose_answer *a, double within)
 {
     if (!a->batch)
-        snprintf(d->reason, sizeof d->reason, "no batch size %s%s%s", *d->cause ? "has run so far" : "is usable",
-                 d->first_failed_batch ? ": " : "",
+        snprintf(d->reason, sizeof d->reason, "no batch size %s%s%s",
+                 *d->cause ? "has run so far" : "is usable", d->first_failed_batch ? ": " : "",
                  d->first_failed_batch ? why_text(why_of_name(d->first_failed_why)) : "");
     else if (a->batch == a->leader)
         snprintf(d->reason, sizeof d->reason, "%d is the fastest, no smaller size is within %.3g %%",

@@ -17,7 +17,8 @@ struct results_rows {
     struct decision_row decision;
 };
 /* *out is all zero on the way in. p: points of t's candidates; cause as results_store. */
-enum status results_rows_make(struct results_rows *out, struct campaign_state *c, const struct target_state *t,
-                              const struct points *p, const char *cause, struct err *err);
+enum status results_rows_make(struct results_rows *out, struct campaign_state *c,
+                              const struct target_state *t, const struct points *p, const char *cause,
+                              struct err *err);
 
 #endif

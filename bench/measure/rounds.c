@@ -15,7 +15,7 @@
 
 enum { START_TRIES = 2, SWAP_ITERATIONS = 10 };
 
-/* --- points ------------------------------------------------------------------------------------------------------ */
+/* --- points --------------------------------------------------------------------------------------------- */
 
 enum status points_make(struct points **out, const struct target_state *t, bool take_invalid, struct err *err)
 {
@@ -43,7 +43,7 @@ void points_free(struct points *p)
     free(p);
 }
 
-/* --- one target's rounds ----------------------------------------------------------------------------------------- */
+/* --- one target's rounds -------------------------------------------------------------------------------- */
 
 struct rounds {
     struct campaign_state *c;
@@ -138,7 +138,7 @@ static enum status next_round(struct rounds *r, struct err *err)
     return plan_known_round(r, last + 1, err);
 }
 
-/* --- the worker -------------------------------------------------------------------------------------------------- */
+/* --- the worker ----------------------------------------------------------------------------------------- */
 
 static bool is_warm(const struct rounds *r, int batch)
 {
@@ -265,7 +265,7 @@ static enum status ensure_worker(struct rounds *r, struct err *err)
     return ST_OK;
 }
 
-/* --- one block --------------------------------------------------------------------------------------------------- */
+/* --- one block ------------------------------------------------------------------------------------------ */
 
 /* One size at a time: the one before goes, the next comes, outside of the block's time. */
 static enum status swap_in(struct rounds *r, int batch, struct err *err)
@@ -354,7 +354,7 @@ static enum status run_place(struct rounds *r, int batch, int place, struct err 
     return st;
 }
 
-/* --- rounds ------------------------------------------------------------------------------------------------------ */
+/* --- rounds --------------------------------------------------------------------------------------------- */
 
 /* Time of the blocks that a round still has to run, and of a worker's start if there is none. */
 static uint64_t expected_round_ns(const struct rounds *r)

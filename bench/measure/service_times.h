@@ -1,5 +1,5 @@
-/* service_times.h - percentiles of the iteration times of every size of a target (measurement rule 1.9), read from the
- * stored samples. What _load gives, _free takes back. */
+/* service_times.h - percentiles of the iteration times of every size of a target (measurement rule 1.9), read
+ * from the stored samples. What _load gives, _free takes back. */
 #ifndef MEASURE_SERVICE_TIMES_H
 #define MEASURE_SERVICE_TIMES_H
 
@@ -11,8 +11,10 @@
 
 struct service_times;
 
-/* Samples of the valid blocks of rounds; of a size without any: of its coarse blocks. Statuses of the store. */
-enum status service_times_load(struct service_times **out, struct store *store, int64_t target, struct err *err);
+/* Samples of the valid blocks of rounds; of a size without any: of its coarse blocks.
+ * Statuses of the store. */
+enum status service_times_load(struct service_times **out, struct store *store, int64_t target,
+                               struct err *err);
 void service_times_free(struct service_times *s);
 
 struct service_summary {

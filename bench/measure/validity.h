@@ -1,5 +1,5 @@
-/* validity.h - may a block be believed? Decided by what the machine did meanwhile, never by the block's own value
- * (measurement rule 2.3). Pure. */
+/* validity.h - may a block be believed? Decided by what the machine did meanwhile, never by the block's own
+ * value (measurement rule 2.3). Pure. */
 #ifndef MEASURE_VALIDITY_H
 #define MEASURE_VALIDITY_H
 
@@ -38,8 +38,8 @@ struct validity {
 };
 struct validity validity_check(const struct validity_ask *ask);
 
-/* Steal and contention invalidate only while they hit at most 10 % of the campaign's blocks so far, from the 20th block
- * on; beyond that the machine is shared and they are covariates. Once shared, always shared. */
+/* Steal and contention invalidate only while they hit at most 10 % of the campaign's blocks so far, from the
+ * 20th block on; beyond that the machine is shared and they are covariates. Once shared, always shared. */
 bool validity_machine_is_shared(size_t blocks_seen, size_t blocks_hit);
 /* Did a shared rule hit? */
 bool validity_shared_hit(const struct validity *v);

@@ -89,6 +89,7 @@ enum status worker_quit(struct worker *w, uint64_t deadline_ns, struct err *err)
     char how[160];
     process_end_text(&w->process, how, sizeof how);
     const struct worker_end *end = &w->process.end;
-    return !end->by_signal && end->code == 0 ? ST_OK
-                                             : err_set(err, ST_CRASHED, "%s: ended after quit with %s", w->name, how);
+    return !end->by_signal && end->code == 0
+               ? ST_OK
+               : err_set(err, ST_CRASHED, "%s: ended after quit with %s", w->name, how);
 }

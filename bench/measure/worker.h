@@ -1,6 +1,6 @@
 /* worker.h - the client of one worker process: start it, ask it, time it out, kill it, say how it ended.
- * What worker_open gives, worker_close takes back; asks and results are the caller's. Not for several threads, and
- * the thread that opened a worker must outlive it (the worker dies with that thread).
+ * What worker_open gives, worker_close takes back; asks and results are the caller's. Not for several
+ * threads, and the thread that opened a worker must outlive it (the worker dies with that thread).
  *
  * Statuses of every call that asks something:
  *   ST_OK           the result is filled and was checked against the request
@@ -12,8 +12,8 @@
  *                   worker_end_of tells which
  *   ST_HUNG         no answer within deadline_ns: it was sent SIGTERM, 2 s later SIGKILL, its whole process group
  *   ST_INTERRUPTED  the interrupt flag was set; only worker_close is allowed now
- * After DEVICE_LOST, CRASHED, HUNG and INTERRUPTED worker_alive is false and every further call gives ST_CRASHED.
- * Results are all zero unless ST_OK (worker_run says what else it may fill). err may be NULL. */
+ * After DEVICE_LOST, CRASHED, HUNG and INTERRUPTED worker_alive is false and every further call gives
+ * ST_CRASHED. Results are all zero unless ST_OK (worker_run says what else it may fill). err may be NULL. */
 #ifndef MEASURE_WORKER_H
 #define MEASURE_WORKER_H
 
@@ -60,20 +60,21 @@ struct worker_start {
                                       * answers of virtual workers (see worker_is_virtual); NULL: kept inside */
 };
 
-/* Starts the process in its own process group, which dies with this one. Ignores SIGPIPE in this process from then on.
- * ST_ENVIRONMENT: no such command, not executable, no such folder, no process to be had; ST_IO: the log.
- * A program that starts and exits at once is noticed by worker_hello. */
+/* Starts the process in its own process group, which dies with this one. Ignores SIGPIPE in this process from
+ * then on. ST_ENVIRONMENT: no such command, not executable, no such folder, no process to be had; ST_IO: the
+ * log. A program that starts and exits at once is noticed by worker_hello. */
 enum status worker_open(struct worker **out, const struct worker_start *start, struct err *err);
-/* Ends the worker if it lives: quit and end of input if it waits for a request (2 s), else SIGTERM (2 s), then SIGKILL to
- * its group; frees. NULL is allowed. */
+/* Ends the worker if it lives: quit and end of input if it waits for a request (2 s), else SIGTERM (2 s),
+ * then SIGKILL to its group; frees. NULL is allowed. */
 void worker_close(struct worker *w);
 
 bool worker_alive(const struct worker *w);
 pid_t worker_pid(const struct worker *w);
-/* The worker said that its time is virtual: answers move *virtual_now_ns, deadlines count in it, `telemetry` of run
- * answers stands for the machine's. Known after worker_hello. */
+/* The worker said that its time is virtual: answers move *virtual_now_ns, deadlines count in it, `telemetry`
+ * of run answers stands for the machine's. Known after worker_hello. */
 bool worker_is_virtual(const struct worker *w);
-/* The clock to time this worker with: the system's, or the virtual one (valid as long as virtual_now_ns or w). */
+/* The clock to time this worker with: the system's, or the virtual one (valid as long as
+ * virtual_now_ns or w). */
 struct clock worker_clock(struct worker *w);
 
 /* How it ended; all zero while it lives. */
@@ -86,10 +87,11 @@ struct worker_end {
     uint64_t peak_rss_bytes;         /* largest resident set of its life */
 };
 struct worker_end worker_end_of(const struct worker *w);
-/* Last 20 lines of standard error, joined by '\n', long lines cut; "" if none. Borrowed until the next call. */
+/* Last 20 lines of standard error, joined by '\n', long lines cut; "" if none.
+ * Borrowed until the next call. */
 const char *worker_stderr(struct worker *w);
 
-/* --- hello ------------------------------------------------------------------------------------------------------ */
+/* --- hello ---------------------------------------------------------------------------------------------- */
 struct worker_version {
     char name[32], version[64];
 };
@@ -109,7 +111,7 @@ struct worker_hello {
 };
 enum status worker_hello(struct worker *w, struct worker_hello *out, uint64_t deadline_ns, struct err *err);
 
-/* --- load ------------------------------------------------------------------------------------------------------- */
+/* --- load ----------------------------------------------------------------------------------------------- */
 struct worker_load_ask {
     const char *model;               /* name or path; required */
     int  shape[3];                   /* C,H,W; all 0: the model's own */
@@ -131,16 +133,16 @@ struct worker_load_result {
 enum status worker_load(struct worker *w, const struct worker_load_ask *ask, struct worker_load_result *out,
                         uint64_t deadline_ns, struct err *err);
 
-/* --- prepare, release ------------------------------------------------------------------------------------------- */
+/* --- prepare, release ----------------------------------------------------------------------------------- */
 struct worker_prepare_result {
     uint64_t prepare_ns, first_run_ns;
     uint64_t planned_weights_bytes, planned_activations_bytes, planned_workspace_bytes; /* 0: plans nothing */
 };
-enum status worker_prepare(struct worker *w, int batch, struct worker_prepare_result *out, uint64_t deadline_ns,
-                           struct err *err);
+enum status worker_prepare(struct worker *w, int batch, struct worker_prepare_result *out,
+                           uint64_t deadline_ns, struct err *err);
 enum status worker_release(struct worker *w, int batch, uint64_t deadline_ns, struct err *err);
 
-/* --- run -------------------------------------------------------------------------------------------------------- */
+/* --- run ------------------------------------------------------------------------------------------------ */
 struct worker_run_ask {
     int  batch;
     uint64_t min_ns;
@@ -159,24 +161,27 @@ struct worker_run_result {
     json_t  *telemetry;              /* object of the answer, or NULL */
     uint64_t *room;                  /* what the four arrays point into */
 };
-/* One block. On ST_WRONG_OUTPUT batch and outputs tell what was executed if the answer held them (else 0); nothing
- * else is filled. Whatever the status, *out may be given to worker_run_free, and needs to be only after ST_OK. */
+/* One block. On ST_WRONG_OUTPUT batch and outputs tell what was executed if the answer held them
+ * (else 0); nothing else is filled. Whatever the status, *out may be given to worker_run_free, and
+ * needs to be only after ST_OK. */
 enum status worker_run(struct worker *w, const struct worker_run_ask *ask, struct worker_run_result *out,
                        uint64_t deadline_ns, struct err *err);
 void worker_run_free(struct worker_run_result *r);
 
-/* --- memory, output, profile, quit ------------------------------------------------------------------------------ */
+/* --- memory, output, profile, quit ---------------------------------------------------------------------- */
 struct worker_memory_result {
     uint64_t current_bytes, peak_bytes; /* peak since the last call */
 };
-enum status worker_memory(struct worker *w, struct worker_memory_result *out, uint64_t deadline_ns, struct err *err);
+enum status worker_memory(struct worker *w, struct worker_memory_result *out, uint64_t deadline_ns,
+                          struct err *err);
 
 /* One input image: a .npy file, or if path is NULL the generated image of that seed. */
 struct worker_image {
     const char *path;
     uint32_t seed;
 };
-/* images[batch]; the logits are written to `path`, .npy f32 (N,C,H,W). Reading and judging the file is the caller's. */
+/* images[batch]; the logits are written to `path`, .npy f32 (N,C,H,W). Reading and judging the
+ * file is the caller's. */
 enum status worker_output(struct worker *w, int batch, const struct worker_image *images, const char *path,
                           uint64_t deadline_ns, struct err *err);
 

@@ -106,8 +106,8 @@ enum status worker_hello(struct worker *w, struct worker_hello *out, uint64_t de
 {
     json_t *answer;
     *out = (struct worker_hello){ 0 };
-    enum status st = worker_ask(w, protocol_op_name(OP_HELLO), json_pack("{s:i}", "protocol", PROTOCOL_VERSION),
-                                deadline_ns, &answer, err);
+    enum status st = worker_ask(w, protocol_op_name(OP_HELLO),
+                                json_pack("{s:i}", "protocol", PROTOCOL_VERSION), deadline_ns, &answer, err);
     if (st != ST_OK)
         return st;
     struct answer a = { .object = answer, .op = "hello" };
@@ -137,7 +137,8 @@ static json_t *load_members(struct worker *w, const struct worker_load_ask *ask)
     json_t *members = json_object(), *options = json_object();
     set_text(members, "model", ask->model);
     if (ask->shape[0])
-        json_object_set_new(members, "shape", json_pack("[i, i, i]", ask->shape[0], ask->shape[1], ask->shape[2]));
+        json_object_set_new(members, "shape",
+                            json_pack("[i, i, i]", ask->shape[0], ask->shape[1], ask->shape[2]));
     set_text(members, "precision", ask->precision);
     set_text(members, "device", ask->device);
     json_object_set_new(members, "threads", json_integer(ask->threads));
@@ -172,7 +173,8 @@ enum status worker_load(struct worker *w, const struct worker_load_ask *ask, str
 {
     json_t *answer;
     *out = (struct worker_load_result){ 0 };
-    enum status st = worker_ask(w, protocol_op_name(OP_LOAD), load_members(w, ask), deadline_ns, &answer, err);
+    enum status st = worker_ask(w, protocol_op_name(OP_LOAD), load_members(w, ask), deadline_ns, &answer,
+                                err);
     if (st != ST_OK)
         return st;
     struct answer a = { .object = answer, .op = "load" };
@@ -202,12 +204,13 @@ static json_t *batch_member(int batch)
     return json_pack("{s:i}", "batch", batch);
 }
 
-enum status worker_prepare(struct worker *w, int batch, struct worker_prepare_result *out, uint64_t deadline_ns,
-                           struct err *err)
+enum status worker_prepare(struct worker *w, int batch, struct worker_prepare_result *out,
+                           uint64_t deadline_ns, struct err *err)
 {
     json_t *answer;
     *out = (struct worker_prepare_result){ 0 };
-    enum status st = worker_ask(w, protocol_op_name(OP_PREPARE), batch_member(batch), deadline_ns, &answer, err);
+    enum status st = worker_ask(w, protocol_op_name(OP_PREPARE), batch_member(batch), deadline_ns, &answer,
+                                err);
     if (st != ST_OK)
         return st;
     struct answer a = { .object = answer, .op = "prepare" };
@@ -227,12 +230,14 @@ enum status worker_prepare(struct worker *w, int batch, struct worker_prepare_re
 enum status worker_release(struct worker *w, int batch, uint64_t deadline_ns, struct err *err)
 {
     json_t *answer;
-    enum status st = worker_ask(w, protocol_op_name(OP_RELEASE), batch_member(batch), deadline_ns, &answer, err);
+    enum status st = worker_ask(w, protocol_op_name(OP_RELEASE), batch_member(batch), deadline_ns, &answer,
+                                err);
     json_decref(answer);
     return st;
 }
 
-enum status worker_memory(struct worker *w, struct worker_memory_result *out, uint64_t deadline_ns, struct err *err)
+enum status worker_memory(struct worker *w, struct worker_memory_result *out, uint64_t deadline_ns,
+                          struct err *err)
 {
     json_t *answer;
     *out = (struct worker_memory_result){ 0 };
@@ -264,18 +269,19 @@ static bool make_room(struct worker_run_result *r, size_t count, bool with_stage
     return true;
 }
 
-static void read_times(struct answer *a, const json_t *object, const char *key, uint64_t *out, size_t count, int64_t min)
+static void read_times(struct answer *a, const json_t *object, const char *key, uint64_t *out, size_t count,
+                       int64_t min)
 {
     const json_t *array = get_array(a, object, key);
     if (!a->why.status && json_array_size(array) != count)
-        err_set(&a->why, ST_INVALID, "run.%s has %zu entries, run.iterations is %zu", key, json_array_size(array),
-                count);
+        err_set(&a->why, ST_INVALID, "run.%s has %zu entries, run.iterations is %zu", key,
+                json_array_size(array), count);
     for (size_t i = 0; !a->why.status && i < count; i++) {
         const json_t *time = json_array_get(array, i);
         json_int_t ns = json_integer_value(time);
         if (!json_is_integer(time) || ns < min || ns > INT64_MAX / (2 * PROTOCOL_ITERATIONS_MAX))
-            err_set(&a->why, ST_INVALID, "run.%s[%zu] must be a plausible integer of ns, at least %lld", key, i,
-                    (long long)min);
+            err_set(&a->why, ST_INVALID, "run.%s[%zu] must be a plausible integer of ns, at least %lld", key,
+                    i, (long long)min);
         out[i] = (uint64_t)ns;
     }
 }
@@ -293,15 +299,16 @@ static bool times_add_up(const struct worker_run_result *r)
     return stages_fit && sum_ns <= r->end_ns - r->start_ns;
 }
 
-static enum status check_amount(struct worker *w, const struct worker_run_ask *ask, const struct worker_run_result *r,
-                                struct err *err)
+static enum status check_amount(struct worker *w, const struct worker_run_ask *ask,
+                                const struct worker_run_result *r, struct err *err)
 {
     int64_t wanted = (int64_t)ask->batch * (int64_t)r->iterations;
     if (r->batch != ask->batch)
-        return err_set(err, ST_WRONG_OUTPUT, "%s: asked for batch %d, it ran batch %d", w->name, ask->batch, r->batch);
+        return err_set(err, ST_WRONG_OUTPUT, "%s: asked for batch %d, it ran batch %d", w->name, ask->batch,
+                       r->batch);
     if (r->outputs != wanted)
-        return err_set(err, ST_WRONG_OUTPUT, "%s: %zu iterations of batch %d give %lld images, it says %d", w->name,
-                       r->iterations, ask->batch, (long long)wanted, r->outputs);
+        return err_set(err, ST_WRONG_OUTPUT, "%s: %zu iterations of batch %d give %lld images, it says %d",
+                       w->name, r->iterations, ask->batch, (long long)wanted, r->outputs);
     return ST_OK;
 }
 
@@ -333,9 +340,10 @@ enum status worker_run(struct worker *w, const struct worker_run_ask *ask, struc
                        uint64_t deadline_ns, struct err *err)
 {
     const struct clock clk = worker_clock(w);
-    json_t *answer, *members = json_pack("{s:i, s:I, s:i, s:i, s:i}", "batch", ask->batch, "min_ns",
-                                         (json_int_t)ask->min_ns, "min_iterations", ask->min_iterations,
-                                         "max_iterations", ask->max_iterations, "unmeasured", ask->unmeasured);
+    json_t *answer,
+        *members = json_pack("{s:i, s:I, s:i, s:i, s:i}", "batch", ask->batch, "min_ns",
+                             (json_int_t)ask->min_ns, "min_iterations", ask->min_iterations, "max_iterations",
+                             ask->max_iterations, "unmeasured", ask->unmeasured);
     *out = (struct worker_run_result){ 0 };
     uint64_t sent_ns = clock_now_ns(&clk);
     enum status st = worker_ask(w, protocol_op_name(OP_RUN), members, deadline_ns, &answer, err);
@@ -416,8 +424,8 @@ enum status worker_profile(struct worker *w, int batch, int iterations, struct w
     json_t *answer;
     *out = (struct worker_profile_result){ 0 };
     enum status st = worker_ask(w, protocol_op_name(OP_PROFILE),
-                                json_pack("{s:i, s:i}", "batch", batch, "iterations", iterations), deadline_ns,
-                                &answer, err);
+                                json_pack("{s:i, s:i}", "batch", batch, "iterations", iterations),
+                                deadline_ns, &answer, err);
     if (st != ST_OK)
         return st;
     struct answer a = { .object = answer, .op = "profile" };

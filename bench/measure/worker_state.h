@@ -18,10 +18,10 @@ struct worker {
     int64_t  next_id;
 };
 
-/* Sends `members` as the request `op` (takes the reference; NULL: no members) and waits for its answer, which the
- * caller gets as *answer (json_decref) if ST_OK. Statuses as worker.h says. */
-enum status worker_ask(struct worker *w, const char *op, json_t *members, uint64_t deadline_ns, json_t **answer,
-                       struct err *err);
+/* Sends `members` as the request `op` (takes the reference; NULL: no members) and waits for its answer, which
+ * the caller gets as *answer (json_decref) if ST_OK. Statuses as worker.h says. */
+enum status worker_ask(struct worker *w, const char *op, json_t *members, uint64_t deadline_ns,
+                       json_t **answer, struct err *err);
 /* The answer to `op` breaks the protocol as `why` says: kills the worker. Returns ST_CRASHED. */
 enum status worker_broken_answer(struct worker *w, const char *op, const char *why, struct err *err);
 

@@ -46,11 +46,12 @@ enum status worker_broken_answer(struct worker *w, const char *op, const char *w
 {
     w->broken = true;
     process_kill(&w->process);
-    return err_set(err, ST_CRASHED, "%s: the answer to %s breaks the protocol, the worker was killed: %s", w->name, op,
-                   why);
+    return err_set(err, ST_CRASHED, "%s: the answer to %s breaks the protocol, the worker was killed: %s",
+                   w->name, op, why);
 }
 
-/* Waits for at most a tick until fd can be read (or written), reading standard error meanwhile. ST_OK: look again. */
+/* Waits for at most a tick until fd can be read (or written), reading standard error
+ * meanwhile. ST_OK: look again. */
 static enum status pause_for(struct worker *w, const struct wait *wait, int fd, short events, struct err *err)
 {
     struct pollfd fds[2] = { { .fd = fd, .events = events }, { .fd = w->process.err_fd, .events = POLLIN } };
@@ -67,7 +68,8 @@ static enum status pause_for(struct worker *w, const struct wait *wait, int fd, 
     return ST_OK;
 }
 
-static enum status send_text(struct worker *w, const struct wait *wait, const char *text, size_t size, struct err *err)
+static enum status send_text(struct worker *w, const struct wait *wait, const char *text, size_t size,
+                             struct err *err)
 {
     while (size) {
         ssize_t wrote = write(w->process.in_fd, text, size);
@@ -86,7 +88,8 @@ static enum status send_text(struct worker *w, const struct wait *wait, const ch
 }
 
 /* The next line of the worker, borrowed until the next call. */
-static enum status receive_line(struct worker *w, const struct wait *wait, char **text, size_t *size, struct err *err)
+static enum status receive_line(struct worker *w, const struct wait *wait, char **text, size_t *size,
+                                struct err *err)
 {
     bool dead = false;
     for (;;) {
@@ -133,8 +136,8 @@ static enum status worker_error(struct worker *w, const char *op, const json_t *
     return st;
 }
 
-/* Virtual time moves on by as much as the worker's did since its last answer: the caller may have waited meanwhile,
- * which the worker's clock does not know. ST_HUNG if that is longer than the deadline. */
+/* Virtual time moves on by as much as the worker's did since its last answer: the caller may have waited
+ * meanwhile, which the worker's clock does not know. ST_HUNG if that is longer than the deadline. */
 static enum status move_time(struct worker *w, const char *op, const json_t *answer, uint64_t deadline_ns,
                              struct err *err)
 {
@@ -193,8 +196,8 @@ static char *request_text(int64_t id, const char *op, json_t *members)
     return text;
 }
 
-enum status worker_ask(struct worker *w, const char *op, json_t *members, uint64_t deadline_ns, json_t **answer,
-                       struct err *err)
+enum status worker_ask(struct worker *w, const char *op, json_t *members, uint64_t deadline_ns,
+                       json_t **answer, struct err *err)
 {
     struct wait wait = { .clk = clock_system(), .op = op, .limit_ns = deadline_ns };
     char *line = NULL;

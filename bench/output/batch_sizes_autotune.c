@@ -1,4 +1,5 @@
-/* The key `autotune`: where each number comes from, and everything that the historic keys have no place for. */
+/* The key `autotune`: where each number comes from, and everything that the historic
+ * keys have no place for. */
 #include "bench/output/batch_sizes_parts.h"
 
 #include <math.h>
@@ -66,7 +67,8 @@ static json_t *fact_value(const struct campaign *campaign, const struct fact_row
     }
 }
 
-static void put_device(struct document *d, json_t *out, const struct campaign *campaign, const struct target_row *t)
+static void put_device(struct document *d, json_t *out, const struct campaign *campaign,
+                       const struct target_row *t)
 {
     const bool gpu = strncmp(t->device, "cpu", 3) != 0;
     const struct field_row *uuid = gpu ? find_fact(campaign, "device_uuid") : NULL;
@@ -96,8 +98,8 @@ static json_t *environment_of(struct document *d, const struct campaign *campaig
 
 /* --- method, target --- */
 
-static void put_method(struct document *d, json_t *out, const struct entry *e, const struct campaign *campaign,
-                       const struct config *config)
+static void put_method(struct document *d, json_t *out, const struct entry *e,
+                       const struct campaign *campaign, const struct config *config)
 {
     const struct decision_row *decision = &e->target->decision;
     document_text(d, out, "name", "smallest_within_x");
@@ -124,13 +126,15 @@ static void put_target(struct document *d, json_t *out, const struct target_row 
     document_text_or_null(d, out, "key_sha256", t->key_sha256);
 }
 
-static void put_other_targets(struct document *d, json_t *out, const struct entry *e, const struct campaign *campaign)
+static void put_other_targets(struct document *d, json_t *out, const struct entry *e,
+                              const struct campaign *campaign)
 {
     for (size_t i = 0; i < campaign->target_count; i++) {
         const struct target_view *t = &campaign->targets[i];
         const struct point_view *p = t->has_decision ? target_point(t, target_served_batch(t)) : NULL;
-        if (t == e->target || strcmp(t->row.model, e->model) != 0 || t->row.scripted != e->target->row.scripted ||
-            !p || !curve_point_is_valid(p) || strcmp(curve_output_word(t), "failed") == 0)
+        if (t == e->target || strcmp(t->row.model, e->model) != 0 ||
+            t->row.scripted != e->target->row.scripted || !p || !curve_point_is_valid(p) ||
+            strcmp(curve_output_word(t), "failed") == 0)
             continue;
         json_t *other = json_object();
         put_target(d, other, &t->row);
@@ -154,7 +158,8 @@ static void put_decision(struct document *d, json_t *out, const struct entry *e)
     json_t *incumbent = document_object(d, out, "incumbent");
     document_int_or_null(d, incumbent, "batch", decision->incumbent);
     document_text_or_null(d, incumbent, "source", decision->incumbent_source);
-    document_text(d, incumbent, "outcome", *decision->incumbent_outcome ? decision->incumbent_outcome : "none");
+    document_text(d, incumbent, "outcome",
+                  *decision->incumbent_outcome ? decision->incumbent_outcome : "none");
 }
 
 static void put_interval(struct document *d, json_t *out, double y, double low, double high)
@@ -195,10 +200,10 @@ static void put_memory(struct document *d, json_t *out, const struct entry *e)
 
 /* --- curve --- */
 
-/* Against the leader. Its interval is that of the paired difference; without one there is none: the intervals of two
- * single points say little about their ratio. */
-static void put_ratio(struct document *d, json_t *out, const struct target_view *t, const struct point_view *p,
-                      double best)
+/* Against the leader. Its interval is that of the paired difference; without one there is none: the intervals
+ * of two single points say little about their ratio. */
+static void put_ratio(struct document *d, json_t *out, const struct target_view *t,
+                      const struct point_view *p, double best)
 {
     const double none = (double)NAN;
     const struct why_row *why = &p->why;
@@ -211,7 +216,8 @@ static void put_ratio(struct document *d, json_t *out, const struct target_view 
         put_interval(d, ratio, p->estimate.y - best, none, none);
 }
 
-static json_t *curve_point(struct document *d, const struct target_view *t, const struct point_view *p, double best)
+static json_t *curve_point(struct document *d, const struct target_view *t, const struct point_view *p,
+                           double best)
 {
     const bool valid = curve_point_is_valid(p);
     json_t *out = json_object();

@@ -11,7 +11,8 @@ static enum status check_base(const json_t *document, const char *path, bool in_
 {
     const json_int_t schema = batch_sizes_schema(document);
     if (!json_is_object(json_object_get(document, "batch_configurations")))
-        return err_set(err, ST_CONFIG, "%s: is no batch_sizes.json: it has no object batch_configurations", path);
+        return err_set(err, ST_CONFIG, "%s: is no batch_sizes.json: it has no object batch_configurations",
+                       path);
     if (schema > BATCH_SIZES_SCHEMA)
         return err_set(err, ST_CONFIG, "%s: has autotune.schema %" JSON_INTEGER_FORMAT ", this bench knows %d: %s", path,
                        schema, BATCH_SIZES_SCHEMA, in_place ? "it is not replaced, use the newer bench"
@@ -37,7 +38,8 @@ static enum status read_document(json_t **out, const char *path, bool in_place, 
     return st;
 }
 
-/* A file of a newer bench is never replaced, whatever the base is. One that cannot be read is no such file. */
+/* A file of a newer bench is never replaced, whatever the base is. One that cannot be
+ * read is no such file. */
 static enum status check_in_place(const char *path, struct err *err)
 {
     json_t *document = json_read_file(path, BATCH_SIZES_MAX_BYTES, NULL);
@@ -46,8 +48,8 @@ static enum status check_in_place(const char *path, struct err *err)
     return st;
 }
 
-enum status batch_sizes_base_read(struct batch_sizes_base *out, const struct config *config, const char *folder,
-                                  struct err *err)
+enum status batch_sizes_base_read(struct batch_sizes_base *out, const struct config *config,
+                                  const char *folder, struct err *err)
 {
     char place[4096];
     *out = (struct batch_sizes_base){ 0 };

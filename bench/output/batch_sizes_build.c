@@ -124,7 +124,8 @@ static bool is_dropped(const struct building *b, const char *model)
     return false;
 }
 
-/* Base's order, then new ones. Rows of a model that has no entry any more are carried too, unless it is dropped. */
+/* Base's order, then new ones. Rows of a model that has no entry any more are carried too,
+ * unless it is dropped. */
 static void put_details(struct building *b)
 {
     json_t *out = document_object(&b->d, b->out, "detailed_results"), *value;
@@ -234,9 +235,10 @@ static enum status check_variant(const struct run_row *run, struct err *err)
 {
     if (strcmp(run->variant, "release") == 0)
         return ST_OK;
-    return err_set(err, ST_ENVIRONMENT, "campaign %s was measured by a %s build, whose numbers never reach %s: build "
-                   "with VARIANT=release and measure again", run->name, *run->variant ? run->variant : "unknown",
-                   BATCH_SIZES_FILE);
+    return err_set(err, ST_ENVIRONMENT,
+                   "campaign %s was measured by a %s build, whose numbers never reach %s: build "
+                   "with VARIANT=release and measure again",
+                   run->name, *run->variant ? run->variant : "unknown", BATCH_SIZES_FILE);
 }
 
 enum status batch_sizes_build(struct batch_sizes_documents *out, const struct campaign *campaign,

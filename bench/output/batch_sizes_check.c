@@ -26,9 +26,11 @@ static void check_bytes(struct checking *c)
     else if (same == c->size && same < size)
         finding_add(c, "", "E7", "must end with a newline");
     else if (same < size || same < c->size) {
-        finding_add(c, "", "E7", "line %d is not as bench writes it (ASCII, indent 2, one member per line, shortest "
-                    "numbers): \"%.*s\" should be \"%.*s\"", line, (int)strcspn(c->text + same, "\n") % 40,
-                    c->text + same, (int)strcspn(wanted + same, "\n") % 40, wanted + same);
+        finding_add(c, "", "E7",
+                    "line %d is not as bench writes it (ASCII, indent 2, one member per line, shortest "
+                    "numbers): \"%.*s\" should be \"%.*s\"",
+                    line, (int)strcspn(c->text + same, "\n") % 40, c->text + same,
+                    (int)strcspn(wanted + same, "\n") % 40, wanted + same);
         c->findings->items[c->findings->count - 1].line = line;
     }
     free(wanted);
@@ -92,14 +94,16 @@ static void summarize(struct checking *c)
         snprintf(c->findings->summary, sizeof c->findings->summary, "%zu models, campaign %s", models,
                  campaign ? campaign : "none");
     else
-        snprintf(c->findings->summary, sizeof c->findings->summary, "%zu models, %zu of them measured by %s %s",
-                 models, measured, campaign ? "bench, campaign" : "bench:", campaign ? campaign : "a historic file");
+        snprintf(c->findings->summary, sizeof c->findings->summary,
+                 "%zu models, %zu of them measured by %s %s", models, measured,
+                 campaign ? "bench, campaign" : "bench:", campaign ? campaign : "a historic file");
 }
 
 /* Duplicate keys, NaN and a byte order mark are no JSON to our parser: they end here. */
 static void check_file(struct checking *c)
 {
-    const bool ours = json_is_object(json_object_get(c->root, "autotune")), production = is_production(c->root);
+    const bool ours = json_is_object(json_object_get(c->root, "autotune")),
+               production = is_production(c->root);
     const json_t *schema = finding_get(c->root, "autotune.schema");
     if (ours && (!json_is_integer(schema) || json_integer_value(schema) > BATCH_SIZES_SCHEMA ||
                  json_integer_value(schema) < 1)) {
@@ -154,13 +158,15 @@ static void check_same(struct checking *c, const json_t *first, const char *grou
 {
     char path[FINDING_PATH];
     json_t *here = json_object_get(json_object_get(json_object_get(c->root, group), model), names[0]);
-    json_t *there = json_object_get(json_object_get(json_object_get(first, "batch_configurations"), model), names[1]);
+    json_t *there = json_object_get(json_object_get(json_object_get(first, "batch_configurations"), model),
+                                    names[1]);
     if (here && there && json_equal(here, there))
         return;
-    char *a = here ? json_write_text(here, JSON_LINE) : NULL, *b = there ? json_write_text(there, JSON_LINE) : NULL;
+    char *a = here ? json_write_text(here, JSON_LINE) : NULL,
+         *b = there ? json_write_text(there, JSON_LINE) : NULL;
     finding_path(path, group, model);
-    finding_add(c, finding_path(path, path, names[0]), "differs", "is %s here, but %s is %s in %s", a ? a : "nothing",
-                names[1], b ? b : "nothing", BATCH_SIZES_FILE);
+    finding_add(c, finding_path(path, path, names[0]), "differs", "is %s here, but %s is %s in %s",
+                a ? a : "nothing", names[1], b ? b : "nothing", BATCH_SIZES_FILE);
     free(a);
     free(b);
 }
@@ -221,7 +227,8 @@ static enum status check_second(struct findings *out, const char *path, const ch
         return ST_OK;
     size_t second_size;
     char *production = read_all(second, &second_size, err);
-    enum status st = production ? batch_sizes_check_text(out, second, production, second_size, err) : ST_CONFIG;
+    enum status st = production ? batch_sizes_check_text(out, second, production, second_size, err)
+                                : ST_CONFIG;
     if (st == ST_OK)
         st = batch_sizes_check_pair(out, text, size, production, second_size, err);
     free(production);

@@ -88,9 +88,11 @@ void check_entries(struct checking *c)
         const json_t *memory = json_object_get(batch_sizes_model(c->root, name), "memory");
         if (batch_sizes_entry_is_sound(entry, int_at(memory, "ceiling_batch"), &key, text, sizeof text))
             continue;
-        const bool relation = strstr(text, "_batch_size (") || strstr(text, "ceiling_batch") || strstr(text, "> 0");
+        const bool relation = strstr(text, "_batch_size (") || strstr(text, "ceiling_batch") ||
+                              strstr(text, "> 0");
         finding_path(path, "batch_configurations", name);
-        finding_add(c, *key ? finding_path(path, path, key) : path, relation ? "E2" : "E1", "%s: %s", name, text);
+        finding_add(c, *key ? finding_path(path, path, key) : path, relation ? "E2" : "E1", "%s: %s", name,
+                    text);
     }
 }
 
@@ -112,7 +114,8 @@ static void check_keys(struct checking *c, const json_t *object, const char *pat
     }
 }
 
-static void check_measured_entry(struct checking *c, const char *name, const json_t *entry, const json_t *model)
+static void check_measured_entry(struct checking *c, const char *name, const json_t *entry,
+                                 const json_t *model)
 {
     static const char *const order[] = { "optimal_batch_size", "max_safe_batch_size", "expected_throughput",
         "memory_limit_mb", "p95_latency_ms", "production_optimized", "concurrent_processing", "note", NULL };
@@ -138,7 +141,8 @@ static void check_measured_entry(struct checking *c, const char *name, const jso
                    finding_path(below, path, "note"), "E8", "a text of at most 120 bytes");
     if (isfinite(peak))
         finding_unless(c, (double)int_at(entry, "memory_limit_mb") == ceil(peak / BATCH_SIZES_MIB),
-                       json_object_get(entry, "memory_limit_mb"), finding_path(below, path, "memory_limit_mb"), "E2",
+                       json_object_get(entry, "memory_limit_mb"),
+                       finding_path(below, path, "memory_limit_mb"), "E2",
                        "autotune's memory.peak_bytes_max_safe in MiB, rounded up");
 }
 
@@ -159,13 +163,14 @@ static void check_test_results(struct checking *c, const char *path, const json_
         finding_path(below, path, number);
         finding_unless(c, json_is_integer(batch) && json_integer_value(batch) > last, batch, below, "E8",
                        "sizes in ascending order");
-        finding_unless(c, success ? rate > 0 : rate == 0 && json_is_string(json_object_get(row, "error")), row, below,
-                       "E6", "a throughput > 0, or 0.0 with an error");
+        finding_unless(c, success ? rate > 0 : rate == 0 && json_is_string(json_object_get(row, "error")),
+                       row, below, "E6", "a throughput > 0, or 0.0 with an error");
         last = json_integer_value(batch);
         best = fmax(best, success ? rate : 0);
     }
     finding_unless(c, real_at(result, "max_throughput") == best, json_object_get(result, "max_throughput"),
-                   finding_path(below, path, "max_throughput"), "E2", "the highest throughput of the test results");
+                   finding_path(below, path, "max_throughput"), "E2",
+                   "the highest throughput of the test results");
 }
 
 static void check_details(struct checking *c, const char *name, const json_t *entry)
@@ -212,7 +217,9 @@ static void check_curve(struct checking *c, const char *parent, const json_t *mo
                        "sizes in ascending order");
         last = json_integer_value(batch);
         check_interval(c, json_object_get(row, "images_per_s"), below);
-        if (strcmp(json_string_value(json_object_get(row, "why")) ? json_string_value(json_object_get(row, "why")) : "",
+        if (strcmp(json_string_value(json_object_get(row, "why"))
+                       ? json_string_value(json_object_get(row, "why"))
+                       : "",
                    "chosen") == 0) {
             chosen++;
             finding_unless(c, json_equal(batch, finding_get(model, "decision.batch")), batch, below, "E2",
@@ -237,8 +244,9 @@ static void check_words(struct checking *c, const char *path, const json_t *mode
     };
     char below[FINDING_PATH];
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        finding_unless(c, is_one_of(finding_get(model, rows[i].path), rows[i].words), finding_get(model, rows[i].path),
-                       finding_path(below, path, rows[i].path), "schema", rows[i].wanted);
+        finding_unless(c, is_one_of(finding_get(model, rows[i].path), rows[i].words),
+                       finding_get(model, rows[i].path), finding_path(below, path, rows[i].path), "schema",
+                       rows[i].wanted);
 }
 
 /* The decision is what is served, unless a smaller size fails. */
@@ -251,18 +259,22 @@ static void check_decision(struct checking *c, const char *path, const json_t *e
     json_t *row;
     json_array_foreach(json_object_get(model, "curve"), i, row)
         failed_below |= int_at(row, "batch") < batch && json_is_null(json_object_get(row, "images_per_s"));
-    finding_unless(c, optimal == batch || (optimal < batch && failed_below), finding_get(model, "decision.batch"),
-                   finding_path(below, path, "decision.batch"), "E3",
+    finding_unless(c, optimal == batch || (optimal < batch && failed_below),
+                   finding_get(model, "decision.batch"), finding_path(below, path, "decision.batch"), "E3",
                    "the optimal_batch_size of batch_configurations (or above it if a smaller size failed)");
     finding_unless(c, same_member(model, "images_per_s.estimate", entry, "expected_throughput"),
-                   finding_get(model, "images_per_s.estimate"), finding_path(below, path, "images_per_s.estimate"),
-                   "E2", "the expected_throughput of batch_configurations");
+                   finding_get(model, "images_per_s.estimate"),
+                   finding_path(below, path, "images_per_s.estimate"), "E2",
+                   "the expected_throughput of batch_configurations");
     check_interval(c, json_object_get(model, "images_per_s"), finding_path(below, path, "images_per_s"));
-    const json_t *only = json_object_get(model, "target_rule"), *others = json_object_get(model, "other_targets");
+    const json_t *only = json_object_get(model, "target_rule"),
+                 *others = json_object_get(model, "other_targets");
     static const char *const alone[] = { "only", NULL }, *const fastest[] = { "fastest", NULL };
-    finding_unless(c, json_is_array(others) && !(is_one_of(only, alone) && json_array_size(others)) &&
-                   !(is_one_of(only, fastest) && !json_array_size(others)), only,
-                   finding_path(below, path, "target_rule"), "E10", "only without other targets, fastest with some");
+    finding_unless(c,
+                   json_is_array(others) && !(is_one_of(only, alone) && json_array_size(others)) &&
+                       !(is_one_of(only, fastest) && !json_array_size(others)),
+                   only, finding_path(below, path, "target_rule"), "E10",
+                   "only without other targets, fastest with some");
 }
 
 static void check_environment(struct checking *c, const char *path, const char *name, const json_t *entry,
@@ -278,15 +290,19 @@ static void check_environment(struct checking *c, const char *path, const char *
     const char *note = json_string_value(json_object_get(entry, "note"));
     finding_path(below, "batch_configurations", name);
     if (is_one_of(finding_get(environment, "engine.name"), scripted))
-        finding_unless(c, note && strcmp(note, BATCH_SIZES_SCRIPTED_NOTE) == 0, json_object_get(entry, "note"),
-                       finding_path(below, below, "note"), "E11", "\"" BATCH_SIZES_SCRIPTED_NOTE "\"");
+        finding_unless(c, note && strcmp(note, BATCH_SIZES_SCRIPTED_NOTE) == 0,
+                       json_object_get(entry, "note"), finding_path(below, below, "note"), "E11",
+                       "\"" BATCH_SIZES_SCRIPTED_NOTE "\"");
 }
 
-static void check_measured_model(struct checking *c, const char *name, const json_t *entry, const json_t *model)
+static void check_measured_model(struct checking *c, const char *name, const json_t *entry,
+                                 const json_t *model)
 {
-    static const char *const order[] = { "measured", "campaign", "environment", "method", "target", "target_rule",
-        "other_targets", "model_sha256", "accuracy", "decision", "images_per_s", "n", "memory", "curve", "fill",
-        "break_even", "last_attempt", NULL };
+    static const char *const order[] = { "measured",     "campaign",    "environment",   "method",
+                                         "target",       "target_rule", "other_targets", "model_sha256",
+                                         "accuracy",     "decision",    "images_per_s",  "n",
+                                         "memory",       "curve",       "fill",          "break_even",
+                                         "last_attempt", NULL };
     char path[FINDING_PATH];
     finding_path(path, "autotune.models", name);
     check_keys(c, model, path, order);
@@ -326,8 +342,8 @@ static void check_environments(struct checking *c)
         finding_path(path, "autotune.environments", id);
         batch_sizes_environment_id(wanted, environment);
         if (strcmp(wanted, id) != 0)
-            finding_add(c, path, "E5", "is named %s, but its content has the name %s: it was changed by hand", id,
-                        wanted);
+            finding_add(c, path, "E5", "is named %s, but its content has the name %s: it was changed by hand",
+                        id, wanted);
         if (!used)
             finding_add(c, path, "E5", "belongs to no model");
     }
@@ -368,8 +384,9 @@ static void check_stamps(struct checking *c)
     char wanted[32] = "";
     finding_unless(c, has_shape(stamp, "0000-00-00 00:00:00"), stamp, "optimization_timestamp", "schema",
                    "YYYY-MM-DD HH:MM:SS");
-    if (!finding_unless(c, has_shape(ended, "0000-00-00T00:00:00Z"), ended, "autotune.campaign.ended_at", "schema",
-                        "YYYY-MM-DDTHH:MM:SSZ") || !json_is_string(stamp))
+    if (!finding_unless(c, has_shape(ended, "0000-00-00T00:00:00Z"), ended, "autotune.campaign.ended_at",
+                        "schema", "YYYY-MM-DDTHH:MM:SSZ") ||
+        !json_is_string(stamp))
         return;
     snprintf(wanted, sizeof wanted, "%.10s %.8s", json_string_value(ended), json_string_value(ended) + 11);
     finding_unless(c, strcmp(wanted, json_string_value(stamp)) == 0, stamp, "optimization_timestamp", "E9",
@@ -418,9 +435,11 @@ void check_production(struct checking *c)
             const json_t *value = json_object_get(entry, rows[i].key);
             finding_path(path, rows[i].group, name);
             finding_path(path, path, rows[i].key);
-            finding_unless(c, rows[i].integer ? json_is_integer(value) && json_integer_value(value) >= 1
-                                              : json_is_number(value) && json_number_value(value) > 0,
-                           value, path, "E1", rows[i].integer ? "an integer >= 1 without a point" : "a number > 0");
+            finding_unless(c,
+                           rows[i].integer ? json_is_integer(value) && json_integer_value(value) >= 1
+                                           : json_is_number(value) && json_number_value(value) > 0,
+                           value, path, "E1",
+                           rows[i].integer ? "an integer >= 1 without a point" : "a number > 0");
         }
     json_object_foreach(json_object_get(c->root, "production_batch_sizes"), name, entry)
         finding_unless(c, int_at(entry, "max_safe") >= int_at(entry, "optimal"), json_object_get(entry, "max_safe"),

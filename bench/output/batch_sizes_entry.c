@@ -19,8 +19,9 @@ static int smallest_failed_above(const struct entry *e)
     return 0;
 }
 
-/* The largest measured size that may be executed: the decision, or with "ceiling" the memory ceiling, or the size
- * below the smallest failed one if that is smaller. Memory of it is a measured peak, so only measured sizes count. */
+/* The largest measured size that may be executed: the decision, or with "ceiling" the memory ceiling, or
+ * the size below the smallest failed one if that is smaller. Memory of it is a measured peak, so only
+ * measured sizes count. */
 static const struct point_view *max_safe_point(const struct entry *e, const struct config *config)
 {
     const struct decision_row *d = &e->target->decision;
@@ -52,7 +53,8 @@ static void set_ceiling(struct entry *e)
             e->ceiling_batch = e->target->points[i].batch; /* ascending: the last one is the largest */
 }
 
-/* Smallest size that failed although the decision above it ran (memory need not grow with the size). 0: none. */
+/* Smallest size that failed although the decision above it ran (memory need not grow
+ * with the size). 0: none. */
 static int failed_below(const struct target_view *t)
 {
     for (size_t i = 0; i < t->point_count && t->points[i].batch < t->decision.batch; i++)
@@ -89,8 +91,8 @@ static void set_reason(struct entry *e)
     if (e->optimal == d->batch)
         snprintf(e->reason, sizeof e->reason, "%s", d->reason);
     else
-        snprintf(e->reason, sizeof e->reason, "%d fails, so %d cannot be served and %d is: %s", failed_below(e->target),
-                 d->batch, e->optimal, d->reason);
+        snprintf(e->reason, sizeof e->reason, "%d fails, so %d cannot be served and %d is: %s",
+                 failed_below(e->target), d->batch, e->optimal, d->reason);
 }
 
 static void fill_measured(struct entry *e, const struct pick *pick, const struct config *config)
@@ -118,7 +120,8 @@ static void fill_measured(struct entry *e, const struct pick *pick, const struct
 static bool old_size_is_refuted(const struct target_view *t, json_int_t batch)
 {
     const struct point_view *p = target_point(t, (int)batch);
-    return p && ((p->has_estimate && !curve_point_is_valid(p)) || (!p->has_estimate && (p->has_why || p->has_prepared)) ||
+    return p && ((p->has_estimate && !curve_point_is_valid(p)) ||
+                 (!p->has_estimate && (p->has_why || p->has_prepared)) ||
                  (p->has_why && strcmp(p->why.reason, "slower") == 0));
 }
 
@@ -127,11 +130,13 @@ static bool is_protected(const json_t *base, const char *model, const struct tar
     const json_t *old = batch_sizes_model(base, model);
     const json_t *decision = json_object_get(old, "decision");
     const char *key = json_string_value(json_object_get(json_object_get(old, "target"), "key_sha256"));
-    json_t *ours = json_pack("{s:s, s:b}", "confidence", t->decision.confidence, "verified", t->decision.verified);
+    json_t *ours = json_pack("{s:s, s:b}", "confidence", t->decision.confidence, "verified",
+                             t->decision.verified);
     bool surer = batch_sizes_confidence(decision) > batch_sizes_confidence(ours);
     json_decref(ours);
-    return json_is_true(json_object_get(old, "measured")) && key && *key && strcmp(key, t->row.key_sha256) == 0 &&
-           surer && !old_size_is_refuted(t, json_integer_value(json_object_get(decision, "batch")));
+    return json_is_true(json_object_get(old, "measured")) && key && *key &&
+           strcmp(key, t->row.key_sha256) == 0 && surer &&
+           !old_size_is_refuted(t, json_integer_value(json_object_get(decision, "batch")));
 }
 
 /* --- the list --- */
@@ -175,23 +180,29 @@ static enum status check_carried(const struct entry *e, const json_t *base, stru
     const char *key;
     char text[256];
     if (!old)
-        return err_set(err, ST_CONFIG, "model %s is in output.models but has no decision and no old entry: measure it "
-                       "or drop it", e->model);
+        return err_set(err, ST_CONFIG,
+                       "model %s is in output.models but has no decision and no old entry: measure it "
+                       "or drop it",
+                       e->model);
     if (!batch_sizes_entry_is_sound(old, json_integer_value(ceiling), &key, text, sizeof text))
-        return err_set(err, ST_CONFIG, "the old entry of %s cannot be carried over: %s: measure it, correct the base "
-                       "or drop it (output.drop)", e->model, text);
+        return err_set(err, ST_CONFIG,
+                       "the old entry of %s cannot be carried over: %s: measure it, correct the base "
+                       "or drop it (output.drop)",
+                       e->model, text);
     return ST_OK;
 }
 
-static enum status no_decision(struct entry *e, const struct pick *pick, const struct run_row *run, bool has_old,
-                               struct entries *out, struct notes *notes, struct err *err)
+static enum status no_decision(struct entry *e, const struct pick *pick, const struct run_row *run,
+                               bool has_old, struct entries *out, struct notes *notes, struct err *err)
 {
     bool cut = strcmp(pick->outcome, "unfinished") == 0;
     char text[RECORD_TEXT + 40];
     snprintf(text, sizeof text, "%s%s", pick->text, cut ? " before the campaign ended" : "");
     if (!has_old)
-        return err_set(err, ST_CONFIG, "model %s has no decision and no old entry (%s): measure it or drop it "
-                       "(output.drop)", e->model, text);
+        return err_set(err, ST_CONFIG,
+                       "model %s has no decision and no old entry (%s): measure it or drop it "
+                       "(output.drop)",
+                       e->model, text);
     snprintf(e->attempt, sizeof e->attempt, "%s", cut && *run->state ? run->state : pick->outcome);
     notes_add(notes, "%s: %s; the old entry stays", e->model, text);
     worsen(out, cut ? ST_UNDECIDED : ST_BAD_NEWS, e->model, text);
@@ -203,8 +214,8 @@ static bool was_cut_short(const struct run_row *run)
     return strcmp(run->state, "budget") == 0 || strcmp(run->state, "interrupted") == 0;
 }
 
-static enum status fill(struct entry *e, const struct campaign *campaign, const struct config *config, json_t *base,
-                        struct entries *out, struct notes *notes, struct err *err)
+static enum status fill(struct entry *e, const struct campaign *campaign, const struct config *config,
+                        json_t *base, struct entries *out, struct notes *notes, struct err *err)
 {
     struct pick pick;
     enum status st = pick_target(&pick, campaign, config, e->model, notes, err);
@@ -238,8 +249,9 @@ static bool never_begun(const struct campaign *campaign, const struct config *co
            !json_object_get(json_object_get(base, "batch_configurations"), model);
 }
 
-static enum status list_models(struct entries *out, const struct campaign *campaign, const struct config *config,
-                               json_t *base, struct notes *notes, struct err *err)
+static enum status list_models(struct entries *out, const struct campaign *campaign,
+                               const struct config *config, json_t *base, struct notes *notes,
+                               struct err *err)
 {
     json_t *old = json_object_get(base, "batch_configurations"), *unused;
     const char *model;
@@ -262,8 +274,9 @@ static enum status list_models(struct entries *out, const struct campaign *campa
     return ST_OK;
 }
 
-enum status batch_sizes_entries(struct entries *out, const struct campaign *campaign, const struct config *config,
-                                json_t *base, struct notes *notes, struct err *err)
+enum status batch_sizes_entries(struct entries *out, const struct campaign *campaign,
+                                const struct config *config, json_t *base, struct notes *notes,
+                                struct err *err)
 {
     *out = (struct entries){ 0 };
     enum status st = list_models(out, campaign, config, base, notes, err);

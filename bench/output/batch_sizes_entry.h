@@ -1,6 +1,6 @@
-/* batch_sizes_entry.h - which models the files get and what stands behind each: the structs that both documents are
- * made from. Everything borrows from the campaign and the base document; batch_sizes_entries_free takes back the
- * list itself. */
+/* batch_sizes_entry.h - which models the files get and what stands behind each: the structs that both
+ * documents are made from. Everything borrows from the campaign and the base document;
+ * batch_sizes_entries_free takes back the list itself. */
 #ifndef OUTPUT_BATCH_SIZES_ENTRY_H
 #define OUTPUT_BATCH_SIZES_ENTRY_H
 
@@ -23,10 +23,10 @@ struct pick {
     bool tried;                         /* some size of the model was tried in this campaign */
     char outcome[32], text[RECORD_TEXT]; /* without a target: word and sentence why */
 };
-/* Picks by output.for, else the only target, else the fastest (within X of it: fewer instances, fewer threads, less
- * memory). Targets that failed the accuracy gate and scripted ones without --allow-scripted do not count.
- * ST_CONFIG: the model is ruled by a row of output.for that matches none of its targets. ST_USAGE: the model has
- * only scripted targets and that is not allowed. */
+/* Picks by output.for, else the only target, else the fastest (within X of it: fewer instances, fewer
+ * threads, less memory). Targets that failed the accuracy gate and scripted ones without --allow-scripted do
+ * not count. ST_CONFIG: the model is ruled by a row of output.for that matches none of its targets. ST_USAGE:
+ * the model has only scripted targets and that is not allowed. */
 enum status pick_target(struct pick *out, const struct campaign *campaign, const struct config *config,
                         const char *model, struct notes *notes, struct err *err);
 /* ST_CONFIG if a row of output.for matches no target of the campaign at all. */
@@ -34,8 +34,8 @@ enum status pick_check_rows(const struct campaign *campaign, const struct config
 
 const struct point_view *target_point(const struct target_view *target, int batch); /* NULL: none */
 double point_images_per_s(const struct point_view *point);                          /* NaN: none */
-/* The size that can be served: the decision, or if a size below it fails, what the tuner chooses below that one (a
- * request can have any size, so every size below the one that is executed must run). 0: none. */
+/* The size that can be served: the decision, or if a size below it fails, what the tuner chooses below that
+ * one (a request can have any size, so every size below the one that is executed must run). 0: none. */
 int target_served_batch(const struct target_view *target);
 
 struct entry {
@@ -58,10 +58,12 @@ struct entries {
     enum status worst;                  /* ST_OK, ST_UNDECIDED or ST_BAD_NEWS (by exit code rules) */
     char   why[RECORD_TEXT + 80];       /* sentence of worst */
 };
-/* All models of the files: those of the base in its order, then measured ones in plan order; minus output.drop.
- * ST_CONFIG: a model has neither decision nor old entry; a carried entry breaks the rules of sizes. */
-enum status batch_sizes_entries(struct entries *out, const struct campaign *campaign, const struct config *config,
-                                json_t *base, struct notes *notes, struct err *err);
+/* All models of the files: those of the base in its order, then measured ones in plan order;
+ * minus output.drop. ST_CONFIG: a model has neither decision nor old entry; a carried entry
+ * breaks the rules of sizes. */
+enum status batch_sizes_entries(struct entries *out, const struct campaign *campaign,
+                                const struct config *config, json_t *base, struct notes *notes,
+                                struct err *err);
 void batch_sizes_entries_free(struct entries *entries);
 
 #endif

@@ -1,4 +1,5 @@
-/* The members that the consumer has always had; MB is MiB and GB is GiB there, as the historic code computed them. */
+/* The members that the consumer has always had; MB is MiB and GB is GiB there, as the
+ * historic code computed them. */
 #include "bench/output/batch_sizes_parts.h"
 
 #include <math.h>
@@ -47,8 +48,9 @@ static const struct target_view *concurrent_target(const struct entry *e, const 
     for (size_t i = 0; i < campaign->target_count; i++) {
         const struct target_view *t = &campaign->targets[i];
         const struct point_view *p = t->has_decision ? target_point(t, t->decision.batch) : NULL;
-        if (strcmp(t->row.model, e->model) == 0 && t->row.instances > 1 && t->row.scripted == e->target->row.scripted &&
-            p && curve_point_is_valid(p) && p->prepared.peak_bytes && strcmp(curve_output_word(t), "failed") != 0 &&
+        if (strcmp(t->row.model, e->model) == 0 && t->row.instances > 1 &&
+            t->row.scripted == e->target->row.scripted && p && curve_point_is_valid(p) &&
+            p->prepared.peak_bytes && strcmp(curve_output_word(t), "failed") != 0 &&
             (!best || p->estimate.y > target_point(best, best->decision.batch)->estimate.y))
             best = t;
     }
@@ -177,14 +179,17 @@ static json_t *device_info(struct document *d, const char *name, double gib, con
     return out;
 }
 
-json_t *batch_sizes_gpu_info(struct document *d, const struct entries *entries, const struct campaign *campaign)
+json_t *batch_sizes_gpu_info(struct document *d, const struct entries *entries,
+                             const struct campaign *campaign)
 {
     const struct target_view *t = first_target(entries, true);
     const char *driver = "";
     for (size_t i = 0; i < campaign->environment_count; i++)
         if (strcmp(campaign->environment[i].name, "driver") == 0)
             driver = campaign->environment[i].text;
-    return t ? device_info(d, t->row.device_name, (double)t->row.device_memory_bytes / BATCH_SIZES_GIB, driver) : NULL;
+    return t ? device_info(d, t->row.device_name, (double)t->row.device_memory_bytes / BATCH_SIZES_GIB,
+                           driver)
+             : NULL;
 }
 
 json_t *batch_sizes_cpu_info(struct document *d)
@@ -204,7 +209,8 @@ json_t *batch_sizes_no_dynamic_batching(struct document *d)
 json_t *batch_sizes_no_parallel_processing(struct document *d, const struct entries *entries,
                                            const struct config *config)
 {
-    const struct target_view *gpu = first_target(entries, true), *t = gpu ? gpu : first_target(entries, false);
+    const struct target_view *gpu = first_target(entries, true),
+                             *t = gpu ? gpu : first_target(entries, false);
     const double limit = t ? (double)t->row.memory_limit_bytes : 0;
     const double total = t ? fmax((double)t->row.device_memory_bytes, limit) : 0;
     json_t *out = json_object();

@@ -1,5 +1,5 @@
-/* batch_sizes_parts.h - the parts of batch_sizes.json that are made from measured entries. Each puts its members into
- * an object it is given; what cannot be put in fails the struct document. */
+/* batch_sizes_parts.h - the parts of batch_sizes.json that are made from measured entries. Each puts its
+ * members into an object it is given; what cannot be put in fails the struct document. */
 #ifndef OUTPUT_BATCH_SIZES_PARTS_H
 #define OUTPUT_BATCH_SIZES_PARTS_H
 
@@ -18,7 +18,8 @@ int64_t batch_sizes_ended(const struct run_row *run);
 json_t *batch_sizes_configuration(struct document *d, const struct entry *e, const struct campaign *campaign);
 json_t *batch_sizes_details(struct document *d, const struct entry *e);
 /* NULL if no measured target is on a GPU. */
-json_t *batch_sizes_gpu_info(struct document *d, const struct entries *entries, const struct campaign *campaign);
+json_t *batch_sizes_gpu_info(struct document *d, const struct entries *entries,
+                             const struct campaign *campaign);
 json_t *batch_sizes_cpu_info(struct document *d);
 json_t *batch_sizes_no_dynamic_batching(struct document *d);
 json_t *batch_sizes_no_parallel_processing(struct document *d, const struct entries *entries,
@@ -35,8 +36,8 @@ void batch_sizes_version(char *out, size_t size, const struct run_row *run); /* 
 
 /* --- the second file (batch_sizes_production.c) --- */
 
-/* production_batch_config.json of a finished batch_sizes.json: measured models with a p95; the others are named in
- * notes. NULL if d failed. */
+/* production_batch_config.json of a finished batch_sizes.json: measured models with a p95; the others are
+ * named in notes. NULL if d failed. */
 json_t *batch_sizes_production(struct document *d, const json_t *sizes, struct notes *notes);
 
 #endif

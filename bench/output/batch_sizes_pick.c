@@ -40,10 +40,12 @@ enum status pick_check_rows(const struct campaign *campaign, const struct config
         for (size_t t = 0; t < campaign->target_count; t++)
             found |= row_matches(row, &campaign->targets[t].row);
         if (!found)
-            return err_set(err, ST_CONFIG, "output.for.%s (engine %s, device %s, precision %s) matches no target of "
-                           "campaign %s: name one that was measured", *row->model ? row->model : "*",
-                           *row->engine ? row->engine : "any", *row->device ? row->device : "any",
-                           *row->precision ? row->precision : "any", campaign->run.name);
+            return err_set(err, ST_CONFIG,
+                           "output.for.%s (engine %s, device %s, precision %s) matches no target of "
+                           "campaign %s: name one that was measured",
+                           *row->model ? row->model : "*", *row->engine ? row->engine : "any",
+                           *row->device ? row->device : "any", *row->precision ? row->precision : "any",
+                           campaign->run.name);
     }
     return ST_OK;
 }
@@ -171,8 +173,8 @@ static void note_choice(struct notes *notes, const struct choice *c, const struc
         if (t == chosen || strcmp(t->row.model, c->model) != 0 || obstacle(t) || used >= sizeof others)
             continue;
         target_name(name, sizeof name, t);
-        used += (size_t)snprintf(others + used, sizeof others - used, "%s%s %.4g images/s", used ? ", " : "", name,
-                                 rate_of(t));
+        used += (size_t)snprintf(others + used, sizeof others - used, "%s%s %.4g images/s", used ? ", " : "",
+                                 name, rate_of(t));
     }
     target_name(name, sizeof name, chosen);
     notes_add(notes, "%s: the entry is made from %s, %.4g images/s (%s; others: %s)", c->model, name,
@@ -198,9 +200,10 @@ enum status pick_target(struct pick *out, const struct campaign *campaign, const
             describe_obstacle(out, t, obstacle(t));
     }
     if (targets && !matching)
-        return err_set(err, ST_CONFIG, "%s: output.for.%s (engine %s, device %s, precision %s) matches none of its "
-                       "%zu targets in campaign %s: name one that was measured", model,
-                       *c.row->model ? c.row->model : "*", *c.row->engine ? c.row->engine : "any",
+        return err_set(err, ST_CONFIG,
+                       "%s: output.for.%s (engine %s, device %s, precision %s) matches none of its "
+                       "%zu targets in campaign %s: name one that was measured",
+                       model, *c.row->model ? c.row->model : "*", *c.row->engine ? c.row->engine : "any",
                        *c.row->device ? c.row->device : "any", *c.row->precision ? c.row->precision : "any",
                        targets, campaign->run.name);
     if (targets && refused == targets)

@@ -104,7 +104,8 @@ json_t *batch_sizes_production(struct document *d, const json_t *sizes, struct n
         if (!json_is_true(json_object_get(model, "measured")))
             continue;
         if (!json_is_number(json_object_get(entry, "p95_latency_ms"))) {
-            notes_add(notes, "%s: has no p95 (130 iterations are needed): it is not in production_batch_config.json",
+            notes_add(notes,
+                      "%s: has no p95 (130 iterations are needed): it is not in production_batch_config.json",
                       name);
             continue;
         }
@@ -112,7 +113,8 @@ json_t *batch_sizes_production(struct document *d, const json_t *sizes, struct n
                                                "optimization_result");
         document_put(d, short_form, name, production_entry(d, entry));
         document_put(d, reader_form, name, reader_entry(d, entry));
-        document_put(d, long_form, name, details(d, name, entry, model, json_object_get(result, "test_results")));
+        document_put(d, long_form, name,
+                     details(d, name, entry, model, json_object_get(result, "test_results")));
     }
     return out;
 }

@@ -16,7 +16,8 @@ static bool wrong(const json_t *got, const char *key, const char *wanted, char *
     return false;
 }
 
-bool batch_sizes_entry_is_sound(const json_t *entry, json_int_t ceiling, const char **key, char *out, size_t size)
+bool batch_sizes_entry_is_sound(const json_t *entry, json_int_t ceiling, const char **key, char *out,
+                                size_t size)
 {
     static const char *const integers[] = { "optimal_batch_size", "max_safe_batch_size", "memory_limit_mb" };
     *key = "";

@@ -24,7 +24,8 @@ static enum status make_folder(const char *folder, struct err *err)
 {
     if (mkdir(folder, 0777) == 0 || errno == EEXIST)
         return ST_OK;
-    return err_set(err, ST_IO, "%s: cannot be made: %s: name another folder with --out", folder, strerror(errno));
+    return err_set(err, ST_IO, "%s: cannot be made: %s: name another folder with --out", folder,
+                   strerror(errno));
 }
 
 /* The folder in which the file really lies: a symlink is followed first. */
@@ -46,7 +47,8 @@ static enum status check_outputs(const struct output outputs[2], struct err *err
     for (int i = 0; i < 2 && st == ST_OK; i++)
         st = batch_sizes_check_text(&findings, outputs[i].name, outputs[i].text, outputs[i].size, err);
     if (st == ST_OK)
-        st = batch_sizes_check_pair(&findings, outputs[0].text, outputs[0].size, outputs[1].text, outputs[1].size, err);
+        st = batch_sizes_check_pair(&findings, outputs[0].text, outputs[0].size, outputs[1].text,
+                                    outputs[1].size, err);
     batch_sizes_findings_free(&findings);
     if (st == ST_OK)
         return ST_OK;
@@ -56,9 +58,11 @@ static enum status check_outputs(const struct output outputs[2], struct err *err
     return ST_INTERNAL;
 }
 
-static enum status put_in_place(const struct output *output, const char *folder, struct notes *notes, struct err *err)
+static enum status put_in_place(const struct output *output, const char *folder, struct notes *notes,
+                                struct err *err)
 {
-    static const char *const words[] = { [REPLACED_NEW] = "written", [REPLACED_OLD] = "written, the old one is .bak",
+    static const char *const words[] = { [REPLACED_NEW] = "written",
+                                         [REPLACED_OLD] = "written, the old one is .bak",
                                          [REPLACED_NOTHING] = "unchanged" };
     char path[4096];
     enum replaced how;
@@ -69,8 +73,8 @@ static enum status put_in_place(const struct output *output, const char *folder,
     return st;
 }
 
-static enum status write_locked(const struct campaign *campaign, const struct config *config, const char *folder,
-                                struct notes *notes, struct err *err)
+static enum status write_locked(const struct campaign *campaign, const struct config *config,
+                                const char *folder, struct notes *notes, struct err *err)
 {
     struct batch_sizes_base base = { 0 };
     struct batch_sizes_documents documents = { 0 };
@@ -105,8 +109,8 @@ out:
     return st != ST_OK ? st : built;
 }
 
-enum status batch_sizes_write(const struct campaign *campaign, const struct config *config, const char *folder,
-                              struct notes *notes, struct err *err)
+enum status batch_sizes_write(const struct campaign *campaign, const struct config *config,
+                              const char *folder, struct notes *notes, struct err *err)
 {
     char place[4096];
     int lock = -1;

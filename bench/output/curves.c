@@ -176,7 +176,8 @@ json_t *curves_json(const struct campaign *campaign)
 
 /* --- files --- */
 
-static enum status put_file(const char *folder, const char *name, const char *text, size_t size, struct err *err)
+static enum status put_file(const char *folder, const char *name, const char *text, size_t size,
+                            struct err *err)
 {
     char path[4096];
     enum replaced how;

@@ -40,11 +40,13 @@ bool curve_point_failed(const struct point_view *point);
 bool curve_is_first_of_model(const struct campaign *campaign, size_t place);
 /* "verified" if the accuracy gate passed for the target, "unverified" if it did not run, "failed". */
 const char *curve_output_word(const struct target_view *target);
-/* "" or what makes the numbers of this target no measurement: "debug build", "scripted engine", joined by ", ". */
+/* "" or what makes the numbers of this target no measurement: "debug build", "scripted
+ * engine", joined by ", ". */
 void curve_caveat(char *out, size_t size, const struct campaign *campaign, const struct target_view *target);
 
 #define CURVE_MARK_SIZE 128
-/* A mark of a target or a point as a phrase: "batch 1: memory_model_off (1.36, limit 1.1)", "batch 8: died (round 3)". */
+/* A mark of a target or a point as a phrase: "batch 1: memory_model_off (1.36, limit 1.1)",
+ * "batch 8: died (round 3)". */
 void curve_mark_text(char out[CURVE_MARK_SIZE], const struct mark_row *mark);
 
 struct show_options {
@@ -58,7 +60,8 @@ void curves_show(FILE *file, const struct campaign *campaign, const struct show_
 void curves_summary(FILE *file, const struct campaign *campaign, bool colour);
 /* All points of all targets, one line each; columns of the target first. */
 void curves_write_csv(FILE *file, const struct campaign *campaign);
-/* Object {campaign, environment, targets: [{..., curve: [...]}]}. NULL if memory is out. The caller owns it. */
+/* Object {campaign, environment, targets: [{..., curve: [...]}]}. NULL if memory is
+ * out. The caller owns it. */
 json_t *curves_json(const struct campaign *campaign);
 /* Writes curves.csv and curves.json into folder (which must exist), each beside and renamed. */
 enum status curves_write_files(const struct campaign *campaign, const char *folder, struct err *err);

@@ -64,8 +64,8 @@ bool curve_point_failed(const struct point_view *point)
 bool curve_point_is_valid(const struct point_view *point)
 {
     const enum why why = point->has_why ? why_of_name(point->why.reason) : WHY_NONE;
-    return point->has_estimate && isfinite(point->estimate.y) && !curve_point_failed(point) && why != WHY_INVALID &&
-           why != WHY_THROTTLED;
+    return point->has_estimate && isfinite(point->estimate.y) && !curve_point_failed(point) &&
+           why != WHY_INVALID && why != WHY_THROTTLED;
 }
 
 bool curve_is_first_of_model(const struct campaign *campaign, size_t place)
@@ -93,8 +93,9 @@ void curve_caveat(char *out, size_t size, const struct campaign *campaign, const
     const char *parts[3] = { 0 };
     size_t used = 0;
     if (strcmp(variant, "release") != 0)
-        parts[0] = strcmp(variant, "debug") == 0 ? "debug build" : strcmp(variant, "san") == 0 ? "sanitizer build"
-                                                                                              : "unknown build";
+        parts[0] = strcmp(variant, "debug") == 0 ? "debug build"
+                   : strcmp(variant, "san") == 0 ? "sanitizer build"
+                                                 : "unknown build";
     if (target && target->row.scripted)
         parts[1] = "scripted engine";
     if (target && strcmp(curve_output_word(target), "failed") == 0)

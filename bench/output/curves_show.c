@@ -32,8 +32,8 @@ static void write_heading(FILE *file, const struct campaign *campaign, const str
 {
     const struct target_row *r = &t->row;
     char caveat[160], weights[32];
-    fprintf(file, "%s%s  %s  %s  %s  %d thread%s  %d instance%s  %dx%dx%d  %s%s", paint->bold, r->model, r->engine,
-            r->device, r->precision, r->threads, r->threads == 1 ? "" : "s", r->instances,
+    fprintf(file, "%s%s  %s  %s  %s  %d thread%s  %d instance%s  %dx%dx%d  %s%s", paint->bold, r->model,
+            r->engine, r->device, r->precision, r->threads, r->threads == 1 ? "" : "s", r->instances,
             r->instances == 1 ? "" : "s", r->shape[0], r->shape[1], r->shape[2], r->mode, paint->off);
     if (r->macs_per_image)
         fprintf(file, "  %s%.3g GMAC per image%s", paint->dim, (double)r->macs_per_image / 1e9, paint->off);
@@ -193,7 +193,8 @@ static void write_skewed(FILE *file, const struct target_view *t, const struct p
     for (size_t i = 0; i < t->point_count; i++) {
         const struct estimate_row *e = &t->points[i].estimate;
         if (t->points[i].has_estimate && strstr(e->labels, "skewed"))
-            fprintf(file, "%swarning%s: batch %d: skewed: %.4g images/s by the wall clock, %.4g by the median\n",
+            fprintf(file,
+                    "%swarning%s: batch %d: skewed: %.4g images/s by the wall clock, %.4g by the median\n",
                     paint->warn, paint->off, t->points[i].batch, e->wall_images_per_s, exp(e->y));
     }
 }
@@ -209,7 +210,8 @@ static void write_environment(FILE *file, const struct campaign *campaign, const
         if (*f->absent)
             fprintf(file, "- (%s)", f->absent);
         else if (f->is_number)
-            fprintf(file, f->number == floor(f->number) && fabs(f->number) < 1e15 ? "%.0f" : "%.6g", f->number);
+            fprintf(file, f->number == floor(f->number) && fabs(f->number) < 1e15 ? "%.0f" : "%.6g",
+                    f->number);
         else
             write_plain(file, f->text);
         fprintf(file, "\n");
@@ -222,8 +224,8 @@ void curves_show(FILE *file, const struct campaign *campaign, const struct show_
     const struct paint paint = paint_of(options->colour);
     char start[CLOCK_STAMP_SIZE];
     clock_stamp(start, run->start_unix_s);
-    fprintf(file, "campaign %s  started %s  %s  %s build %s\nagain: ", run->name, start, run->state, run->variant,
-            run->build);
+    fprintf(file, "campaign %s  started %s  %s  %s build %s\nagain: ", run->name, start, run->state,
+            run->variant, run->build);
     write_plain(file, run->argv ? run->argv : "");
     if (!run->argv || !strstr(run->argv, "--seed"))
         fprintf(file, " --seed %llu", (unsigned long long)run->seed);

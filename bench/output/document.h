@@ -1,5 +1,5 @@
-/* document.h - puts values into a JSON document so that nothing can be lost in silence: what cannot be put in (no
- * memory, NaN, infinity) sets `failed`, and a failed document is never written.
+/* document.h - puts values into a JSON document so that nothing can be lost in silence: what cannot be put in
+ * (no memory, NaN, infinity) sets `failed`, and a failed document is never written.
  * Objects that are passed in are borrowed, values are taken over (as in json_object_set_new). */
 #ifndef OUTPUT_DOCUMENT_H
 #define OUTPUT_DOCUMENT_H

@@ -66,7 +66,8 @@ void batch_sizes_finding_text(char *out, size_t size, const struct finding *f)
     char line[16] = "";
     if (f->line)
         snprintf(line, sizeof line, ":%d", f->line);
-    snprintf(out, size, "%s%s: %s%s%s (rule %s)", f->name, line, f->path, *f->path ? " " : "", f->text, f->rule);
+    snprintf(out, size, "%s%s: %s%s%s (rule %s)", f->name, line, f->path, *f->path ? " " : "", f->text,
+             f->rule);
 }
 
 void batch_sizes_findings_free(struct findings *findings)

@@ -100,8 +100,8 @@ static void cut(char *text, const char *from, const char *to)
 
 static bool is_harmless(const char *text)
 {
-    static const char *const bad[] = { "<script", "<foreignObject", "javascript:", "http:", "https:", "<iframe", "<image",
-                                       "<use href", "@import" };
+    static const char *const bad[] = { "<script", "<foreignObject", "javascript:", "http:",  "https:",
+                                       "<iframe", "<image",         "<use href",   "@import" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (strcasestr(text, bad[i]))
             return false;

@@ -46,7 +46,8 @@ static void skip_value(struct scan *s)
     } while (depth > 0 && s->at < s->end);
 }
 
-/* Moves to the value of the member that the path begins with. Returns how much of the path its name takes, 0: none. */
+/* Moves to the value of the member that the path begins with. Returns how much of the path
+ * its name takes, 0: none. */
 static size_t enter(struct scan *s, const char *path)
 {
     const bool array = *s->at == '[';

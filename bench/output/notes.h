@@ -1,5 +1,6 @@
-/* notes.h - lines that an output has to say on stderr beside its result: what was chosen among several targets,
- * what was left out, what is no measurement. A struct notes starts as {0}; notes_free takes back what was added. */
+/* notes.h - lines that an output has to say on stderr beside its result: what was chosen among
+ * several targets, what was left out, what is no measurement. A struct notes starts as {0};
+ * notes_free takes back what was added. */
 #ifndef OUTPUT_NOTES_H
 #define OUTPUT_NOTES_H
 

@@ -20,8 +20,8 @@ extern char **environ;
 #define TARGETS_MAX 12 /* more lines in one picture cannot be told apart */
 #define PATH_SIZE 4096
 
-/* What a target's curve has at one point at least. gnuplot refuses to draw a line of nothing, so every optional
- * line runs over the list of the targets that have it. */
+/* What a target's curve has at one point at least. gnuplot refuses to draw a line of nothing, so every
+ * optional line runs over the list of the targets that have it. */
 enum has { HAS_INTERVAL, HAS_P50, HAS_P95, HAS_P99, HAS_PEAK, HAS_PREDICTED, HAS_CHOSEN, HAS_CHOSEN_INTERVAL,
            HAS_CHOSEN_PEAK, HAS_COUNT };
 static const char *const has_lists[HAS_COUNT] = { "withinterval", "with50", "with95", "with99", "withpeak",
@@ -176,7 +176,8 @@ static enum status write_data(const struct sheet *s, struct err *err)
     FILE *file = open_file(s, ".tsv", err);
     if (!file)
         return ST_IO;
-    fprintf(file, "# batch\timages/s\tlow\thigh\tp50 ms\tp95 ms\tp99 ms\tmeasured MiB\tpredicted MiB\tchosen\t"
+    fprintf(file,
+            "# batch\timages/s\tlow\thigh\tp50 ms\tp95 ms\tp99 ms\tmeasured MiB\tpredicted MiB\tchosen\t"
             "batch / throughput ms\n");
     for (size_t i = 0; i < s->count; i++) {
         fprintf(file, "%s", i ? "\n\n" : "");
@@ -198,7 +199,8 @@ static enum status write_data(const struct sheet *s, struct err *err)
 
 /* --- the driver --- */
 
-/* A text of gnuplot in single quotes: nothing in it is a command or an escape; control characters become blanks. */
+/* A text of gnuplot in single quotes: nothing in it is a command or an escape; control
+ * characters become blanks. */
 static void put_quoted(FILE *file, const char *text)
 {
     fputc('\'', file);
@@ -283,7 +285,8 @@ static void put_ranges(FILE *file, const struct sheet *s)
     }
     put_ticks(file, "yticks", 'y', ms);
     put_ticks(file, "msticks", 'x', ms);
-    fprintf(file, "mslow = %.9g; mshigh = %.9g\n", ms.low > 0 ? ms.low / 1.3 : 1, ms.high > 0 ? ms.high * 1.3 : 10);
+    fprintf(file, "mslow = %.9g; mshigh = %.9g\n", ms.low > 0 ? ms.low / 1.3 : 1,
+            ms.high > 0 ? ms.high * 1.3 : 10);
     fprintf(file, "limit = %.9g\n", limit > 0 && limit < 3 * memory.high ? limit : 0);
 }
 
@@ -291,7 +294,8 @@ static bool target_has(const struct target_view *t, enum has what)
 {
     for (size_t i = 0; i < t->point_count; i++) {
         const struct point_view *p = &t->points[i];
-        const bool chosen = p == chosen_point(t), interval = isfinite(p->estimate.y_low) && isfinite(p->estimate.y_high);
+        const bool chosen = p == chosen_point(t),
+                   interval = isfinite(p->estimate.y_low) && isfinite(p->estimate.y_high);
         const bool has[HAS_COUNT] = { interval, isfinite(p->estimate.service_p50_ms),
             isfinite(p->estimate.service_p95_ms), isfinite(p->estimate.service_p99_ms),
             p->prepared.peak_bytes != 0, p->prepared.predicted_bytes != 0, chosen, chosen && interval,
@@ -330,8 +334,10 @@ static void put_lists(FILE *file, const struct sheet *s)
 static void put_targets(FILE *file, const struct sheet *s)
 {
     char name[240], bar[280];
-    fprintf(file, "targets = %zu\narray names[%zu]; array barnames[%zu]; array colors[%zu]; array dashes[%zu]\n"
-            "array marks[%zu]\n", s->count, s->count, s->count, s->count, s->count, s->count);
+    fprintf(file,
+            "targets = %zu\narray names[%zu]; array barnames[%zu]; array colors[%zu]; array dashes[%zu]\n"
+            "array marks[%zu]\n",
+            s->count, s->count, s->count, s->count, s->count, s->count);
     for (size_t i = 0; i < s->count; i++) {
         static const int marks[] = { 7, 5, 9, 11, 13 };
         const struct target_view *t = s->targets[i];
@@ -360,7 +366,8 @@ static void put_subtitle(FILE *file, const struct sheet *s)
     if (!d.devices)
         used += snprintf(text + used, sizeof text - (size_t)used, ", %s", r->device);
     if (!d.threads)
-        snprintf(text + used, sizeof text - (size_t)used, ", %d thread%s", r->threads, r->threads == 1 ? "" : "s");
+        snprintf(text + used, sizeof text - (size_t)used, ", %d thread%s", r->threads,
+                 r->threads == 1 ? "" : "s");
     put_text(file, "subtitle", text);
     char caveat[160] = "", line[200] = "";
     for (size_t i = 0; i < s->count && !*caveat; i++)
@@ -460,7 +467,8 @@ static enum status run_gnuplot(const struct sheet *s, struct err *err)
     if (WIFSIGNALED(status))
         return err_set(err, ST_ENVIRONMENT, "gnuplot died of signal %d on %s", WTERMSIG(status), driver);
     if (WEXITSTATUS(status) != 0)
-        return err_set(err, ST_ENVIRONMENT, "gnuplot failed on %s: %s", driver, *line ? line : "it said nothing");
+        return err_set(err, ST_ENVIRONMENT, "gnuplot failed on %s: %s", driver,
+                       *line ? line : "it said nothing");
     unlink(log);
     return ST_OK;
 }
@@ -512,12 +520,13 @@ static enum status prepare(struct sheet *s, const char *folder, struct err *err)
     return ST_OK;
 }
 
-enum status plots_draw(struct plots *out, const struct campaign *campaign, const char *folder, struct notes *notes,
-                       struct err *err)
+enum status plots_draw(struct plots *out, const struct campaign *campaign, const char *folder,
+                       struct notes *notes, struct err *err)
 {
     struct sheet *s = calloc(1, sizeof *s);
     *out = (struct plots){ .drawn = true };
-    enum status st = s ? prepare(s, folder, err) : err_set(err, ST_INTERNAL, "not enough memory for the plots");
+    enum status st = s ? prepare(s, folder, err)
+                       : err_set(err, ST_INTERNAL, "not enough memory for the plots");
     for (size_t i = 0; st == ST_OK && i < campaign->target_count; i++) {
         if (!curve_is_first_of_model(campaign, i))
             continue;

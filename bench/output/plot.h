@@ -1,5 +1,5 @@
-/* plot.h - pictures of a campaign by gnuplot: the scripts are plots/NAME.gp, the numbers go through files in the
- * campaign's folder, so that a picture can be drawn again by hand. */
+/* plot.h - pictures of a campaign by gnuplot: the scripts are plots/NAME.gp, the numbers go through files in
+ * the campaign's folder, so that a picture can be drawn again by hand. */
 #ifndef OUTPUT_PLOT_H
 #define OUTPUT_PLOT_H
 
@@ -22,11 +22,11 @@ struct plots {
 };
 
 /* Draws all plots of all models that have a curve into folder/plots (made if missing; folder must exist) as
- * MODEL-NAME.svg and .png, with their data beside them as MODEL-NAME.tsv. gnuplot missing: ST_OK, out->drawn is
- * false and a note says what to install. ST_IO: the folder; ST_ENVIRONMENT: the scripts are missing or gnuplot
- * failed (its first line is in err). plots_free takes back. */
-enum status plots_draw(struct plots *out, const struct campaign *campaign, const char *folder, struct notes *notes,
-                       struct err *err);
+ * MODEL-NAME.svg and .png, with their data beside them as MODEL-NAME.tsv. gnuplot missing: ST_OK, out->drawn
+ * is false and a note says what to install. ST_IO: the folder; ST_ENVIRONMENT: the scripts are missing or
+ * gnuplot failed (its first line is in err). plots_free takes back. */
+enum status plots_draw(struct plots *out, const struct campaign *campaign, const char *folder,
+                       struct notes *notes, struct err *err);
 void plots_free(struct plots *plots);
 
 #endif

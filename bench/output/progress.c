@@ -29,7 +29,8 @@ static void say(struct text *t, const char *format, ...)
 
 static bool has_sentence(const struct progress_event *e)
 {
-    return strcmp(e->phase, "note") == 0 || strcmp(e->phase, "warning") == 0 || strcmp(e->phase, "target done") == 0;
+    return strcmp(e->phase, "note") == 0 || strcmp(e->phase, "warning") == 0 ||
+           strcmp(e->phase, "target done") == 0;
 }
 
 static void say_best(struct text *t, const struct progress_event *e)
@@ -90,8 +91,8 @@ static void show_sentence(struct progress_line *line, const char *text, bool war
 static void redraw(struct progress_line *line, const char *text)
 {
     erase(line);
-    fprintf(line->file, "%s%.*s%s", line->colour ? "\033[36m" : "", line->columns > 1 ? line->columns - 1 : 79, text,
-            line->colour ? "\033[0m" : "");
+    fprintf(line->file, "%s%.*s%s", line->colour ? "\033[36m" : "",
+            line->columns > 1 ? line->columns - 1 : 79, text, line->colour ? "\033[0m" : "");
     fflush(line->file);
     line->open = true;
 }
@@ -110,7 +111,8 @@ static void tell(void *context, const struct progress_event *event)
         return;
     }
     const char *target = event->target ? event->target : "";
-    const bool same = line->drawn_once && strcmp(line->phase, event->phase) == 0 && strcmp(line->target, target) == 0;
+    const bool same = line->drawn_once && strcmp(line->phase, event->phase) == 0 &&
+                      strcmp(line->target, target) == 0;
     if (same && now_ns - line->drawn_ns < (line->terminal ? PROGRESS_REDRAW_NS : PROGRESS_PLAIN_NS))
         return;
     line->drawn_ns = now_ns;

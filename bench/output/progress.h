@@ -1,5 +1,5 @@
-/* progress.h - shows what a campaign tells (measure/progress.h): one line redrawn in place on a terminal, plain
- * lines at most every few seconds otherwise, nothing but warnings with --quiet. */
+/* progress.h - shows what a campaign tells (measure/progress.h): one line redrawn in place on a terminal,
+ * plain lines at most every few seconds otherwise, nothing but warnings with --quiet. */
 #ifndef OUTPUT_PROGRESS_H
 #define OUTPUT_PROGRESS_H
 
@@ -23,7 +23,8 @@ struct progress_line {
     char   phase[32], target[160];
 };
 
-/* Sets up *out to be shown by the returned struct progress, which borrows *out. terminal is found by isatty. */
+/* Sets up *out to be shown by the returned struct progress, which borrows *out.
+ * terminal is found by isatty. */
 struct progress progress_line_open(struct progress_line *out, FILE *file, bool quiet);
 /* Clears the redrawn line, so that other output can follow. May be called at any time, and again. */
 void progress_line_close(struct progress_line *line);

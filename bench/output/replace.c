@@ -134,8 +134,8 @@ static int open_new(const struct replacing *r, const char *path)
     return fd;
 }
 
-static enum status write_new(struct replacing *r, const char *path, bool *exists, const char *bytes, size_t size,
-                             struct err *err)
+static enum status write_new(struct replacing *r, const char *path, bool *exists, const char *bytes,
+                             size_t size, struct err *err)
 {
     enum status st = ST_OK;
     size_t done = 0;
@@ -184,17 +184,19 @@ static enum status save_old(struct replacing *r, struct err *err)
 static enum status sync_folder(const struct replacing *r, struct err *err)
 {
     int fd = r->calls->open(r->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-    enum status st = fd < 0 || r->calls->fsync(fd) != 0
-        ? err_set(err, ST_IO, "%s: fsync of the folder failed: %s; %s is new, but may not survive a power cut",
-                  r->folder, strerror(errno), r->name)
-        : ST_OK;
+    enum status st =
+        fd < 0 || r->calls->fsync(fd) != 0
+            ? err_set(err, ST_IO,
+                      "%s: fsync of the folder failed: %s; %s is new, but may not survive a power cut",
+                      r->folder, strerror(errno), r->name)
+            : ST_OK;
     if (fd >= 0)
         close(fd);
     return st;
 }
 
-enum status replace_file(enum replaced *out, const char *path, const char *bytes, size_t size, bool keep_backup,
-                         const struct replace_calls *calls, struct err *err)
+enum status replace_file(enum replaced *out, const char *path, const char *bytes, size_t size,
+                         bool keep_backup, const struct replace_calls *calls, struct err *err)
 {
     struct replacing *r = calloc(1, sizeof *r);
     struct stat info;

@@ -1,5 +1,5 @@
-/* replace.h - puts new bytes in the place of a file so that the old file is whole until the new one is on disk, and
- * stays as NAME.bak. The system calls are a table, so that a test can make each of them fail. */
+/* replace.h - puts new bytes in the place of a file so that the old file is whole until the new one is on
+ * disk, and stays as NAME.bak. The system calls are a table, so that a test can make each of them fail. */
 #ifndef OUTPUT_REPLACE_H
 #define OUTPUT_REPLACE_H
 
@@ -29,14 +29,15 @@ extern const struct replace_calls replace_system;
 enum status replace_lock(int *fd, const char *folder, const char *name, uint64_t wait_ns,
                          const struct replace_calls *calls, struct err *err);
 
-/* The file that path means, symlinks followed (the last one may point to nothing yet). ST_IO: a loop, too long. */
+/* The file that path means, symlinks followed (the last one may point to nothing yet).
+ * ST_IO: a loop, too long. */
 enum status replace_resolve(char out[4096], const char *path, struct err *err);
 
 enum replaced { REPLACED_NEW, REPLACED_OLD, REPLACED_NOTHING };
-/* Makes `path` have these bytes: temporary FOLDER/.NAME.PID, fsync, the old file as NAME.bak if keep_backup, rename,
- * fsync of the folder. REPLACED_NOTHING: it had them already and was not touched. ST_IO: the old file is as it was
- * and no temporary is left. Mode of the old file, else 0644. */
-enum status replace_file(enum replaced *out, const char *path, const char *bytes, size_t size, bool keep_backup,
-                         const struct replace_calls *calls, struct err *err);
+/* Makes `path` have these bytes: temporary FOLDER/.NAME.PID, fsync, the old file as NAME.bak if keep_backup,
+ * rename, fsync of the folder. REPLACED_NOTHING: it had them already and was not touched. ST_IO: the old file
+ * is as it was and no temporary is left. Mode of the old file, else 0644. */
+enum status replace_file(enum replaced *out, const char *path, const char *bytes, size_t size,
+                         bool keep_backup, const struct replace_calls *calls, struct err *err);
 
 #endif

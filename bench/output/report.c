@@ -77,7 +77,9 @@ static void write_verdict(const struct page *p, const struct target_view *t)
                 is_fastest(p->campaign, t) ? "; <b>the fastest target of this model</b>" : "");
     } else {
         fprintf(p->file, "<b>No batch size</b>: ");
-        html_text(p->file, t->has_decision && *d->reason ? d->reason : *t->row.detail ? t->row.detail : "no decision");
+        html_text(p->file, t->has_decision && *d->reason ? d->reason
+                           : *t->row.detail              ? t->row.detail
+                                                         : "no decision");
         fprintf(p->file, "</p>");
     }
     if (*caveat) {
@@ -112,12 +114,13 @@ static void write_warnings(const struct page *p)
     if (strcmp(run->variant, "release") != 0)
         warn(p, "", "Measured by a debug or sanitizer build: these numbers say nothing about speed.");
     if (strcmp(run->state, "done") != 0) {
-        snprintf(text, sizeof text, "The campaign did not run to its end (%s): the decisions are the best so far.",
-                 run->state);
+        snprintf(text, sizeof text,
+                 "The campaign did not run to its end (%s): the decisions are the best so far.", run->state);
         warn(p, "", text);
     }
     if (!p->plots || !p->plots->drawn)
-        warn(p, "", "No plots: gnuplot was not found when this page was made (Debian, Ubuntu: apt-get install "
+        warn(p, "",
+             "No plots: gnuplot was not found when this page was made (Debian, Ubuntu: apt-get install "
              "gnuplot-nox, then bench report).");
     for (size_t i = 0; i < p->campaign->target_count; i++) {
         const struct target_view *t = &p->campaign->targets[i];
@@ -181,7 +184,8 @@ static void write_whys(const struct page *p, const struct target_view *t)
         if (!t->points[i].has_why)
             continue;
         fprintf(p->file, "<tr%s><td>%d</td><td class=\"text\">",
-                t->has_decision && why->batch == t->decision.batch ? " class=\"chosen\"" : "", t->points[i].batch);
+                t->has_decision && why->batch == t->decision.batch ? " class=\"chosen\"" : "",
+                t->points[i].batch);
         html_text(p->file, why->reason);
         fprintf(p->file, "</td><td class=\"text wide\">");
         html_text(p->file, why->text);
@@ -220,9 +224,9 @@ static void write_target(const struct page *p, const struct target_view *t)
     html_text(p->file, r->device);
     fprintf(p->file, " &middot; ");
     html_text(p->file, r->precision);
-    fprintf(p->file, " &middot; %d thread%s &middot; %d instance%s &middot; %d&times;%d&times;%d &middot; ", r->threads,
-            r->threads == 1 ? "" : "s", r->instances, r->instances == 1 ? "" : "s", r->shape[0], r->shape[1],
-            r->shape[2]);
+    fprintf(p->file, " &middot; %d thread%s &middot; %d instance%s &middot; %d&times;%d&times;%d &middot; ",
+            r->threads, r->threads == 1 ? "" : "s", r->instances, r->instances == 1 ? "" : "s", r->shape[0],
+            r->shape[1], r->shape[2]);
     html_text(p->file, r->mode);
     fprintf(p->file, "</h3>\n");
     write_curve(p, t);
@@ -298,7 +302,8 @@ static void write_environment(const struct page *p)
             html_text(p->file, f->absent);
             fprintf(p->file, ")");
         } else if (f->is_number) {
-            fprintf(p->file, f->number == floor(f->number) && fabs(f->number) < 1e15 ? "%.0f" : "%.6g", f->number);
+            fprintf(p->file, f->number == floor(f->number) && fabs(f->number) < 1e15 ? "%.0f" : "%.6g",
+                    f->number);
         } else {
             html_text(p->file, f->text);
         }

@@ -1,5 +1,5 @@
-/* report.h - one HTML page of a campaign that needs nothing else: verdicts, pictures inside, tables, environment,
- * the command that repeats it. */
+/* report.h - one HTML page of a campaign that needs nothing else: verdicts, pictures inside, tables,
+ * environment, the command that repeats it. */
 #ifndef OUTPUT_REPORT_H
 #define OUTPUT_REPORT_H
 

@@ -55,7 +55,8 @@ static bool is_known(const struct field *f, const char *value)
 
 /* --- text --- */
 
-/* Digits after the point that give the column's smallest value its significant digits: one point for all of it. */
+/* Digits after the point that give the column's smallest value its significant digits:
+ * one point for all of it. */
 static int places_of(const struct table *t, const struct field *f)
 {
     double smallest = (double)INFINITY;
@@ -125,7 +126,8 @@ struct table_column *table_columns(const struct table *table, size_t *count)
     return columns;
 }
 
-void table_cell(char cell[TABLE_CELL_SIZE], const struct table *table, size_t row, const struct table_column *column)
+void table_cell(char cell[TABLE_CELL_SIZE], const struct table *table, size_t row,
+                const struct table_column *column)
 {
     cell_text(cell, column->field, member(table, row, column->field), column->places);
 }
@@ -157,8 +159,8 @@ static void line_end(struct line *line, FILE *file, const char *before, const ch
     line->size = 0;
 }
 
-static void write_row(FILE *file, const struct table *t, const struct table_column *columns, size_t count, size_t row,
-                      struct line *line)
+static void write_row(FILE *file, const struct table *t, const struct table_column *columns, size_t count,
+                      size_t row, struct line *line)
 {
     const bool marked = t->marked >= 0 && row == (size_t)t->marked;
     char cell[TABLE_CELL_SIZE];
@@ -175,8 +177,8 @@ static void write_row(FILE *file, const struct table *t, const struct table_colu
     line_end(line, file, marked && t->colour ? "\033[1;32m" : "", marked && t->colour ? "\033[0m" : "");
 }
 
-static void write_heading(FILE *file, const struct table *t, const struct table_column *columns, size_t count, bool units,
-                          struct line *line)
+static void write_heading(FILE *file, const struct table *t, const struct table_column *columns, size_t count,
+                          bool units, struct line *line)
 {
     line_add(line, t->indent ? t->indent : "", 0, true);
     for (size_t i = 0; i < count; i++) {

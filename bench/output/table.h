@@ -1,5 +1,5 @@
-/* table.h - rows of numbers as people and programs read them, from one table of fields: text with a units row,
- * JSON, CSV. A field is one row here and nothing else. Nothing is kept after a call. */
+/* table.h - rows of numbers as people and programs read them, from one table of fields: text with a units
+ * row, JSON, CSV. A field is one row here and nothing else. Nothing is kept after a call. */
 #ifndef OUTPUT_TABLE_H
 #define OUTPUT_TABLE_H
 
@@ -52,15 +52,17 @@ struct table_column {
 /* The columns that are shown: [*count], for free(); NULL if memory is out. */
 struct table_column *table_columns(const struct table *table, size_t *count);
 /* Text of one cell; unknown is `-`, or "" for a text. */
-void table_cell(char cell[TABLE_CELL_SIZE], const struct table *table, size_t row, const struct table_column *column);
+void table_cell(char cell[TABLE_CELL_SIZE], const struct table *table, size_t row,
+                const struct table_column *column);
 
-/* True if `file` is a terminal that wants colours: isatty, TERM is not "dumb", NO_COLOR is not set (or empty). */
+/* True if `file` is a terminal that wants colours: isatty, TERM is not "dumb", NO_COLOR
+ * is not set (or empty). */
 bool table_colour(FILE *file);
 /* Header row, units row, numbers right-aligned, unknown as `-`. A column whose values are all unknown is left
  * out; text columns are left-aligned. Control characters in texts are printed as `?`. */
 void table_write_text(FILE *file, const struct table *table);
-/* Header line of names with units ("batch,images_per_s,..."), then a line per row; unknown is empty. Fields that
- * hold a comma, quote or line end are quoted. `heading` false leaves the header line out. */
+/* Header line of names with units ("batch,images_per_s,..."), then a line per row; unknown is empty. Fields
+ * that hold a comma, quote or line end are quoted. `heading` false leaves the header line out. */
 void table_write_csv(FILE *file, const struct table *table, bool heading);
 /* Array of objects, unknown is null. NULL if memory is out; the caller owns it. */
 json_t *table_json(const struct table *table);

@@ -5,15 +5,16 @@
 #include "kernels/base/clock.h"
 #include "kernels/base/rng.h"
 
-/* --- runs --------------------------------------------------------------------------------------------------------- */
+/* --- runs ----------------------------------------------------------------------------------------------- */
 
 static void name_of_run(struct run_row *row, unsigned attempt)
 {
     char stamp[CLOCK_STAMP_SIZE]; /* YYYY-MM-DDTHH:MM:SSZ */
     clock_stamp(stamp, row->start_unix_s);
-    const unsigned tail = (unsigned)((splitmix64(row->seed ^ (uint64_t)row->start_unix_s) + attempt) & 0xffff);
-    snprintf(row->name, sizeof row->name, "%.4s%.2s%.2s-%.2s%.2s%.2s-%04x", stamp, stamp + 5, stamp + 8, stamp + 11,
-             stamp + 14, stamp + 17, tail);
+    const unsigned tail = (unsigned)((splitmix64(row->seed ^ (uint64_t)row->start_unix_s) + attempt) &
+                                     0xffff);
+    snprintf(row->name, sizeof row->name, "%.4s%.2s%.2s-%.2s%.2s%.2s-%04x", stamp, stamp + 5, stamp + 8,
+             stamp + 11, stamp + 14, stamp + 17, tail);
 }
 
 static enum status name_is_taken(bool *taken, struct store *s, const char *name, struct err *err)
@@ -62,8 +63,8 @@ enum status store_append_run_state(struct store *s, const struct run_row *row, s
     return sql_insert(NULL, s, &table_run_state, row, err);
 }
 
-enum status store_append_environment(struct store *s, int64_t run, int64_t execution, const struct field_row *fields,
-                                     size_t count, struct err *err)
+enum status store_append_environment(struct store *s, int64_t run, int64_t execution,
+                                     const struct field_row *fields, size_t count, struct err *err)
 {
     enum status st = sql_begin(s, err);
     if (st != ST_OK)
@@ -75,11 +76,11 @@ enum status store_append_environment(struct store *s, int64_t run, int64_t execu
     return sql_end(s, st, err);
 }
 
-/* --- targets and executions --------------------------------------------------------------------------------------- */
+/* --- targets and executions ----------------------------------------------------------------------------- */
 
 /* A row and its first state, in one transaction. */
-static enum status append_with_state(struct store *s, const struct table *table, const struct table *state, void *row,
-                                     int64_t *id, struct err *err)
+static enum status append_with_state(struct store *s, const struct table *table, const struct table *state,
+                                     void *row, int64_t *id, struct err *err)
 {
     enum status st = sql_begin(s, err);
     if (st != ST_OK)
@@ -125,7 +126,7 @@ enum status store_append_accuracy(struct store *s, const struct accuracy_row *ro
     return sql_insert(NULL, s, &table_accuracy, row, err);
 }
 
-/* --- what is derived ---------------------------------------------------------------------------------------------- */
+/* --- what is derived ------------------------------------------------------------------------------------ */
 
 static enum status forget_results(struct store *s, int64_t target, struct err *err)
 {

@@ -1,4 +1,5 @@
-/* Blocks with their samples: packed 64-bit integers, least significant byte first, and a digest over all of them. */
+/* Blocks with their samples: packed 64-bit integers, least significant byte first, and a
+ * digest over all of them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,8 +17,9 @@ struct packed {
 
 static struct packed pack(const struct samples *samples, size_t count)
 {
-    return (struct packed){ .count = count, .stage = { samples->iteration_ns, samples->h2d_ns, samples->compute_ns,
-                                                       samples->d2h_ns } };
+    return (struct packed){ .count = count,
+                             .stage = { samples->iteration_ns, samples->h2d_ns, samples->compute_ns,
+                                        samples->d2h_ns } };
 }
 
 static bool digest_of(char hex[SHA256_HEX_SIZE], const struct packed *p)
@@ -32,7 +34,7 @@ static bool digest_of(char hex[SHA256_HEX_SIZE], const struct packed *p)
     return true;
 }
 
-/* --- in ----------------------------------------------------------------------------------------------------------- */
+/* --- in ------------------------------------------------------------------------------------------------- */
 
 static enum status insert_samples(struct store *s, int64_t block, const struct packed *p, struct err *err)
 {
@@ -56,8 +58,8 @@ static enum status insert_samples(struct store *s, int64_t block, const struct p
     return st;
 }
 
-static enum status insert_telemetry(struct store *s, int64_t block, const struct field_row *fields, size_t count,
-                                    struct err *err)
+static enum status insert_telemetry(struct store *s, int64_t block, const struct field_row *fields,
+                                    size_t count, struct err *err)
 {
     sqlite3_stmt *stmt = NULL;
     enum status st = count ? sql_prepare_insert(&stmt, s, &table_telemetry, NULL, 0, err) : ST_OK;
@@ -101,17 +103,19 @@ enum status store_append_block(struct store *s, struct block_row *row, const str
     return sql_end(s, st, err);
 }
 
-/* --- out ---------------------------------------------------------------------------------------------------------- */
+/* --- out ------------------------------------------------------------------------------------------------ */
 
 static enum status damaged(struct store *s, int64_t block, struct err *err)
 {
-    return err_set(err, ST_IO, "%s is damaged: the samples of block %lld do not match their digest; move the file away, "
-                   "or go back to a copy of it", s->path, (long long)block);
+    return err_set(err, ST_IO,
+                   "%s is damaged: the samples of block %lld do not match their digest; move the file away, "
+                   "or go back to a copy of it",
+                   s->path, (long long)block);
 }
 
 /* The blobs of stmt from column `first` on as arrays of one allocation, *room. */
-static enum status read_samples(struct samples *out, uint64_t **room, struct store *s, sqlite3_stmt *stmt, int first,
-                                const struct block_row *row, struct err *err)
+static enum status read_samples(struct samples *out, uint64_t **room, struct store *s, sqlite3_stmt *stmt,
+                                int first, const struct block_row *row, struct err *err)
 {
     const size_t count = (size_t)row->iterations, bytes = count * sizeof(uint64_t);
     struct packed p = { .count = count };
@@ -183,7 +187,8 @@ static char *walk_text(bool with_samples)
 }
 
 enum status store_visit_blocks(struct store *s, int64_t target, bool with_samples,
-                               enum status (*visit)(void *context, const struct store_block *block, struct err *err),
+                               enum status (*visit)(void *context, const struct store_block *block,
+                                                    struct err *err),
                                void *context, struct err *err)
 {
     const struct walk walk = { .with_samples = with_samples, .visit = visit, .context = context };

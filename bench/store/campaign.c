@@ -6,15 +6,15 @@
 #include "bench/store/sql.h"
 #include "kernels/base/text.h"
 
-static enum status load_by_target(void **out, size_t *count, struct store *s, const struct table *table, int64_t target,
-                                  size_t row_size, struct err *err)
+static enum status load_by_target(void **out, size_t *count, struct store *s, const struct table *table,
+                                  int64_t target, size_t row_size, struct err *err)
 {
     const struct sql_query query = { .table = table, .tail = "WHERE t.target = ?1 ORDER BY 1, 2", .id = target,
                                      .row_size = row_size };
     return sql_load(out, count, s, &query, err);
 }
 
-/* --- points ------------------------------------------------------------------------------------------------------- */
+/* --- points --------------------------------------------------------------------------------------------- */
 
 static int batch_order(const void *a, const void *b)
 {
@@ -39,7 +39,8 @@ static struct point_view *point_of(struct target_view *t, int batch)
 }
 
 /* An empty point for every batch size that some row is about, ascending. */
-static enum status make_points(struct target_view *t, const struct target_rows *r, struct store *s, struct err *err)
+static enum status make_points(struct target_view *t, const struct target_rows *r, struct store *s,
+                               struct err *err)
 {
     size_t n = 0;
     int *batches = malloc((r->estimate_count + r->prepared_count + r->why_count + 1) * sizeof *batches);
@@ -100,7 +101,8 @@ static void fill_points(struct target_view *t, const struct target_rows *r)
         struct point_view *p = &t->points[i];
         const double iteration_ms = p->has_estimate ? 1e3 * p->batch / exp(p->estimate.y) : NAN;
         if (p->has_prepared && p->prepared.first_run_ns)
-            p->first_use_ms = (double)(p->prepared.prepare_ns + p->prepared.first_run_ns) / 1e6 - iteration_ms;
+            p->first_use_ms = (double)(p->prepared.prepare_ns + p->prepared.first_run_ns) / 1e6 -
+                              iteration_ms;
     }
 }
 
@@ -129,7 +131,7 @@ static enum status load_points(struct target_view *t, struct store *s, struct er
     return st;
 }
 
-/* --- targets, the whole ------------------------------------------------------------------------------------------- */
+/* --- targets, the whole --------------------------------------------------------------------------------- */
 
 static enum status load_target(struct target_view *t, struct store *s, struct err *err)
 {
@@ -165,8 +167,8 @@ static enum status load_targets(struct campaign *c, struct store *s, struct err 
     return st;
 }
 
-static enum status unknown_campaign(struct store *s, const char *name, const struct run_row *runs, size_t count,
-                                    struct err *err)
+static enum status unknown_campaign(struct store *s, const char *name, const struct run_row *runs,
+                                    size_t count, struct err *err)
 {
     const char **names = calloc(count + 1, sizeof *names);
     if (!names)
@@ -174,8 +176,9 @@ static enum status unknown_campaign(struct store *s, const char *name, const str
     for (size_t i = 0; i < count; i++)
         names[i] = runs[i].name;
     const char *near = text_nearest(name, names, count);
-    enum status st = err_set(err, ST_CONFIG, "%s holds no campaign \"%s\"%s%s%s; `bench show campaigns` lists them",
-                             s->path, name, near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    enum status st = err_set(err, ST_CONFIG,
+                             "%s holds no campaign \"%s\"%s%s%s; `bench show campaigns` lists them", s->path,
+                             name, near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     free(names);
     return st;
 }

@@ -3,10 +3,10 @@
 
 #include "bench/store/sql.h"
 
-/* --- runs --------------------------------------------------------------------------------------------------------- */
+/* --- runs ----------------------------------------------------------------------------------------------- */
 
-static enum status load_runs(struct run_row **out, size_t *count, struct store *s, const char *kind, const char *tail,
-                             struct err *err)
+static enum status load_runs(struct run_row **out, size_t *count, struct store *s, const char *kind,
+                             const char *tail, struct err *err)
 {
     void *rows;
     const struct sql_query query = { .table = &table_run, .state = &table_run_state, .parent = "run", .tail = tail,
@@ -16,7 +16,8 @@ static enum status load_runs(struct run_row **out, size_t *count, struct store *
     return st;
 }
 
-enum status store_load_runs(struct run_row **out, size_t *count, struct store *s, const char *kind, struct err *err)
+enum status store_load_runs(struct run_row **out, size_t *count, struct store *s, const char *kind,
+                            struct err *err)
 {
     return load_runs(out, count, s, kind, "WHERE t.kind = ?1 OR ?1 = '' ORDER BY t.id DESC", err);
 }
@@ -34,9 +35,10 @@ void store_free_runs(struct run_row *rows, size_t count)
     free(rows);
 }
 
-/* --- targets and what belongs to them ----------------------------------------------------------------------------- */
+/* --- targets and what belongs to them ------------------------------------------------------------------- */
 
-enum status store_load_targets(struct target_row **out, size_t *count, struct store *s, int64_t run, struct err *err)
+enum status store_load_targets(struct target_row **out, size_t *count, struct store *s, int64_t run,
+                               struct err *err)
 {
     void *rows;
     const struct sql_query query = { .table = &table_target, .state = &table_target_state, .parent = "target",
@@ -70,7 +72,9 @@ enum status store_load_prepared(struct prepared_row **out, size_t *count, struct
                                 struct err *err)
 {
     void *rows;
-    const struct sql_query query = { .table = &table_prepared, .id = target, .row_size = sizeof(struct prepared_row),
+    const struct sql_query query = { .table = &table_prepared,
+                                     .id = target,
+                                     .row_size = sizeof(struct prepared_row),
                                      .tail = "JOIN execution AS e ON e.id = t.execution WHERE e.target = ?1 "
                                              "ORDER BY t.id" };
     enum status st = sql_load(&rows, count, s, &query, err);
@@ -89,7 +93,8 @@ enum status store_load_accuracy(struct accuracy_row **out, size_t *count, struct
     return st;
 }
 
-enum status store_load_marks(struct mark_row **out, size_t *count, struct store *s, int64_t target, struct err *err)
+enum status store_load_marks(struct mark_row **out, size_t *count, struct store *s, int64_t target,
+                             struct err *err)
 {
     void *rows;
     const struct sql_query query = {
@@ -103,25 +108,29 @@ enum status store_load_marks(struct mark_row **out, size_t *count, struct store 
     return st;
 }
 
-/* --- fields ------------------------------------------------------------------------------------------------------- */
+/* --- fields --------------------------------------------------------------------------------------------- */
 
 enum status store_load_fields(struct field_row **out, size_t *count, struct store *s, enum store_fields_of of,
                               int64_t id, struct err *err)
 {
     /* of one name the newest row counts; the order is that in which the names first came */
     static const char *const tails[] = {
-        [STORE_FIELDS_RUN] = "WHERE t.id IN (SELECT max(id) FROM environment WHERE run = ?1 AND execution = 0 "
-                             "GROUP BY name) ORDER BY (SELECT min(f.id) FROM environment AS f WHERE f.run = ?1 AND "
-                             "f.execution = 0 AND f.name = t.name)",
-        [STORE_FIELDS_EXECUTION] = "WHERE t.id IN (SELECT max(id) FROM environment WHERE execution = ?1 GROUP BY name) "
-                                   "ORDER BY (SELECT min(f.id) FROM environment AS f WHERE f.execution = ?1 AND "
-                                   "f.name = t.name)",
+        [STORE_FIELDS_RUN] =
+            "WHERE t.id IN (SELECT max(id) FROM environment WHERE run = ?1 AND execution = 0 "
+            "GROUP BY name) ORDER BY (SELECT min(f.id) FROM environment AS f WHERE f.run = ?1 AND "
+            "f.execution = 0 AND f.name = t.name)",
+        [STORE_FIELDS_EXECUTION] =
+            "WHERE t.id IN (SELECT max(id) FROM environment WHERE execution = ?1 GROUP BY name) "
+            "ORDER BY (SELECT min(f.id) FROM environment AS f WHERE f.execution = ?1 AND "
+            "f.name = t.name)",
         [STORE_FIELDS_BLOCK] = "WHERE t.block = ?1 ORDER BY t.id",
     };
     const bool block = of == STORE_FIELDS_BLOCK;
-    const struct sql_query query = { .table = block ? &table_telemetry : &table_environment, .tail = tails[of],
-                                     .id = id, .row_size = block ? sizeof(struct telemetry_entry)
-                                                                 : sizeof(struct environment_entry) };
+    const struct sql_query query = { .table = block ? &table_telemetry : &table_environment,
+                                     .tail = tails[of],
+                                     .id = id,
+                                     .row_size = block ? sizeof(struct telemetry_entry)
+                                                       : sizeof(struct environment_entry) };
     void *entries;
     *out = NULL;
     enum status st = sql_load(&entries, count, s, &query, err);
@@ -138,7 +147,7 @@ enum status store_load_fields(struct field_row **out, size_t *count, struct stor
     return st;
 }
 
-/* --- earlier measurements ----------------------------------------------------------------------------------------- */
+/* --- earlier measurements ------------------------------------------------------------------------------- */
 
 /* Each size once: rate of its newest estimate, memory and prepare time of its newest feasible probe. */
 static const char earlier_text[] =
@@ -151,8 +160,8 @@ static const char earlier_text[] =
     "FROM (SELECT batch FROM probes UNION SELECT batch FROM rates) AS b "
     "LEFT JOIN rates AS r ON r.batch = b.batch LEFT JOIN probes AS p ON p.batch = b.batch ORDER BY b.batch";
 
-static enum status collect_earlier(struct store_earlier **rows, size_t *count, struct store *s, sqlite3_stmt *stmt,
-                                   struct err *err)
+static enum status collect_earlier(struct store_earlier **rows, size_t *count, struct store *s,
+                                   sqlite3_stmt *stmt, struct err *err)
 {
     for (;;) {
         bool more = false;

@@ -14,9 +14,12 @@ static enum status busy(int fd, const char *path, struct err *err)
     const ssize_t size = pread(fd, text, sizeof text - 1, 0);
     const long pid = size > 0 ? strtol(text, NULL, 10) : 0;
     if (pid > 0)
-        return err_set(err, ST_BUSY, "%s is in use by another bench, process %ld: wait for it, or name another folder "
-                       "with --out", path, pid);
-    return err_set(err, ST_BUSY, "%s is in use by another bench: wait for it, or name another folder with --out", path);
+        return err_set(err, ST_BUSY,
+                       "%s is in use by another bench, process %ld: wait for it, or name another folder "
+                       "with --out",
+                       path, pid);
+    return err_set(err, ST_BUSY,
+                   "%s is in use by another bench: wait for it, or name another folder with --out", path);
 }
 
 enum status store_lock_take(int *fd, const char *path, struct err *err)
@@ -26,7 +29,8 @@ enum status store_lock_take(int *fd, const char *path, struct err *err)
         return err_set(err, ST_IO, "%s: the path is too long", path);
     *fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (*fd < 0)
-        return err_set(err, ST_IO, "%s cannot be made (%s): make its folder writable, or name another one with --out",
+        return err_set(err, ST_IO,
+                       "%s cannot be made (%s): make its folder writable, or name another one with --out",
                        name, strerror(errno));
     enum status st = ST_OK;
     const int size = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());

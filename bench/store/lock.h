@@ -1,4 +1,5 @@
-/* lock.h - one writer for each store: a lock on a file beside it that the kernel takes back when the process ends. */
+/* lock.h - one writer for each store: a lock on a file beside it that the kernel takes back
+ * when the process ends. */
 #ifndef STORE_LOCK_H
 #define STORE_LOCK_H
 

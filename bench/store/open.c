@@ -28,13 +28,15 @@ static enum status look_at_file(struct store *s, enum store_mode mode, int64_t *
         if (errno == ENOENT && mode == STORE_WRITE)
             return ST_OK;
         if (errno == ENOENT)
-            return err_set(err, ST_CONFIG, "%s does not exist: measure first (bench --all-models), or name the folder "
-                           "with --out", s->path);
+            return err_set(err, ST_CONFIG,
+                           "%s does not exist: measure first (bench --all-models), or name the folder "
+                           "with --out",
+                           s->path);
         return err_set(err, ST_IO, "%s cannot be read: %s", s->path, strerror(errno));
     }
     if (!S_ISREG(file.st_mode))
-        return err_set(err, ST_IO, "%s is %s, not a file: move it away, or name another folder with --out", s->path,
-                       S_ISDIR(file.st_mode) ? "a folder" : "something special");
+        return err_set(err, ST_IO, "%s is %s, not a file: move it away, or name another folder with --out",
+                       s->path, S_ISDIR(file.st_mode) ? "a folder" : "something special");
     *size = file.st_size;
     return ST_OK;
 }
@@ -59,7 +61,8 @@ static enum status open_for_writing(struct store *s, int64_t size, struct err *e
         st = schema_create(s, err);
     else if (st == ST_OK && size <= CHECK_BYTES) {
         int64_t wrong = 0;
-        st = sql_integer(&wrong, s, "SELECT count(*) FROM pragma_quick_check(1) WHERE quick_check <> 'ok'", err);
+        st = sql_integer(&wrong, s, "SELECT count(*) FROM pragma_quick_check(1) WHERE quick_check <> 'ok'",
+                         err);
         if (st == ST_OK && wrong)
             st = sql_fail(s, SQLITE_CORRUPT, err);
     }
@@ -95,11 +98,13 @@ static enum status open_for_reading(struct store *s, struct err *err)
     }
     const int rc = s->db ? sqlite3_errcode(s->db) & 0xff : SQLITE_OK;
     if (st == ST_IO && (rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY) && !has_wal(s)) {
-        /* A folder where SQLite cannot make its shared memory: nobody writes there, so read the file as it lies. */
+        /* A folder where SQLite cannot make its shared memory: nobody writes there, so
+         * read the file as it lies. */
         sqlite3_close(s->db);
         s->db = NULL;
         char *uri = immutable_uri(s->path);
-        st = uri ? connect_to(s, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err) : sql_out_of_memory(s, err);
+        st = uri ? connect_to(s, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err)
+                 : sql_out_of_memory(s, err);
         sqlite3_free(uri);
         if (st == ST_OK)
             st = schema_check(&empty, s, err);

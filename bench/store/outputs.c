@@ -19,8 +19,8 @@ static size_t values_of(const int shape[3])
     return values;
 }
 
-static enum status copy_values(float **out, const int shape[3], struct store *s, sqlite3_stmt *stmt, int first,
-                               struct err *err)
+static enum status copy_values(float **out, const int shape[3], struct store *s, sqlite3_stmt *stmt,
+                               int first, struct err *err)
 {
     const void *blob = sqlite3_column_blob(stmt, first);
     const size_t bytes = (size_t)sqlite3_column_bytes(stmt, first);
@@ -28,9 +28,12 @@ static enum status copy_values(float **out, const int shape[3], struct store *s,
     char digest[SHA256_HEX_SIZE];
     if (blob)
         sha256_of(digest, blob, bytes);
-    if (!blob || bytes == 0 || bytes != values_of(shape) * sizeof(float) || !stored || strcmp(stored, digest) != 0)
-        return err_set(err, ST_IO, "%s is damaged: a stored reference output does not match its digest; move the file "
-                       "away, or go back to a copy of it", s->path);
+    if (!blob || bytes == 0 || bytes != values_of(shape) * sizeof(float) || !stored ||
+        strcmp(stored, digest) != 0)
+        return err_set(err, ST_IO,
+                       "%s is damaged: a stored reference output does not match its digest; move the file "
+                       "away, or go back to a copy of it",
+                       s->path);
     *out = malloc(bytes);
     if (!*out)
         return sql_out_of_memory(s, err);
@@ -41,8 +44,8 @@ static enum status copy_values(float **out, const int shape[3], struct store *s,
 static const char find_text[] = "SELECT output_shape, values_f32, digest FROM output WHERE origin = ?1 AND "
                                 "model_sha256 = ?2 AND image_sha256 = ?3 AND shape = ?4";
 
-enum status store_find_output(float **out, int output_shape[3], struct store *s, const struct store_output_key *key,
-                              struct err *err)
+enum status store_find_output(float **out, int output_shape[3], struct store *s,
+                              const struct store_output_key *key, struct err *err)
 {
     char shape[48];
     sqlite3_stmt *stmt = NULL;
@@ -66,8 +69,8 @@ enum status store_find_output(float **out, int output_shape[3], struct store *s,
     return st;
 }
 
-enum status store_append_output(struct store *s, const struct store_output_key *key, const int output_shape[3],
-                                const float *values, struct err *err)
+enum status store_append_output(struct store *s, const struct store_output_key *key,
+                                const int output_shape[3], const float *values, struct err *err)
 {
     const size_t bytes = values_of(output_shape) * sizeof(float);
     struct output_entry entry = { .origin = key->origin, .model_sha256 = key->model_sha256,

@@ -1,6 +1,7 @@
-/* record.h - what is stored of a campaign, as plain rows, and the view of a whole campaign that every output is
- * made from. Rows borrow their texts on the way in; a struct campaign owns everything inside (campaign_free).
- * Times are ns of a monotonic clock unless the name says unix. -1 / NaN / "" mean: not known, where a field says so. */
+/* record.h - what is stored of a campaign, as plain rows, and the view of a whole campaign that every output
+ * is made from. Rows borrow their texts on the way in; a struct campaign owns everything inside
+ * (campaign_free). Times are ns of a monotonic clock unless the name says unix. -1 / NaN / "" mean: not
+ * known, where a field says so. */
 #ifndef STORE_RECORD_H
 #define STORE_RECORD_H
 

@@ -14,12 +14,14 @@ enum status schema_check(bool *empty, struct store *s, struct err *err)
     if (*empty)
         return ST_OK;
     if (application != SCHEMA_APPLICATION)
-        return err_set(err, ST_IO, "%s is the SQLite database of another program: name another folder with --out",
+        return err_set(err, ST_IO,
+                       "%s is the SQLite database of another program: name another folder with --out",
                        s->path);
     if (version > STORE_SCHEMA_VERSION)
-        return err_set(err, ST_CONFIG, "%s was written by a newer version (schema %lld, this program knows %d): use "
-                       "that version, or another folder with --out", s->path, (long long)version,
-                       STORE_SCHEMA_VERSION);
+        return err_set(err, ST_CONFIG,
+                       "%s was written by a newer version (schema %lld, this program knows %d): use "
+                       "that version, or another folder with --out",
+                       s->path, (long long)version, STORE_SCHEMA_VERSION);
     if (version < 1)
         return err_set(err, ST_IO, "%s is damaged: its schema version is %lld: move it away", s->path,
                        (long long)version);
@@ -39,8 +41,8 @@ static const char *column_sql(enum column_type type)
     }
 }
 
-/* Raw tables get an id of their own even where the row struct has none: it is their order. Derived ones must come out
- * byte for byte alike when they are made again, so their key is what they are about. */
+/* Raw tables get an id of their own even where the row struct has none: it is their order. Derived ones must
+ * come out byte for byte alike when they are made again, so their key is what they are about. */
 static void append_table(sqlite3_str *text, const struct table *table)
 {
     const bool own_id = table->class == TABLE_RAW && table->columns[0].type != COLUMN_ID;
@@ -60,9 +62,10 @@ static void append_triggers(sqlite3_str *text, const struct table *table)
 {
     static const char *const refused[] = { "UPDATE", "DELETE" };
     for (size_t i = 0; i < 2 && table->class == TABLE_RAW; i++)
-        sqlite3_str_appendf(text, "CREATE TRIGGER \"%w_no_%w\" BEFORE %s ON \"%w\" BEGIN SELECT RAISE(ABORT, "
-                            "'%w holds what was measured: it is never changed'); END;\n", table->name, refused[i],
-                            refused[i], table->name, table->name);
+        sqlite3_str_appendf(text,
+                            "CREATE TRIGGER \"%w_no_%w\" BEFORE %s ON \"%w\" BEGIN SELECT RAISE(ABORT, "
+                            "'%w holds what was measured: it is never changed'); END;\n",
+                            table->name, refused[i], refused[i], table->name, table->name);
 }
 
 enum status schema_create(struct store *s, struct err *err)

@@ -19,21 +19,28 @@ enum status sql_fail(struct store *s, int rc, struct err *err)
     case SQLITE_NOMEM:
         return sql_out_of_memory(s, err);
     case SQLITE_FULL:
-        return err_set(err, ST_IO, "%s cannot grow: the disk is full; free some space, then go on with --resume",
+        return err_set(err, ST_IO,
+                       "%s cannot grow: the disk is full; free some space, then go on with --resume",
                        s->path);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return err_set(err, ST_IO, "%s is damaged (%s): nothing was changed; move it away, or rescue its rows with "
-                       "`sqlite3 FILE .recover`", s->path, text);
+        return err_set(err, ST_IO,
+                       "%s is damaged (%s): nothing was changed; move it away, or rescue its rows with "
+                       "`sqlite3 FILE .recover`",
+                       s->path, text);
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
     case SQLITE_CANTOPEN:
-        return err_set(err, ST_IO, "%s cannot be opened or written (%s%s%s): make it and its folder writable, or name "
-                       "another folder with --out", s->path, text, system ? ": " : "", system ? strerror(system) : "");
+        return err_set(err, ST_IO,
+                       "%s cannot be opened or written (%s%s%s): make it and its folder writable, or name "
+                       "another folder with --out",
+                       s->path, text, system ? ": " : "", system ? strerror(system) : "");
     case SQLITE_IOERR:
-        return err_set(err, ST_IO, "%s: reading or writing failed (%s): check the disk and its limits, then go on with "
-                       "--resume", s->path, system ? strerror(system) : text);
+        return err_set(err, ST_IO,
+                       "%s: reading or writing failed (%s): check the disk and its limits, then go on with "
+                       "--resume",
+                       s->path, system ? strerror(system) : text);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return err_set(err, ST_BUSY, "%s is locked by another program: close it and try again", s->path);
@@ -42,7 +49,7 @@ enum status sql_fail(struct store *s, int rc, struct err *err)
     }
 }
 
-/* --- statements --------------------------------------------------------------------------------------------------- */
+/* --- statements ----------------------------------------------------------------------------------------- */
 
 enum status sql_prepare(sqlite3_stmt **out, struct store *s, const char *text, struct err *err)
 {
@@ -101,10 +108,10 @@ enum status sql_end(struct store *s, enum status st, struct err *err)
     return st;
 }
 
-/* --- rows in ------------------------------------------------------------------------------------------------------ */
+/* --- rows in -------------------------------------------------------------------------------------------- */
 
-enum status sql_prepare_insert(sqlite3_stmt **out, struct store *s, const struct table *table, const char *extra,
-                               int extra_count, struct err *err)
+enum status sql_prepare_insert(sqlite3_stmt **out, struct store *s, const struct table *table,
+                               const char *extra, int extra_count, struct err *err)
 {
     int values = extra_count;
     sqlite3_str *text = sqlite3_str_new(s->db);
@@ -145,7 +152,8 @@ static void bind_column(sqlite3_stmt *stmt, int place, const struct column *colu
     case COLUMN_TEXT: bind_text(stmt, place, *(const char *const *)at); break;
     case COLUMN_KIND: bind_text(stmt, place, table_kind_name(*(const enum block_kind *)at)); break;
     case COLUMN_SHAPE:
-        snprintf(shape, sizeof shape, "%dx%dx%d", ((const int *)at)[0], ((const int *)at)[1], ((const int *)at)[2]);
+        snprintf(shape, sizeof shape, "%dx%dx%d", ((const int *)at)[0], ((const int *)at)[1],
+                 ((const int *)at)[2]);
         bind_text(stmt, place, shape);
         break;
     }
@@ -161,7 +169,8 @@ void sql_bind_row(sqlite3_stmt *stmt, const struct table *table, const void *row
         *next = place;
 }
 
-enum status sql_insert(int64_t *id, struct store *s, const struct table *table, const void *row, struct err *err)
+enum status sql_insert(int64_t *id, struct store *s, const struct table *table, const void *row,
+                       struct err *err)
 {
     sqlite3_stmt *stmt = NULL;
     enum status st = sql_prepare_insert(&stmt, s, table, NULL, 0, err);
@@ -175,7 +184,7 @@ enum status sql_insert(int64_t *id, struct store *s, const struct table *table, 
     return st;
 }
 
-/* --- rows out ----------------------------------------------------------------------------------------------------- */
+/* --- rows out ------------------------------------------------------------------------------------------- */
 
 static void append_columns(sqlite3_str *text, const char *as, const struct table *table, bool first)
 {
@@ -193,7 +202,8 @@ static char *select_text(const struct sql_query *query)
         append_columns(text, "s", query->state, false);
     sqlite3_str_appendf(text, " FROM \"%w\" AS t", query->table->name);
     if (query->state)
-        sqlite3_str_appendf(text, " JOIN \"%w\" AS s ON s.id = (SELECT max(id) FROM \"%w\" WHERE \"%w\" = t.id)",
+        sqlite3_str_appendf(text,
+                            " JOIN \"%w\" AS s ON s.id = (SELECT max(id) FROM \"%w\" WHERE \"%w\" = t.id)",
                             query->state->name, query->state->name, query->parent);
     return sqlite3_str_finish(text);
 }
@@ -285,7 +295,8 @@ static enum status collect(char **rows, size_t *count, struct store *s, sqlite3_
     }
 }
 
-enum status sql_load(void **out, size_t *count, struct store *s, const struct sql_query *query, struct err *err)
+enum status sql_load(void **out, size_t *count, struct store *s, const struct sql_query *query,
+                     struct err *err)
 {
     *out = NULL;
     *count = 0;

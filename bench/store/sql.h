@@ -31,13 +31,15 @@ enum status sql_begin(struct store *s, struct err *err);
 /* COMMIT if st is ST_OK, else ROLLBACK; returns st, or why the commit failed. */
 enum status sql_end(struct store *s, enum status st, struct err *err);
 
-/* INSERT with the table's columns, `extra` further ones after them ("\"digest\""), NULL: none. Parameters from 1. */
-enum status sql_prepare_insert(sqlite3_stmt **out, struct store *s, const struct table *table, const char *extra,
-                               int extra_count, struct err *err);
+/* INSERT with the table's columns, `extra` further ones after them ("\"digest\""), NULL:
+ * none. Parameters from 1. */
+enum status sql_prepare_insert(sqlite3_stmt **out, struct store *s, const struct table *table,
+                               const char *extra, int extra_count, struct err *err);
 /* Binds the row's columns; *next, if not NULL, gets the number of the first parameter after them. */
 void sql_bind_row(sqlite3_stmt *stmt, const struct table *table, const void *row, int *next);
 /* Inserts one row; *id, if not NULL, gets its number. */
-enum status sql_insert(int64_t *id, struct store *s, const struct table *table, const void *row, struct err *err);
+enum status sql_insert(int64_t *id, struct store *s, const struct table *table, const void *row,
+                       struct err *err);
 
 struct sql_query {
     const struct table *table;  /* as t */
@@ -49,7 +51,8 @@ struct sql_query {
     size_t row_size;
 };
 /* Rows of a query, [*count], zeroed before they are filled. free(*out) after sql_free_texts. */
-enum status sql_load(void **out, size_t *count, struct store *s, const struct sql_query *query, struct err *err);
+enum status sql_load(void **out, size_t *count, struct store *s, const struct sql_query *query,
+                     struct err *err);
 /* Frees the COLUMN_TEXT members of rows. */
 void sql_free_texts(void *rows, size_t count, size_t row_size, const struct table *table);
 /* Fills a row from the columns of stmt, from `first` on; false: memory. */

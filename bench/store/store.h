@@ -1,13 +1,16 @@
 /* store.h - the SQLite file that holds every campaign: open, append rows, read them back.
- * What store_open gives, store_close takes back. Rows are borrowed on the way in; every array that a function gives is
- * one allocation for free() unless another release function stands beside it. Not for several threads.
+ * What store_open gives, store_close takes back. Rows are borrowed on the way in; every array that
+ * a function gives is one allocation for free() unless another release function stands beside it.
+ * Not for several threads.
  *
- * Raw rows are never edited: the tables refuse UPDATE and DELETE by trigger. What becomes known later (the end of a
- * run, what `load` told, how a worker ended) is a `state` row of its own, of which the newest counts; reading gives
- * rows with the newest state filled in. Estimates, decisions and whys are derived from raw rows and may be replaced.
+ * Raw rows are never edited: the tables refuse UPDATE and DELETE by trigger. What becomes known later (the
+ * end of a run, what `load` told, how a worker ended) is a `state` row of its own, of which the newest
+ * counts; reading gives rows with the newest state filled in. Estimates, decisions and whys are derived from
+ * raw rows and may be replaced.
  *
- * Every append is one transaction and durable (WAL, synchronous=FULL) when it returns ST_OK; after another status
- * nothing of it is there and the store may be used on. Statuses of every function, unless it says more:
+ * Every append is one transaction and durable (WAL, synchronous=FULL) when it returns ST_OK;
+ * after another status nothing of it is there and the store may be used on. Statuses of every
+ * function, unless it says more:
  *   ST_IO        disk full, unwritable, or the file is damaged: the sentence names the file and what to do
  *   ST_INTERNAL  out of memory, or an error of the program itself */
 #ifndef STORE_STORE_H
@@ -30,35 +33,37 @@ enum store_mode {
 };
 
 /* Opens path ("results/bench.sqlite"; its folder must exist). STORE_WRITE holds a lock on `path.lock` until
- * store_close or the end of the process, and ignores SIGXFSZ from then on, so that a size limit is an error, no death.
- * ST_BUSY: another process writes it: the sentence has its pid. ST_CONFIG: written by a newer version (both numbers),
- * or, in STORE_READ, no such file. ST_IO: a directory, no permission, damaged, or no store of ours; nothing is
- * changed then. */
+ * store_close or the end of the process, and ignores SIGXFSZ from then on, so that a size limit is an error,
+ * no death. ST_BUSY: another process writes it: the sentence has its pid. ST_CONFIG: written by a newer
+ * version (both numbers), or, in STORE_READ, no such file. ST_IO: a directory, no permission, damaged, or no
+ * store of ours; nothing is changed then. */
 enum status store_open(struct store **out, const char *path, enum store_mode mode, struct err *err);
 /* NULL is allowed. */
 void store_close(struct store *s);
 const char *store_path(const struct store *s);
 
-/* --- append ------------------------------------------------------------------------------------------------------ */
+/* --- append --------------------------------------------------------------------------------------------- */
 
 /* row->id is given; row->name too if it is "" (made of start_unix_s and the seed, unique in this store). */
 enum status store_append_run(struct store *s, struct run_row *row, struct err *err);
-/* Ends or continues a run: state ("running" after a resume), exit_code, end_unix_s of row count, found by row->id. */
+/* Ends or continues a run: state ("running" after a resume), exit_code, end_unix_s of row
+ * count, found by row->id. */
 enum status store_append_run_state(struct store *s, const struct run_row *row, struct err *err);
 
 /* Environment of the host (execution 0) or of one execution. Repeated names: the newest counts. */
-enum status store_append_environment(struct store *s, int64_t run, int64_t execution, const struct field_row *fields,
-                                     size_t count, struct err *err);
+enum status store_append_environment(struct store *s, int64_t run, int64_t execution,
+                                     const struct field_row *fields, size_t count, struct err *err);
 
 /* row->id is given. Facts that are known already are stored too. */
 enum status store_append_target(struct store *s, struct target_row *row, struct err *err);
-/* What is known of row->id by now: threads, key, key_sha256 to result and detail; what names the target (model, engine,
- * device, precision, mode, instances, shape, place) is not read. */
+/* What is known of row->id by now: threads, key, key_sha256 to result and detail; what names the target
+ * (model, engine, device, precision, mode, instances, shape, place) is not read. */
 enum status store_append_target_state(struct store *s, const struct target_row *row, struct err *err);
 
 /* row->id is given. */
 enum status store_append_execution(struct store *s, struct execution_row *row, struct err *err);
-/* What is known of row->id by now: end_unix_s to stderr_tail, and pid. Call it after the warm-up and at the end. */
+/* What is known of row->id by now: end_unix_s to stderr_tail, and pid. Call it after the
+ * warm-up and at the end. */
 enum status store_append_execution_state(struct store *s, const struct execution_row *row, struct err *err);
 
 enum status store_append_prepared(struct store *s, const struct prepared_row *row, struct err *err);
@@ -70,7 +75,8 @@ struct store_block_parts {           /* what is stored together with a block */
     const struct mark_row *marks;    /* subject "block" with subject_id 0 means: this block */
     size_t mark_count;
 };
-/* One transaction: block, samples with their digest, telemetry, marks. row->id is given; row->iterations is >= 1. */
+/* One transaction: block, samples with their digest, telemetry, marks. row->id is given;
+ * row->iterations is >= 1. */
 enum status store_append_block(struct store *s, struct block_row *row, const struct store_block_parts *parts,
                                struct err *err);
 enum status store_append_mark(struct store *s, const struct mark_row *row, struct err *err);
@@ -87,7 +93,7 @@ struct store_results {               /* everything derived of one target */
 enum status store_replace_results(struct store *s, int64_t target, const struct store_results *results,
                                   struct err *err);
 
-/* --- reference outputs of the gate ------------------------------------------------------------------------------- */
+/* --- reference outputs of the gate ---------------------------------------------------------------------- */
 
 struct store_output_key {
     const char *origin;              /* "reference", or the key of the target that gave it */
@@ -95,23 +101,25 @@ struct store_output_key {
     int shape[3];                    /* C,H,W of the input */
 };
 /* Values of one output, shape of it in output_shape; *out is NULL (ST_OK) if none is kept. free(*out). */
-enum status store_find_output(float **out, int output_shape[3], struct store *s, const struct store_output_key *key,
-                              struct err *err);
+enum status store_find_output(float **out, int output_shape[3], struct store *s,
+                              const struct store_output_key *key, struct err *err);
 /* Keeps one; the first of a key stays, a second one is ignored. */
-enum status store_append_output(struct store *s, const struct store_output_key *key, const int output_shape[3],
-                                const float *values, struct err *err);
+enum status store_append_output(struct store *s, const struct store_output_key *key,
+                                const int output_shape[3], const float *values, struct err *err);
 
-/* --- read -------------------------------------------------------------------------------------------------------- */
+/* --- read ----------------------------------------------------------------------------------------------- */
 
 /* Runs of a kind (NULL: all), newest first. */
-enum status store_load_runs(struct run_row **out, size_t *count, struct store *s, const char *kind, struct err *err);
+enum status store_load_runs(struct run_row **out, size_t *count, struct store *s, const char *kind,
+                            struct err *err);
 /* Frees rows and their texts; NULL is allowed. */
 void store_free_runs(struct run_row *rows, size_t count);
 /* The newest run of the kind whose state is not "done": *count is 0 or 1. store_free_runs(*out, *count). */
 enum status store_load_unfinished(struct run_row **out, size_t *count, struct store *s, const char *kind,
                                   struct err *err);
 
-enum status store_load_targets(struct target_row **out, size_t *count, struct store *s, int64_t run, struct err *err);
+enum status store_load_targets(struct target_row **out, size_t *count, struct store *s, int64_t run,
+                               struct err *err);
 /* In the order in which they started. */
 enum status store_load_executions(struct execution_row **out, size_t *count, struct store *s, int64_t target,
                                   struct err *err);
@@ -122,17 +130,19 @@ enum status store_load_prepared(struct prepared_row **out, size_t *count, struct
 enum status store_load_accuracy(struct accuracy_row **out, size_t *count, struct store *s, int64_t target,
                                 struct err *err);
 /* Marks on the target, its points (subject "point": subject_id is the target), executions and blocks. */
-enum status store_load_marks(struct mark_row **out, size_t *count, struct store *s, int64_t target, struct err *err);
+enum status store_load_marks(struct mark_row **out, size_t *count, struct store *s, int64_t target,
+                             struct err *err);
 
 struct store_block {                 /* borrowed for the visit */
     struct block_row row;
     const char *label;               /* of the execution: "probe", "normal", ... */
     struct samples samples;          /* all NULL unless asked for */
 };
-/* Calls visit for every block of the target in the order of appending; another status than ST_OK of it ends the walk
- * and is returned. Samples are checked against their digest: ST_IO if they differ. */
+/* Calls visit for every block of the target in the order of appending; another status than ST_OK of it ends
+ * the walk and is returned. Samples are checked against their digest: ST_IO if they differ. */
 enum status store_visit_blocks(struct store *s, int64_t target, bool with_samples,
-                               enum status (*visit)(void *context, const struct store_block *block, struct err *err),
+                               enum status (*visit)(void *context, const struct store_block *block,
+                                                    struct err *err),
                                void *context, struct err *err);
 
 enum store_fields_of { STORE_FIELDS_RUN, STORE_FIELDS_EXECUTION, STORE_FIELDS_BLOCK };
@@ -150,8 +160,8 @@ struct store_earlier {               /* newest that is known of a batch size, ov
 enum status store_load_earlier(struct store_earlier **out, size_t *count, struct store *s, const char *key,
                                struct err *err);
 
-/* The whole view of one campaign; name NULL: the newest of kind "tune". ST_CONFIG: there is no such campaign (the
- * sentence has the nearest known name), or none at all. campaign_free(*out). */
+/* The whole view of one campaign; name NULL: the newest of kind "tune". ST_CONFIG: there is no such campaign
+ * (the sentence has the nearest known name), or none at all. campaign_free(*out). */
 enum status store_load_campaign(struct campaign **out, struct store *s, const char *name, struct err *err);
 /* NULL is allowed. */
 void campaign_free(struct campaign *c);

@@ -46,10 +46,11 @@ struct output_entry {
     int shape[3], output_shape[3];
 };
 
-/* samples and outputs have binary columns too: iteration_ns, h2d_ns, compute_ns, d2h_ns, digest; values_f32, digest. */
+/* samples and outputs have binary columns too: iteration_ns, h2d_ns, compute_ns, d2h_ns,
+ * digest; values_f32, digest. */
 extern const struct table table_run, table_run_state, table_environment, table_target, table_target_state,
-    table_execution, table_execution_state, table_prepared, table_block, table_samples, table_telemetry, table_mark,
-    table_accuracy, table_output, table_estimate, table_decision, table_why;
+    table_execution, table_execution_state, table_prepared, table_block, table_samples, table_telemetry,
+    table_mark, table_accuracy, table_output, table_estimate, table_decision, table_why;
 /* All of them, parents first. */
 const struct table *const *table_list(size_t *count);
 

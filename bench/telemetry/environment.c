@@ -19,7 +19,7 @@ struct machine {                     /* what a fact is read from */
     char  *text;                     /* [TEXT_MAX] */
 };
 
-/* --- ways to set a row -------------------------------------------------------------------------------------------- */
+/* --- ways to set a row ---------------------------------------------------------------------------------- */
 
 static void set_number(struct field_row *row, double number)
 {
@@ -68,7 +68,7 @@ static void set_from_line(struct field_row *row, const struct machine *m, const 
         set_absent(row, EOPNOTSUPP);
 }
 
-/* --- facts -------------------------------------------------------------------------------------------------------- */
+/* --- facts ---------------------------------------------------------------------------------------------- */
 
 static void cpu_model(struct field_row *row, const struct machine *m)
 {
@@ -92,7 +92,8 @@ static void cpu_threads(struct field_row *row, const struct machine *m)
     free(cpus);
 }
 
-/* Different pairs of "physical id" and "core id"; where the kernel does not tell them, every processor is a core. */
+/* Different pairs of "physical id" and "core id"; where the kernel does not tell them,
+ * every processor is a core. */
 static void cpu_cores(struct field_row *row, const struct machine *m)
 {
     enum { ROOM = 8192 };
@@ -266,7 +267,7 @@ static void rapl_uj(struct field_row *row, const struct machine *m)
     set_from_file(row, m, "/sys/class/powercap/intel-rapl:0/energy_uj");
 }
 
-/* --- all ---------------------------------------------------------------------------------------------------------- */
+/* --- all ------------------------------------------------------------------------------------------------ */
 
 #define FACT(fact, fact_class, fact_source) { #fact, fact_class, fact_source, fact }
 static const struct {
@@ -296,7 +297,8 @@ static const struct {
 };
 enum { FACTS = sizeof facts / sizeof *facts };
 
-enum status environment_read(struct field_row **out, size_t *count, const char *root, pid_t pid, struct err *err)
+enum status environment_read(struct field_row **out, size_t *count, const char *root, pid_t pid,
+                             struct err *err)
 {
     const struct machine m = { .root = root ? root : "", .pid = pid, .text = malloc(TEXT_MAX) };
     struct field_row *rows = calloc(FACTS, sizeof *rows);

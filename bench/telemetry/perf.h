@@ -15,7 +15,8 @@ struct perf_count {
 };
 
 struct perf;
-/* Counts user time of every thread that the process has now, and of those that they start. NULL: *error is errno. */
+/* Counts user time of every thread that the process has now, and of those that they start.
+ * NULL: *error is errno. */
 struct perf *perf_open(pid_t pid, int *error);
 /* NULL is allowed. */
 void perf_close(struct perf *p);

@@ -12,7 +12,7 @@
 
 #define TEXT_MAX (128 * 1024) /* the cpu lines of /proc/stat with 1000 CPUs */
 
-/* --- open --------------------------------------------------------------------------------------------------------- */
+/* --- open ----------------------------------------------------------------------------------------------- */
 
 static int open_or_error(int *error, const char *root, const char *path)
 {
@@ -150,7 +150,7 @@ void probe_close(struct probe *p)
     free(p->text);
 }
 
-/* --- read --------------------------------------------------------------------------------------------------------- */
+/* --- read ----------------------------------------------------------------------------------------------- */
 
 static void set(struct snapshot *s, enum telemetry_field field, double number)
 {
@@ -207,8 +207,8 @@ static void read_steal(struct snapshot *s, struct probe *p)
          line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
         unsigned cpu;
         unsigned long long steal;
-        if (sscanf(line, "cpu%u %*u %*u %*u %*u %*u %*u %*u %llu", &cpu, &steal) != 2 || cpu >= PROBE_CPUS_MAX ||
-            !p->cpus[cpu])
+        if (sscanf(line, "cpu%u %*u %*u %*u %*u %*u %*u %*u %llu", &cpu, &steal) != 2 ||
+            cpu >= PROBE_CPUS_MAX || !p->cpus[cpu])
             continue; /* also the sum of all CPUs, which has no number */
         ticks += steal;
         known = true;
@@ -262,24 +262,25 @@ static void read_clock(struct snapshot *s, struct probe *p)
         set_absent(s, TELEMETRY_CLOCK_KHZ, ENOENT);
 }
 
-/* "pid (name) state ppid pgrp session tty tpgid flags minflt cminflt majflt cmajflt utime stime cutime cstime priority
- * nice num_threads ...": the name may hold blanks and brackets, so the fields are counted from the last bracket. */
+/* "pid (name) state ppid pgrp session tty tpgid flags minflt cminflt majflt cmajflt utime stime cutime
+ * cstime priority nice num_threads ...": the name may hold blanks and brackets, so the fields are counted
+ * from the last bracket. */
 static void read_process(struct snapshot *s, struct probe *p)
 {
     unsigned long long minor, major, user, system;
     long threads;
     const char *at = read_text(p, p->stat_fd) ? strrchr(p->text, ')') : NULL;
     const int error = errno;
-    if (at && sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %llu %*u %llu %*u %llu %llu %*d %*d %*d %*d %ld", &minor,
-                     &major, &user, &system, &threads) == 5) {
+    if (at && sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %llu %*u %llu %*u %llu %llu %*d %*d %*d %*d %ld",
+                     &minor, &major, &user, &system, &threads) == 5) {
         set(s, TELEMETRY_MINOR_FAULTS, (double)minor);
         set(s, TELEMETRY_MAJOR_FAULTS, (double)major);
         set(s, TELEMETRY_CPU_NS, (double)(user + system) * 1e9 / (double)sysconf(_SC_CLK_TCK));
         set(s, TELEMETRY_WORKER_THREADS, (double)threads);
         return;
     }
-    static const enum telemetry_field fields[] = { TELEMETRY_MINOR_FAULTS, TELEMETRY_MAJOR_FAULTS, TELEMETRY_CPU_NS,
-                                                   TELEMETRY_WORKER_THREADS };
+    static const enum telemetry_field fields[] = { TELEMETRY_MINOR_FAULTS, TELEMETRY_MAJOR_FAULTS,
+                                                   TELEMETRY_CPU_NS, TELEMETRY_WORKER_THREADS };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         set_absent(s, fields[i], error ? error : EOPNOTSUPP);
 }

@@ -1,5 +1,5 @@
-/* probe.h - the open files of one worker's telemetry and one reading of all of them. For bench/telemetry/ only.
- * What probe_open gives, probe_close takes back. */
+/* probe.h - the open files of one worker's telemetry and one reading of all of them. For bench/telemetry/
+ * only. What probe_open gives, probe_close takes back. */
 #ifndef TELEMETRY_PROBE_H
 #define TELEMETRY_PROBE_H
 

@@ -68,12 +68,12 @@ void telemetry_begin(struct telemetry *t)
     probe_read(&t->before, &t->probe);
 }
 
-/* --- a block ------------------------------------------------------------------------------------------------------ */
+/* --- a block -------------------------------------------------------------------------------------------- */
 
 static bool is_value_at_end(enum telemetry_field field)
 {
-    return field == TELEMETRY_RSS_BYTES || field == TELEMETRY_PEAK_RSS_BYTES || field == TELEMETRY_CLOCK_KHZ ||
-           field == TELEMETRY_WORKER_THREADS;
+    return field == TELEMETRY_RSS_BYTES || field == TELEMETRY_PEAK_RSS_BYTES ||
+           field == TELEMETRY_CLOCK_KHZ || field == TELEMETRY_WORKER_THREADS;
 }
 
 static void fill_field(struct telemetry_block *out, enum telemetry_field field, const struct snapshot *before,
@@ -83,7 +83,8 @@ static void fill_field(struct telemetry_block *out, enum telemetry_field field, 
     const bool at_end = is_value_at_end(field);
     snprintf(out->field[field].source, sizeof out->field[field].source, "%s", fields[field].source);
     if (!b->known || (!at_end && !a->known)) {
-        snprintf(out->field[field].absent, sizeof out->field[field].absent, "%s", b->known ? a->absent : b->absent);
+        snprintf(out->field[field].absent, sizeof out->field[field].absent, "%s",
+                 b->known ? a->absent : b->absent);
         return;
     }
     out->field[field].known = true;
@@ -106,7 +107,8 @@ static void name_level(struct telemetry_block *out, const struct telemetry *t)
         return;
     const char *path = t->probe.levels[most].path;
     for (int i = TELEMETRY_NR_THROTTLED; i <= TELEMETRY_THROTTLED_USEC; i++)
-        snprintf(out->field[i].source, sizeof out->field[i].source, "cgroup cpu.stat of %.100s", *path ? path : "/");
+        snprintf(out->field[i].source, sizeof out->field[i].source, "cgroup cpu.stat of %.100s",
+                 *path ? path : "/");
 }
 
 static void fill_perf(struct telemetry_block *out, const struct telemetry *t)
@@ -115,8 +117,11 @@ static void fill_perf(struct telemetry_block *out, const struct telemetry *t)
     const bool known = t->probe.perf && a->known && b->known && b->reference > a->reference &&
                        b->enabled_ns > a->enabled_ns;
     const double values[2] = { known ? (b->cycles - a->cycles) / (b->reference - a->reference) : 0,
-                               known ? (b->running_ns - a->running_ns) / (b->enabled_ns - a->enabled_ns) : 0 };
-    const char *absent = !t->probe.perf ? t->perf_absent : !b->known && *b->absent ? b->absent : "not_supported";
+                               known ? (b->running_ns - a->running_ns) / (b->enabled_ns - a->enabled_ns)
+                                     : 0 };
+    const char *absent = !t->probe.perf            ? t->perf_absent
+                         : !b->known && *b->absent ? b->absent
+                                                   : "not_supported";
     for (int i = 0; i < 2; i++) {
         const enum telemetry_field field = i ? TELEMETRY_PERF_SHARE : TELEMETRY_CYCLES_PER_REF;
         out->field[field].known = known;
@@ -144,7 +149,8 @@ void telemetry_of_answer(struct telemetry_block *out, const json_t *object)
         const json_t *value = json_object_get(object, fields[i].name);
         out->field[i].known = json_is_number(value);
         out->field[i].number = json_is_number(value) ? json_number_value(value) : 0;
-        snprintf(out->field[i].absent, sizeof out->field[i].absent, "%s", out->field[i].known ? "" : "not_found");
+        snprintf(out->field[i].absent, sizeof out->field[i].absent, "%s",
+                 out->field[i].known ? "" : "not_found");
         snprintf(out->field[i].source, sizeof out->field[i].source, "worker");
     }
 }

@@ -1,8 +1,9 @@
-/* telemetry.h - what the machine did to a worker during one block: counters read just before and just after it.
- * Files are found and opened once per worker; begin and end only read them again, allocate nothing and run no thread.
- * What telemetry_open gives, telemetry_close takes back. A field that cannot be read is absent with a reason and stops
- * nothing; it switches off the tests that need it.
- * `root` stands before every path that is read ("" or NULL: the machine itself), so that a test can bring its own tree. */
+/* telemetry.h - what the machine did to a worker during one block: counters read just before and just after
+ * it. Files are found and opened once per worker; begin and end only read them again, allocate nothing and
+ * run no thread. What telemetry_open gives, telemetry_close takes back. A field that cannot be read is absent
+ * with a reason and stops nothing; it switches off the tests that need it.
+ * `root` stands before every path that is read ("" or NULL: the machine itself), so that a test
+ * can bring its own tree. */
 #ifndef TELEMETRY_TELEMETRY_H
 #define TELEMETRY_TELEMETRY_H
 
@@ -53,8 +54,8 @@ struct telemetry_block {
 
 struct telemetry;
 
-/* pid: the worker, which must live. Open it when the worker has its threads (after its first iterations), so that perf
- * sees them. ST_OUT_OF_MEMORY only; what is not there is absent in each block. */
+/* pid: the worker, which must live. Open it when the worker has its threads (after its first iterations), so
+ * that perf sees them. ST_OUT_OF_MEMORY only; what is not there is absent in each block. */
 enum status telemetry_open(struct telemetry **out, const char *root, pid_t pid, struct err *err);
 void telemetry_close(struct telemetry *t);
 /* Just before the request of the block is sent ... */

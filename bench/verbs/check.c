@@ -30,7 +30,7 @@ static const struct field check_fields[] = {
 #undef AT
 };
 
-/* --- what is asked for -------------------------------------------------------------------------------------------- */
+/* --- what is asked for ---------------------------------------------------------------------------------- */
 
 /* Models that have vectors, in the order of the table. */
 static size_t known_models(const char *names[MODELS_MAX])
@@ -47,7 +47,8 @@ static size_t known_models(const char *names[MODELS_MAX])
     return count;
 }
 
-static enum status choose_models(const char *out[MODELS_MAX], size_t *count, const struct config *config, struct err *err)
+static enum status choose_models(const char *out[MODELS_MAX], size_t *count, const struct config *config,
+                                 struct err *err)
 {
     const char *known[MODELS_MAX];
     const size_t known_count = known_models(known);
@@ -61,9 +62,10 @@ static enum status choose_models(const char *out[MODELS_MAX], size_t *count, con
         const char *name = config->models.names[i];
         const char *near = text_nearest(name, known, known_count);
         if (!vector_limit_of(name))
-            return err_set(err, ST_USAGE, "model \"%.60s\" has no conformance vectors%s%s%s; they exist for hrnet, "
-                           "resunet_small and resunet_advanced", name, near ? ": did you mean \"" : "", near ? near : "",
-                           near ? "\"?" : "");
+            return err_set(err, ST_USAGE,
+                           "model \"%.60s\" has no conformance vectors%s%s%s; they exist for hrnet, "
+                           "resunet_small and resunet_advanced",
+                           name, near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
         out[(*count)++] = name;
     }
     return ST_OK;
@@ -71,7 +73,8 @@ static enum status choose_models(const char *out[MODELS_MAX], size_t *count, con
 
 /* What the engine can do here, of what was asked for; all that has limits if nothing was. */
 static enum status choose_precisions(struct worker_hello *hello, const struct engine_config *engine,
-                                     const struct config *config, const volatile sig_atomic_t *stop, struct err *err)
+                                     const struct config *config, const volatile sig_atomic_t *stop,
+                                     struct err *err)
 {
     struct worker *w = NULL;
     const struct worker_start start = { .command = engine->command, .interrupt = stop,
@@ -81,10 +84,12 @@ static enum status choose_precisions(struct worker_hello *hello, const struct en
         st = worker_hello(w, hello, WORKER_HELLO_NS, err);
     worker_close(w);
     if (st != ST_OK)
-        return st == ST_INTERRUPTED ? st : err_set(err, ST_ENVIRONMENT, "engine %s does not start: %.900s", engine->name,
-                                                   err ? err->text : "");
+        return st == ST_INTERRUPTED ? st
+                                    : err_set(err, ST_ENVIRONMENT, "engine %s does not start: %.900s",
+                                              engine->name, err ? err->text : "");
     if (!hello->can_output)
-        return err_set(err, ST_UNSUPPORTED, "engine %s cannot give outputs: there is nothing to compare", engine->name);
+        return err_set(err, ST_UNSUPPORTED, "engine %s cannot give outputs: there is nothing to compare",
+                       engine->name);
     if (!config->precisions_named)
         return ST_OK;
     for (size_t i = 0; i < config->precisions.count; i++) {
@@ -92,16 +97,19 @@ static enum status choose_precisions(struct worker_hello *hello, const struct en
         while (k < hello->precision_count && strcmp(hello->precisions[k], config->precisions.names[i]) != 0)
             k++;
         if (k == hello->precision_count)
-            return err_set(err, ST_UNSUPPORTED, "engine %s has no precision %.16s on this machine: `bench list` shows what "
-                           "it has", engine->name, config->precisions.names[i]);
+            return err_set(err, ST_UNSUPPORTED,
+                           "engine %s has no precision %.16s on this machine: `bench list` shows what "
+                           "it has",
+                           engine->name, config->precisions.names[i]);
     }
     hello->precision_count = 0;
     for (size_t i = 0; i < config->precisions.count && i < WORKER_ITEMS_MAX; i++)
-        snprintf(hello->precisions[hello->precision_count++], sizeof *hello->precisions, "%s", config->precisions.names[i]);
+        snprintf(hello->precisions[hello->precision_count++], sizeof *hello->precisions, "%s",
+                 config->precisions.names[i]);
     return ST_OK;
 }
 
-/* --- check and print ---------------------------------------------------------------------------------------------- */
+/* --- check and print ------------------------------------------------------------------------------------ */
 
 static enum status print_json(const struct table *table, size_t failed, struct err *err)
 {
@@ -128,7 +136,8 @@ static enum status print_checks(const struct check *c, bool json, struct err *er
     return ST_OK;
 }
 
-static enum status check_all(struct check *c, const struct invocation *inv, const struct worker_hello *hello, struct err *err)
+static enum status check_all(struct check *c, const struct invocation *inv, const struct worker_hello *hello,
+                             struct err *err)
 {
     const char *models[MODELS_MAX];
     size_t model_count;
@@ -142,8 +151,8 @@ static enum status check_all(struct check *c, const struct invocation *inv, cons
 }
 
 /* All checks of one engine; its lines are printed also where an error ends them early. */
-static enum status check_engine(size_t *failed, size_t *checks, const char *engine_name, const struct invocation *inv,
-                                struct err *err)
+static enum status check_engine(size_t *failed, size_t *checks, const char *engine_name,
+                                const struct invocation *inv, struct err *err)
 {
     const struct config *config = inv->config;
     struct engine_config engine;

@@ -16,7 +16,7 @@
 
 enum { BATCH = 3 };                  /* images of the batch that must equal single ones */
 
-/* --- folder and lines --------------------------------------------------------------------------------------------- */
+/* --- folder and lines ----------------------------------------------------------------------------------- */
 
 enum status check_begin(struct check *c, struct err *err)
 {
@@ -24,16 +24,18 @@ enum status check_begin(struct check *c, struct err *err)
     enum status st = engine_config_read(&c->reference, "reference", err);
     if (st != ST_OK)
         return st;
-    if ((size_t)snprintf(c->folder, sizeof c->folder, "%s/bench-check-XXXXXX", temporary && *temporary ? temporary : "/tmp") >=
-        sizeof c->folder)
+    if ((size_t)snprintf(c->folder, sizeof c->folder, "%s/bench-check-XXXXXX",
+                         temporary && *temporary ? temporary : "/tmp") >= sizeof c->folder)
         snprintf(c->folder, sizeof c->folder, "/tmp/bench-check-XXXXXX");
     if (!mkdtemp(c->folder)) {
-        st = err_set(err, ST_IO, "no folder for the images can be made at %s: %s", c->folder, strerror(errno));
+        st = err_set(err, ST_IO, "no folder for the images can be made at %s: %s", c->folder,
+                     strerror(errno));
         c->folder[0] = 0;
         return st;
     }
     c->reference_output = calloc(vector_count, sizeof *c->reference_output);
-    return c->reference_output ? ST_OK : err_set(err, ST_OUT_OF_MEMORY, "not enough memory for reference outputs");
+    return c->reference_output ? ST_OK
+                               : err_set(err, ST_OUT_OF_MEMORY, "not enough memory for reference outputs");
 }
 
 void check_end(struct check *c)
@@ -59,8 +61,8 @@ struct subject {
     const char *precision;
 };
 
-static enum status add_line(struct check *c, const struct subject *s, const char *test, double deviation, double limit,
-                            const char *note, struct err *err)
+static enum status add_line(struct check *c, const struct subject *s, const char *test, double deviation,
+                            double limit, const char *note, struct err *err)
 {
     struct check_line *grown = realloc(c->lines, (c->line_count + 1) * sizeof *grown);
     if (!grown)
@@ -82,9 +84,10 @@ static enum status add_line(struct check *c, const struct subject *s, const char
     return ST_OK;
 }
 
-/* --- outputs ------------------------------------------------------------------------------------------------------ */
+/* --- outputs -------------------------------------------------------------------------------------------- */
 
-static enum status open_worker(struct worker **w, const struct check *c, const struct engine_config *engine, struct err *err)
+static enum status open_worker(struct worker **w, const struct check *c, const struct engine_config *engine,
+                               struct err *err)
 {
     const struct worker_start start = { .command = engine->command, .interrupt = c->stop,
                                         .environment = (const char *const *)engine->environment };
@@ -93,11 +96,13 @@ static enum status open_worker(struct worker **w, const struct check *c, const s
     if (st == ST_OK)
         st = worker_hello(*w, &hello, WORKER_HELLO_NS, err);
     if (st != ST_OK && st != ST_INTERRUPTED)
-        st = err_set(err, ST_ENVIRONMENT, "engine %s does not start: %.900s", engine->name, err ? err->text : "");
+        st = err_set(err, ST_ENVIRONMENT, "engine %s does not start: %.900s", engine->name,
+                     err ? err->text : "");
     return st;
 }
 
-static enum status load(struct worker *w, const struct subject *s, const char *device, int threads, struct err *err)
+static enum status load(struct worker *w, const struct subject *s, const char *device, int threads,
+                        struct err *err)
 {
     const struct vector *v = s->vector;
     struct worker_load_result loaded;
@@ -107,7 +112,8 @@ static enum status load(struct worker *w, const struct subject *s, const char *d
     return worker_load(w, &ask, &loaded, WORKER_LOAD_NS, err);
 }
 
-/* The input of the vectors, and two further images: a batch of equal ones could not show that they change places. */
+/* The input of the vectors, and two further images: a batch of equal ones could not show
+ * that they change places. */
 static enum status make_images(struct gate_image images[BATCH], const struct check *c, const struct vector *v,
                                struct err *err)
 {
@@ -124,15 +130,16 @@ static enum status make_images(struct gate_image images[BATCH], const struct che
     return st;
 }
 
-static enum status ask_output(float **out, size_t *count, struct worker *w, const struct check *c, const struct vector *v,
-                              const struct gate_image *images, int batch, struct err *err)
+static enum status ask_output(float **out, size_t *count, struct worker *w, const struct check *c,
+                              const struct vector *v, const struct gate_image *images, int batch,
+                              struct err *err)
 {
     return gate_output_ask(out, count, w, c->folder, images, batch, v->out, WORKER_LOAD_NS, err);
 }
 
 /* Output of the reference engine in f32 for the vector's input; asked once. */
-static enum status find_reference(const float **out, struct check *c, const struct vector *v, const struct gate_image *image,
-                                  struct err *err)
+static enum status find_reference(const float **out, struct check *c, const struct vector *v,
+                                  const struct gate_image *image, struct err *err)
 {
     float **kept = &c->reference_output[v - vectors];
     const struct subject s = { .vector = v, .precision = "f32" };
@@ -155,15 +162,15 @@ static enum status find_reference(const float **out, struct check *c, const stru
     return st;
 }
 
-/* --- comparisons -------------------------------------------------------------------------------------------------- */
+/* --- comparisons ---------------------------------------------------------------------------------------- */
 
 static size_t values_of(const struct vector *v)
 {
     return (size_t)v->out[0] * (size_t)v->out[1] * (size_t)v->out[2];
 }
 
-static enum status compare_f32(struct check *c, const struct subject *s, const float *values, const float *reference,
-                               struct err *err)
+static enum status compare_f32(struct check *c, const struct subject *s, const float *values,
+                               const float *reference, struct err *err)
 {
     const struct vector_limit *limit = vector_limit_of(s->vector->model);
     const size_t count = values_of(s->vector);
@@ -199,8 +206,8 @@ static enum status compare_reference(struct check *c, const struct subject *s, c
 }
 
 /* Number of values of a batch that are not, bit for bit, those of the single images: 0 is allowed. */
-static enum status count_differences(double *out, struct worker *w, const struct check *c, const struct vector *v,
-                                     const struct gate_image *images, struct err *err)
+static enum status count_differences(double *out, struct worker *w, const struct check *c,
+                                     const struct vector *v, const struct gate_image *images, struct err *err)
 {
     struct worker_prepare_result prepared;
     float *together = NULL;
@@ -220,10 +227,10 @@ static enum status count_differences(double *out, struct worker *w, const struct
     return st;
 }
 
-/* --- one vector --------------------------------------------------------------------------------------------------- */
+/* --- one vector ----------------------------------------------------------------------------------------- */
 
-/* Is this vector one for the precision? Reduced ones are judged by the logits of the damped set alone: on the other set
- * the networks are chaotic, and every correct evaluation fails. */
+/* Is this vector one for the precision? Reduced ones are judged by the logits of the damped set alone: on the
+ * other set the networks are chaotic, and every correct evaluation fails. */
 static bool is_for(const struct vector *v, const char *precision)
 {
     return strcmp(precision, "f32") == 0 || (strcmp(v->set, "seeded") == 0 && !*v->until);
@@ -259,8 +266,8 @@ static enum status check_vector(struct check *c, const struct subject *s, struct
     struct worker_prepare_result prepared;
     float *values = NULL;
     size_t count;
-    fprintf(stderr, "check: %s %s %s, %s weights, %dx%d, %s\n", v->model, c->engine->name, s->precision, v->set, v->h, v->w,
-            *v->until ? v->until : "logits");
+    fprintf(stderr, "check: %s %s %s, %s weights, %dx%d, %s\n", v->model, c->engine->name, s->precision,
+            v->set, v->h, v->w, *v->until ? v->until : "logits");
     enum status st = make_images(images, c, v, err);
     if (st == ST_OK)
         st = open_worker(&w, c, c->engine, err);

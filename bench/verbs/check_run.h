@@ -1,5 +1,6 @@
-/* check_run.h - one model on one engine and precision against what it must answer. What is found becomes lines of a table.
- * check_begin and check_end frame any number of check_model calls; lines belong to the struct. */
+/* check_run.h - one model on one engine and precision against what it must answer. What is found
+ * becomes lines of a table. check_begin and check_end frame any number of check_model calls; lines
+ * belong to the struct. */
 #ifndef VERBS_CHECK_RUN_H
 #define VERBS_CHECK_RUN_H
 
@@ -31,13 +32,14 @@ struct check {
     size_t line_count, failed;
 };
 
-/* Sets up *c, whose engine, device, threads and stop the caller has set. ST_IO: no folder for the images; statuses of
- * engine_config_read. check_end is needed whatever the status. */
+/* Sets up *c, whose engine, device, threads and stop the caller has set. ST_IO: no folder for the images;
+ * statuses of engine_config_read. check_end is needed whatever the status. */
 enum status check_begin(struct check *c, struct err *err);
 void check_end(struct check *c);
-/* Every vector of the model: f32 against its values, the damped logits of every precision against the reference engine
- * and a batch of 3 against 3 single images. ST_OK also where checks failed: see lines and failed.
- * ST_ENVIRONMENT: the worker or the reference does not start; ST_INTERRUPTED; ST_OUT_OF_MEMORY; ST_IO. */
+/* Every vector of the model: f32 against its values, the damped logits of every precision against the
+ * reference engine and a batch of 3 against 3 single images. ST_OK also where checks failed: see lines
+ * and failed. ST_ENVIRONMENT: the worker or the reference does not start; ST_INTERRUPTED;
+ * ST_OUT_OF_MEMORY; ST_IO. */
 enum status check_model(struct check *c, const char *model, const char *precision, struct err *err);
 
 #endif

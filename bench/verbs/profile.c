@@ -92,7 +92,7 @@ static struct summary summarise(const struct worker_profile_result *p)
     return s;
 }
 
-/* --- print -------------------------------------------------------------------------------------------------------- */
+/* --- print ---------------------------------------------------------------------------------------------- */
 
 static void print_roof(const char *name, double per_s, const char *unit)
 {
@@ -106,15 +106,15 @@ static void print_summary(const struct summary *s, const struct worker_profile_r
 {
     const double rest_ms = s->layers_ms - s->convolutions_ms;
     const double whole = s->layers_ms > 0 ? s->layers_ms : NAN;
-    printf("\n  %-22s %9.3f ms, %.1f %% of the layers' time, %.1f GFLOP/s\n", "convolutions", s->convolutions_ms,
-           100 * s->convolutions_ms / whole, s->convolution_gflop_per_s);
+    printf("\n  %-22s %9.3f ms, %.1f %% of the layers' time, %.1f GFLOP/s\n", "convolutions",
+           s->convolutions_ms, 100 * s->convolutions_ms / whole, s->convolution_gflop_per_s);
     printf("  %-22s %9.3f ms, %.1f %%\n", "the rest", rest_ms, 100 * rest_ms / whole);
     printf("  %-22s %9.3f ms\n", "all layers", s->layers_ms);
     if (isnan(s->iteration_ms))
         printf("  %-22s         - (the worker does not say)\n", "unprofiled iteration");
     else
-        printf("  %-22s %9.3f ms: the layers' sum is %+.1f %% of it away\n", "unprofiled iteration", s->iteration_ms,
-               100 * (s->layers_ms / s->iteration_ms - 1));
+        printf("  %-22s %9.3f ms: the layers' sum is %+.1f %% of it away\n", "unprofiled iteration",
+               s->iteration_ms, 100 * (s->layers_ms / s->iteration_ms - 1));
     print_roof("arithmetic roof", p->roof_flops_per_s, "GFLOP/s");
     print_roof("memory roof", p->roof_bytes_per_s, "GB/s");
     printf("  of_roof: least time that the roofs allow, in %% of the time taken; above 100 the tensors came from the caches\n\n");
@@ -139,8 +139,8 @@ static json_t *summary_json(const struct plan_target *t, int batch, const struct
 }
 
 /* json NULL: as text. */
-static enum status report(json_t *json, const struct plan_target *t, int batch, const struct worker_profile_result *p,
-                          struct err *err)
+static enum status report(json_t *json, const struct plan_target *t, int batch,
+                          const struct worker_profile_result *p, struct err *err)
 {
     const struct summary s = summarise(p);
     struct layer_line *lines = calloc(p->count ? p->count : 1, sizeof *lines);
@@ -156,8 +156,8 @@ static enum status report(json_t *json, const struct plan_target *t, int batch, 
         if (json_array_append_new(json, summary_json(t, batch, &s, p, table_json(&table))) != 0)
             st = err_set(err, ST_INTERNAL, "not enough memory to print the profile");
     } else {
-        printf("%s  %d thread%s  %dx%dx%d  batch %d\n\n", t->name, t->threads, t->threads == 1 ? "" : "s", t->shape[0], t->shape[1], t->shape[2],
-               batch);
+        printf("%s  %d thread%s  %dx%dx%d  batch %d\n\n", t->name, t->threads, t->threads == 1 ? "" : "s",
+               t->shape[0], t->shape[1], t->shape[2], batch);
         table_write_text(stdout, &table);
         print_summary(&s, p);
     }
@@ -165,7 +165,7 @@ static enum status report(json_t *json, const struct plan_target *t, int batch, 
     return st;
 }
 
-/* --- measure ------------------------------------------------------------------------------------------------------ */
+/* --- measure -------------------------------------------------------------------------------------------- */
 
 struct job {
     const struct invocation *inv;
@@ -173,8 +173,8 @@ struct job {
 };
 
 /* One size: prepared, run once to know how long it takes, profiled, released. */
-static enum status profile_batch(struct worker *w, const struct plan_target *t, int batch, const struct job *job,
-                                 struct err *err)
+static enum status profile_batch(struct worker *w, const struct plan_target *t, int batch,
+                                 const struct job *job, struct err *err)
 {
     struct worker_prepare_result prepared;
     struct worker_profile_result profile = { 0 };
@@ -189,11 +189,13 @@ static enum status profile_batch(struct worker *w, const struct plan_target *t, 
     const uint64_t iteration_ns = run.iteration_ns[0] ? run.iteration_ns[0] : 1;
     worker_run_free(&run);
     uint64_t iterations = PROFILE_NS / iteration_ns;
-    iterations = iterations < ITERATIONS_MIN ? ITERATIONS_MIN : iterations > ITERATIONS_MAX ? ITERATIONS_MAX : iterations;
+    iterations = iterations < ITERATIONS_MIN   ? ITERATIONS_MIN
+                 : iterations > ITERATIONS_MAX ? ITERATIONS_MAX
+                                               : iterations;
     fprintf(stderr, "profile: %s, batch %d, %d iterations\n", t->name, batch, (int)iterations);
     /* profiled and unprofiled iterations; and the two roofs, which take some seconds the first time */
-    st = worker_profile(w, batch, (int)iterations, &profile, worker_run_deadline(4 * iterations * iteration_ns) + WORKER_LOAD_NS,
-                        err);
+    st = worker_profile(w, batch, (int)iterations, &profile,
+                        worker_run_deadline(4 * iterations * iteration_ns) + WORKER_LOAD_NS, err);
     if (st == ST_OK)
         st = report(job->json, t, batch, &profile, err);
     worker_profile_free(&profile);
@@ -207,7 +209,8 @@ static enum status check_ability(struct worker *w, const struct plan_target *t, 
     struct worker_hello hello;
     enum status st = worker_hello(w, &hello, WORKER_HELLO_NS, err);
     if (st == ST_OK && !hello.can_profile)
-        st = err_set(err, ST_UNSUPPORTED, "engine %s cannot profile: choose another with --engine", t->engine->name);
+        st = err_set(err, ST_UNSUPPORTED, "engine %s cannot profile: choose another with --engine",
+                     t->engine->name);
     return st;
 }
 

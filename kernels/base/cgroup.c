@@ -54,7 +54,8 @@ static bool find_mount(char *mounted_root, char *mount, size_t size, const char 
     return false;
 }
 
-/* A mount may show only a part of the hierarchy: what lies above it cannot be seen, and is left off the path. */
+/* A mount may show only a part of the hierarchy: what lies above it cannot be seen, and
+ * is left off the path. */
 static void path_below(char *path, const char *mounted_root)
 {
     const size_t above = strcmp(mounted_root, "/") == 0 ? 0 : strlen(mounted_root);
@@ -121,9 +122,11 @@ bool cgroup_quota(double *cpus, const char *root, const struct cgroup *level)
     char text[64], period_text[64];
     double quota, period;
     if (level->v2) {
-        if (!read_of(text, sizeof text, root, level, "cpu.max") || sscanf(text, "%lf %lf", &quota, &period) != 2)
+        if (!read_of(text, sizeof text, root, level, "cpu.max") ||
+            sscanf(text, "%lf %lf", &quota, &period) != 2)
             return false; /* "max 100000" has no number in front */
-    } else if (!read_of(text, sizeof text, root, level, "cpu.cfs_quota_us") || sscanf(text, "%lf", &quota) != 1 ||
+    } else if (!read_of(text, sizeof text, root, level, "cpu.cfs_quota_us") ||
+               sscanf(text, "%lf", &quota) != 1 ||
                !read_of(period_text, sizeof period_text, root, level, "cpu.cfs_period_us") ||
                sscanf(period_text, "%lf", &period) != 1)
         return false;

@@ -17,8 +17,8 @@ struct cgroup {
     char path[CGROUP_PATH_MAX];  /* below it: "/a/b", or "" at the root */
 };
 
-/* The group of the process (0: this one) in the hierarchy of a controller: the version 1 one if that has it, else
- * version 2. false: there is none. */
+/* The group of the process (0: this one) in the hierarchy of a controller: the version 1 one if that has it,
+ * else version 2. false: there is none. */
 bool cgroup_find(struct cgroup *out, const char *root, pid_t pid, const char *controller);
 /* Moves to the parent; false at the root. */
 bool cgroup_up(struct cgroup *group);

@@ -13,7 +13,8 @@ struct clock {
 
 /* CLOCK_MONOTONIC_RAW and nanosleep of the system. */
 struct clock clock_system(void);
-/* A clock that stands at *now_ns and moves only when somebody sleeps on it or writes *now_ns. Borrows now_ns. */
+/* A clock that stands at *now_ns and moves only when somebody sleeps on it or writes
+ * *now_ns. Borrows now_ns. */
 struct clock clock_virtual(uint64_t *now_ns);
 
 static inline uint64_t clock_now_ns(const struct clock *clk)

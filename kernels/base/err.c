@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Texts of others (a worker, a file) end up in sentences: no line break, and nothing that steers a terminal. */
+/* Texts of others (a worker, a file) end up in sentences: no line break, and nothing
+ * that steers a terminal. */
 static void make_plain(char *text)
 {
     for (unsigned char *c = (unsigned char *)text; *c; c++)

@@ -14,8 +14,8 @@ struct err {
     int  code;               /* its error number, valid if api is set */
 };
 
-/* Writes the sentence (cut at ERR_TEXT_MAX, control characters as spaces) and returns st, so that a caller can `return err_set(...)`.
- * err may be NULL: then only the status is returned. */
+/* Writes the sentence (cut at ERR_TEXT_MAX, control characters as spaces) and returns st, so that a caller
+ * can `return err_set(...)`. err may be NULL: then only the status is returned. */
 enum status err_set(struct err *err, enum status st, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Puts `prefix: ` before the sentence that is there; status unchanged. err may be NULL. */

@@ -34,8 +34,8 @@ enum status home_path(char *out, const char *relative, struct err *err)
     if (home) {
         if (exists_under(out, home, relative))
             return ST_OK;
-        return err_set(err, ST_ENVIRONMENT, "%s: no such file: BENCH_HOME must name the folder that holds %s", out,
-                       relative);
+        return err_set(err, ST_ENVIRONMENT, "%s: no such file: BENCH_HOME must name the folder that holds %s",
+                       out, relative);
     }
     own_folder(folder);
     snprintf(share, sizeof share, "%s/../share/bench", folder);

@@ -26,7 +26,7 @@ uint64_t host_memory_bytes(void)
     return pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes : 0;
 }
 
-/* --- processors -------------------------------------------------------------------------------------------------- */
+/* --- processors ----------------------------------------------------------------------------------------- */
 
 /* 0 if the kernel does not tell. */
 static int affinity_count(pid_t pid)
@@ -51,7 +51,8 @@ int host_cpus_allowed(const char *root, pid_t pid)
     int count = 0;
     if (pid)
         snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
-    if (procfs_read(text, sizeof text, root, path) && procfs_find_text(list, sizeof list, text, "Cpus_allowed_list"))
+    if (procfs_read(text, sizeof text, root, path) &&
+        procfs_find_text(list, sizeof list, text, "Cpus_allowed_list"))
         count = (int)procfs_cpu_list(cpus, CPUS_MAX, list);
     if (!count && (!root || !*root))
         count = affinity_count(pid);
@@ -85,7 +86,7 @@ int host_threads(double *quota, const char *root, pid_t pid)
     return cpus > 1 ? cpus : 1;
 }
 
-/* --- memory ------------------------------------------------------------------------------------------------------ */
+/* --- memory --------------------------------------------------------------------------------------------- */
 
 /* The smaller of a line of /proc/meminfo and what every level of the memory cgroup answers. */
 static bool least_memory(uint64_t *bytes, const char *root, pid_t pid, const char *line,
@@ -94,7 +95,8 @@ static bool least_memory(uint64_t *bytes, const char *root, pid_t pid, const cha
     char text[TEXT_SIZE];
     uint64_t kib, here;
     struct cgroup level;
-    bool known = procfs_read(text, sizeof text, root, "/proc/meminfo") && procfs_find_number(&kib, text, line);
+    bool known = procfs_read(text, sizeof text, root, "/proc/meminfo") &&
+                 procfs_find_number(&kib, text, line);
     if (known)
         *bytes = kib * 1024;
     if (!cgroup_find(&level, root, pid, "memory"))
@@ -134,7 +136,8 @@ enum status host_resident(uint64_t *current_bytes, uint64_t *peak_bytes, struct 
     uint64_t current_kib, peak_kib;
     if (!procfs_read(text, sizeof text, NULL, "/proc/self/status") ||
         !procfs_find_number(&current_kib, text, "VmRSS") || !procfs_find_number(&peak_kib, text, "VmHWM"))
-        return err_set(err, ST_ENVIRONMENT, "/proc/self/status does not give VmRSS and VmHWM: is /proc mounted?");
+        return err_set(err, ST_ENVIRONMENT,
+                       "/proc/self/status does not give VmRSS and VmHWM: is /proc mounted?");
     *current_bytes = current_kib * 1024;
     *peak_bytes = peak_kib * 1024;
     return ST_OK;

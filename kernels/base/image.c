@@ -75,7 +75,8 @@ static void columns_fill(struct columns *cols, int x0, int w)
             cols->places[octave][i] = place_of(x0 + i, w, 1 << octave);
 }
 
-/* line (n) = the field in [0,1) at row y of h, at these columns: bilinear octaves, weights 1, 1/2, ... 1/128. */
+/* line (n) = the field in [0,1) at row y of h, at these columns: bilinear octaves,
+ * weights 1, 1/2, ... 1/128. */
 static void field_line(double *line, const struct field *f, const struct columns *cols, int y, int h)
 {
     static const double weight_sum = 2.0 - 1.0 / (1 << (OCTAVES - 1));

@@ -28,7 +28,8 @@ json_t *json_read_file(const char *path, size_t max_bytes, struct err *err)
         goto out;
     }
     if ((uint64_t)info.st_size > max_bytes) {
-        err_set(err, ST_INVALID, "%s: has %jd bytes, at most %zu are read", path, (intmax_t)info.st_size, max_bytes);
+        err_set(err, ST_INVALID, "%s: has %jd bytes, at most %zu are read", path, (intmax_t)info.st_size,
+                max_bytes);
         goto out;
     }
     text = malloc(max_bytes + 1);
@@ -189,7 +190,8 @@ json_t *json_real6(double x)
 
 /* --- typed members --- */
 
-static enum status wrong(const json_t *got, const char *where, const char *key, const char *wanted, struct err *err)
+static enum status wrong(const json_t *got, const char *where, const char *key, const char *wanted,
+                         struct err *err)
 {
     char *text = got ? json_write_text(got, JSON_LINE) : NULL;
     enum status st = err_set(err, ST_INVALID, "%s.%s must be %s, got %.60s", where, key, wanted,

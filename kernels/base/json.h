@@ -9,16 +9,16 @@
 
 #include "kernels/base/err.h"
 
-/* Parses one whole text: any value, no duplicate keys, nothing after it. NULL: err is ST_INVALID with line and
- * column ("NAME:3:14: ..."). The caller owns the result (json_decref). */
+/* Parses one whole text: any value, no duplicate keys, nothing after it. NULL: err is ST_INVALID with line
+ * and column ("NAME:3:14: ..."). The caller owns the result (json_decref). */
 json_t *json_read_text(const char *name, const char *text, size_t size, struct err *err);
 /* The same from a file of at most max_bytes. ST_IO if it cannot be read, ST_INVALID if too large or broken. */
 json_t *json_read_file(const char *path, size_t max_bytes, struct err *err);
 
 enum json_layout { JSON_LINE, JSON_INDENTED };
-/* Text of a value: ASCII with \uXXXX, LF, indent 2 and one member per line if JSON_INDENTED, keys in insertion
- * order, reals as the shortest text that reads back the same with `.0` if it would look like an integer.
- * JSON_INDENTED ends with a newline, JSON_LINE does not. NULL if memory is out. The caller frees. */
+/* Text of a value: ASCII with \uXXXX, LF, indent 2 and one member per line if JSON_INDENTED, keys in
+ * insertion order, reals as the shortest text that reads back the same with `.0` if it would look like an
+ * integer. JSON_INDENTED ends with a newline, JSON_LINE does not. NULL if memory is out. The caller frees. */
 char *json_write_text(const json_t *value, enum json_layout layout);
 /* Shortest text (15, 16, 17 digits) of a finite x, with `.0` if needed; text must hold 32 bytes. */
 void json_real_text(char text[32], double x);

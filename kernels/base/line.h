@@ -23,8 +23,8 @@ enum line_event {
 int line_open(struct line_buffer *b, size_t limit);
 void line_close(struct line_buffer *b);
 enum line_event line_next(struct line_buffer *b, char **text, size_t *size);
-/* One read(2). Its result: > 0 read, 0 end of input, -1 errno (EAGAIN, EINTR as they come; ENOMEM too). What is in the
- * buffer after the end of input is a line without its newline. */
+/* One read(2). Its result: > 0 read, 0 end of input, -1 errno (EAGAIN, EINTR as they come; ENOMEM too). What
+ * is in the buffer after the end of input is a line without its newline. */
 long line_fill(struct line_buffer *b, int fd);
 /* The unread rest, a line without newline; empty if there is none. */
 void line_rest(const struct line_buffer *b, const char **text, size_t *size);

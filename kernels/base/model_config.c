@@ -53,8 +53,8 @@ struct place { /* where in which file a value stands, for messages */
 static enum status wrong(struct place p, const char *allowed, struct err *err)
 {
     const char *got = p.at->kind == YAML_SCALAR ? p.at->text : p.at->kind == YAML_LIST ? "a list" : "a map";
-    return err_set(err, ST_CONFIG, "%s:%d:%d: %s must be %s, got %.80s", p.path, p.at->line, p.at->column, p.key,
-                   allowed, got);
+    return err_set(err, ST_CONFIG, "%s:%d:%d: %s must be %s, got %.80s", p.path, p.at->line, p.at->column,
+                   p.key, allowed, got);
 }
 
 static enum status read_text(char *out, const struct key *k, struct place p, struct err *err)
@@ -140,14 +140,16 @@ static enum status unknown_key(const char *path, const struct yaml *key, struct 
     for (size_t i = 0; i < LEN(keys); i++)
         names[i] = keys[i].name;
     const char *near = text_nearest(key->text, names, LEN(keys));
-    return err_set(err, ST_CONFIG, "%s:%d:%d: there is no key \"%.80s\" for a model%s%s", path, key->line, key->column,
-                   key->text, near ? "; the nearest is " : "", near ? near : "");
+    return err_set(err, ST_CONFIG, "%s:%d:%d: there is no key \"%.80s\" for a model%s%s", path, key->line,
+                   key->column, key->text, near ? "; the nearest is " : "", near ? near : "");
 }
 
-static enum status read_map(struct model_config *out, const char *path, const struct yaml *map, struct err *err)
+static enum status read_map(struct model_config *out, const char *path, const struct yaml *map,
+                            struct err *err)
 {
     if (map->kind != YAML_MAP)
-        return err_set(err, ST_CONFIG, "%s:%d:%d: a model is a map of keys and values", path, map->line, map->column);
+        return err_set(err, ST_CONFIG, "%s:%d:%d: a model is a map of keys and values", path, map->line,
+                       map->column);
     bool seen[LEN(keys)] = { false };
     for (size_t i = 0; i < map->count; i++) {
         size_t k = 0;
@@ -249,7 +251,8 @@ static enum status unknown_model(const char *folder, const char *model, struct e
     return st;
 }
 
-/* A model that is known by its file's name must call itself the same: --model, the store and the file agree. */
+/* A model that is known by its file's name must call itself the same: --model, the
+ * store and the file agree. */
 static enum status check_name(const struct model_config *config, const char *path, const char *model,
                               struct err *err)
 {
@@ -259,7 +262,8 @@ static enum status check_name(const struct model_config *config, const char *pat
                    config->name, model);
 }
 
-enum status model_config_read(struct model_config *out, const char *folder, const char *model, struct err *err)
+enum status model_config_read(struct model_config *out, const char *folder, const char *model,
+                              struct err *err)
 {
     if (text_ends_in(model, ".yaml"))
         return read_path(out, model, err);
@@ -318,8 +322,8 @@ static int nearest_side(const struct model_config *config, int side)
 enum status model_config_check_size(const struct model_config *config, const int shape[3], struct err *err)
 {
     if (shape[0] != config->input[0])
-        return err_set(err, ST_USAGE, "%s takes images of %d channels, got %d", config->name, config->input[0],
-                       shape[0]);
+        return err_set(err, ST_USAGE, "%s takes images of %d channels, got %d", config->name,
+                       config->input[0], shape[0]);
     const int h = nearest_side(config, shape[1]), w = nearest_side(config, shape[2]);
     if (h == shape[1] && w == shape[2])
         return ST_OK;

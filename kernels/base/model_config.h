@@ -1,4 +1,5 @@
-/* model_config.h - configs/models/NAME.yaml: what both `bench` and the workers know of a network before it is built. */
+/* model_config.h - configs/models/NAME.yaml: what both `bench` and the workers know of a
+ * network before it is built. */
 #ifndef BASE_MODEL_CONFIG_H
 #define BASE_MODEL_CONFIG_H
 
@@ -28,13 +29,14 @@ struct model_config {
     bool served, mask;
 };
 
-/* Reads FOLDER/NAME.yaml, or `model` itself if it ends in .yaml. ST_CONFIG: unknown keys, values out of range,
- * with file:line:column; ST_USAGE: no such model, with the nearest known name and the list. */
-enum status model_config_read(struct model_config *out, const char *folder, const char *model, struct err *err);
+/* Reads FOLDER/NAME.yaml, or `model` itself if it ends in .yaml. ST_CONFIG: unknown keys, values out of
+ * range, with file:line:column; ST_USAGE: no such model, with the nearest known name and the list. */
+enum status model_config_read(struct model_config *out, const char *folder, const char *model,
+                              struct err *err);
 /* All *.yaml of a folder, sorted by name. *out is malloc'ed, the caller frees. */
 enum status model_config_list(struct model_config **out, size_t *count, const char *folder, struct err *err);
-/* ST_OK, or ST_USAGE with one sentence: the size, the rule (which multiple it needs) and the nearest size that
- * works. Each side 1..MODEL_SIDE_MAX. shape is C,H,W; C must be the config's. */
+/* ST_OK, or ST_USAGE with one sentence: the size, the rule (which multiple it needs) and the nearest size
+ * that works. Each side 1..MODEL_SIDE_MAX. shape is C,H,W; C must be the config's. */
 enum status model_config_check_size(const struct model_config *config, const int shape[3], struct err *err);
 
 #endif

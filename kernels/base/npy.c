@@ -8,8 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A file: magic, version 1.0, 16-bit header length, header (a Python dict, padded with spaces to a multiple of 64 and
- * ended by a newline), then the data. numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
+/* A file: magic, version 1.0, 16-bit header length, header (a Python dict, padded with spaces to a multiple
+ * of 64 and ended by a newline), then the data.
+ * numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
 #define MAGIC "\x93NUMPY\x01\x00"
 #define MAGIC_SIZE 8
 #define PREFIX_SIZE 10
@@ -64,7 +65,8 @@ static enum status read_header(struct npy *n, FILE *file, const char *path, stru
         return err_set(err, ST_INVALID, "%s: is no .npy file of version 1.0", path);
     size_t size = (size_t)prefix[8] | (size_t)prefix[9] << 8;
     if (size > HEADER_MAX || fread(header, 1, size, file) != size)
-        return err_set(err, ST_INVALID, "%s: its header is cut off or longer than %d bytes", path, HEADER_MAX);
+        return err_set(err, ST_INVALID, "%s: its header is cut off or longer than %d bytes", path,
+                       HEADER_MAX);
     header[size] = '\0';
     const char *type = value_of(header, "descr"), *order = value_of(header, "fortran_order");
     if (!type || strncmp(type, "'<f4'", 5) != 0)
@@ -87,7 +89,8 @@ static enum status check_size(const struct npy *n, FILE *file, const char *path,
     unsigned long long have = (unsigned long long)info.st_size - (unsigned long long)data_at;
     unsigned long long want = (unsigned long long)n->count * sizeof(float);
     if (!S_ISREG(info.st_mode) || have != want)
-        return err_set(err, ST_INVALID, "%s: its shape needs %llu bytes of data, it has %llu", path, want, have);
+        return err_set(err, ST_INVALID, "%s: its shape needs %llu bytes of data, it has %llu", path, want,
+                       have);
     return ST_OK;
 }
 
@@ -128,7 +131,8 @@ static size_t format_header(char *text, size_t room, const int *dims, int rank)
         shape[strlen(shape) - 1] = '\0'; /* only a tuple of one keeps its comma */
     memcpy(text, MAGIC, MAGIC_SIZE);
     size_t used = PREFIX_SIZE + (size_t)snprintf(text + PREFIX_SIZE, room - PREFIX_SIZE,
-                                                 "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", shape);
+                                                 "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }",
+                                                 shape);
     while ((used + 1) % 64)
         text[used++] = ' ';
     text[used++] = '\n';
@@ -160,8 +164,8 @@ static int write_all(const char *path, const int *dims, int rank, const float *d
 enum status npy_write(const char *path, const int *dims, int rank, const float *data, struct err *err)
 {
     if (rank < 1 || rank > RANK_MAX)
-        return err_set(err, ST_INVALID, "%s: %d dimensions cannot be written, allowed are 1 to %d", path, rank,
-                       RANK_MAX);
+        return err_set(err, ST_INVALID, "%s: %d dimensions cannot be written, allowed are 1 to %d", path,
+                       rank, RANK_MAX);
     char beside[PATH_MAX];
     int length = snprintf(beside, sizeof beside, "%s.%ld.tmp", path, (long)getpid());
     if (length < 0 || (size_t)length >= sizeof beside)

@@ -24,7 +24,8 @@ bool procfs_read_line(char *text, size_t size, const char *root, const char *pat
 bool procfs_find_number(uint64_t *out, const char *text, const char *key);
 /* Text after `key` at the start of a line, up to its end, blanks and tabs around it (and a ':') left out. */
 bool procfs_find_text(char *out, size_t size, const char *text, const char *key);
-/* CPUs of a list like "0-3,8": each one sets cpus[i]; numbers >= room are left out. Returns how many were set. */
+/* CPUs of a list like "0-3,8": each one sets cpus[i]; numbers >= room are left out.
+ * Returns how many were set. */
 size_t procfs_cpu_list(bool *cpus, size_t room, const char *list);
 
 #endif

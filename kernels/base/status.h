@@ -1,5 +1,6 @@
 /* status.h - every outcome that a function of ours can have, in one list.
- * The list makes the enum, the protocol's `kind` strings, the texts for people and the exit code of `bench`. */
+ * The list makes the enum, the protocol's `kind` strings, the texts for people and the
+ * exit code of `bench`. */
 #ifndef BASE_STATUS_H
 #define BASE_STATUS_H
 
@@ -37,7 +38,8 @@ const char *status_kind(enum status st);
 const char *status_text(enum status st);
 /* Exit code of `bench` for a status (0..4, see README "Exit codes"). */
 int status_exit(enum status st);
-/* Which of several failures of one run it ends with: the largest wins, by exit code 2, 1, 3, 4, 0 in this order. */
+/* Which of several failures of one run it ends with: the largest wins, by exit code 2, 1,
+ * 3, 4, 0 in this order. */
 int status_rank(enum status st);
 /* The status of a kind string; ST_INTERNAL for a word that is not in the list or NULL. */
 enum status status_of_kind(const char *kind);

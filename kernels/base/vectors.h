@@ -1,5 +1,6 @@
-/* vectors.h - what the networks must answer: published results of double arithmetic for the conformance input.
- * Input: image_conformance (image.h); weights: set "conformance" or "seeded" (the damped one). The table is constant. */
+/* vectors.h - what the networks must answer: published results of double arithmetic for the conformance
+ * input. Input: image_conformance (image.h); weights: set "conformance" or "seeded" (the damped one).
+ * The table is constant. */
 #ifndef BASE_VECTORS_H
 #define BASE_VECTORS_H
 
@@ -23,7 +24,8 @@ struct vector {
     size_t point_count;
 };
 
-/* How far a float32 evaluation may be away from the logits in double; times max(1, rms) for results before them. */
+/* How far a float32 evaluation may be away from the logits in double; times max(1, rms)
+ * for results before them. */
 struct vector_limit {
     const char *model;
     double max, rms;           /* largest deviation of a value; root mean square of all deviations */
@@ -35,8 +37,9 @@ extern const size_t vector_count;
 /* NULL if the model has no vectors. */
 const struct vector_limit *vector_limit_of(const char *model);
 
-/* Largest deviation of a summary and of the points from the vector, divided by max(1, rms of the vector) where until
- * is set. values: all of out[0] x out[1] x out[2], (C,H,W). Infinite if anything is not a number. */
+/* Largest deviation of a summary and of the points from the vector, divided by max(1, rms of the
+ * vector) where until is set. values: all of out[0] x out[1] x out[2], (C,H,W). Infinite if
+ * anything is not a number. */
 double vector_deviation(const struct vector *v, const float *values);
 double vector_deviation_double(const struct vector *v, const double *values);
 

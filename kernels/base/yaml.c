@@ -32,8 +32,9 @@ static enum status next(struct reader *r)
     const yaml_parser_t *p = &r->parser;
     const yaml_mark_t *at = p->problem_mark.line || p->problem_mark.column ? &p->problem_mark : &p->mark;
     char what[256];
-    snprintf(what, sizeof what, "this is no valid YAML: %s%s%s", p->problem ? p->problem : "not enough memory",
-             p->context ? " " : "", p->context ? p->context : "");
+    snprintf(what, sizeof what, "this is no valid YAML: %s%s%s",
+             p->problem ? p->problem : "not enough memory", p->context ? " " : "",
+             p->context ? p->context : "");
     return refuse(r, at, what);
 }
 
@@ -141,7 +142,9 @@ static const char *forbidden(const yaml_event_t *e)
         anchor = e->data.sequence_start.anchor, tag = e->data.sequence_start.tag;
     if (e->type == YAML_MAPPING_START_EVENT)
         anchor = e->data.mapping_start.anchor, tag = e->data.mapping_start.tag;
-    return anchor ? "anchors (&name) are not allowed: write the value out" : tag ? "tags (!name) are not allowed" : NULL;
+    return anchor ? "anchors (&name) are not allowed: write the value out"
+           : tag  ? "tags (!name) are not allowed"
+                  : NULL;
 }
 
 /* The value that begins at the current event; the current event is its last one afterwards. */
@@ -190,7 +193,8 @@ static enum status read_document(struct reader *r, struct yaml **out)
     return st;
 }
 
-enum status yaml_read_text(struct yaml **out, const char *name, const char *text, size_t size, struct err *err)
+enum status yaml_read_text(struct yaml **out, const char *name, const char *text, size_t size,
+                           struct err *err)
 {
     struct reader r = { .name = name, .err = err };
     *out = NULL;

@@ -24,10 +24,12 @@ struct yaml {
 
 /* A document of at most 1 MiB with at most 32 levels. Refused with "file:line:column: ...", ST_CONFIG: broken
  * YAML, duplicate keys, anchors and aliases, tags, several documents, keys that are no scalars, zero bytes,
- * an empty document, a directory, no such file. ST_IO: the file cannot be read (no permission, a broken disk). */
+ * an empty document, a directory, no such file. ST_IO: the file cannot be read (no
+ * permission, a broken disk). */
 enum status yaml_read_file(struct yaml **out, const char *path, struct err *err);
 /* `name` stands for the file in messages. */
-enum status yaml_read_text(struct yaml **out, const char *name, const char *text, size_t size, struct err *err);
+enum status yaml_read_text(struct yaml **out, const char *name, const char *text, size_t size,
+                           struct err *err);
 /* NULL is allowed. Hidden, because libyaml calls a function of its own of the same name. */
 void yaml_free(struct yaml *y) __attribute__((visibility("hidden")));
 

@@ -83,7 +83,8 @@ static size_t larger(size_t a, size_t b)
 static void place(struct attention *a)
 {
     const struct attention_shape *s = &a->shape;
-    size_t rows = (size_t)s->heads * (size_t)a->queries, at = 0, library = compat_scratch_bytes(a->copy_queries);
+    size_t rows = (size_t)s->heads * (size_t)a->queries, at = 0,
+           library = compat_scratch_bytes(a->copy_queries);
     size_t keys = (size_t)(a->blocks[0].count ? a->blocks[0].keys : a->blocks[1].keys);
 #define PLACE(field, size) (a->field = at, at += rounded(size))
     PLACE(at_queries, rows * (size_t)s->depth * element(a));
@@ -99,7 +100,8 @@ static void place(struct attention *a)
         if (!b->count)
             continue;
         library = larger(library, larger(compat_scratch_bytes(b->scores), compat_scratch_bytes(b->values)));
-        library = larger(library, larger(compat_scratch_bytes(b->copy_keys), compat_scratch_bytes(b->copy_values)));
+        library = larger(library,
+                         larger(compat_scratch_bytes(b->copy_keys), compat_scratch_bytes(b->copy_values)));
     }
     struct fused_softmax softmax = { .groups = s->heads, .rows = a->queries, .cols = (int)keys, .depth = s->depth,
                                      .type = s->type };
@@ -167,8 +169,8 @@ size_t attention_scratch_bytes(const struct attention *a)
     return a->bytes;
 }
 
-static enum status run_call(struct compat_call *call, const void *src, void *weights, void *dst, void *scratch,
-                            struct err *err)
+static enum status run_call(struct compat_call *call, const void *src, void *weights, void *dst,
+                            void *scratch, struct err *err)
 {
     compat_move(call, &(struct compat_buffers){ (void *)(uintptr_t)src, weights, NULL, dst, scratch });
     return compat_run(call, err);
@@ -197,7 +199,8 @@ static enum status pack_image(struct attention *a, const char *src, char *scratc
         const char *token = src + p.first_key * 3 * width;
         st = run_call(p.block->copy_keys_call, token + width, NULL, p.keys, scratch + a->at_library, err);
         if (st == ST_OK)
-            st = run_call(p.block->copy_values_call, token + 2 * width, NULL, p.values, scratch + a->at_library, err);
+            st = run_call(p.block->copy_values_call, token + 2 * width, NULL, p.values,
+                          scratch + a->at_library, err);
     }
     return st;
 }
@@ -215,13 +218,15 @@ static enum status run_queries(struct attention *a, const struct fused_kernels *
     enum status st = run_call(a->copy_queries_call, src, NULL, scratch + a->at_queries, library, err);
     for (int i = 0; i < a->blocks[0].count + a->blocks[1].count && st == ST_OK; i++) {
         struct place p = place_of(a, i, scratch);
-        st = run_call(p.block->scores_call, scratch + a->at_queries, p.keys, scratch + a->at_scores, library, err);
+        st = run_call(p.block->scores_call, scratch + a->at_queries, p.keys, scratch + a->at_scores, library,
+                      err);
         if (st != ST_OK)
             break;
         softmax.cols = p.block->keys;
         k->softmax(&softmax, library);
         softmax.first = false;
-        st = run_call(p.block->values_call, scratch + a->at_probs, p.values, scratch + a->at_acc, library, err);
+        st = run_call(p.block->values_call, scratch + a->at_probs, p.values, scratch + a->at_acc, library,
+                      err);
     }
     struct fused_softmax_end end = { .groups = s->heads, .rows = a->queries, .depth = s->depth, .acc = softmax.acc,
                                      .sum = softmax.sum, .dst = dst, .type = s->type,
@@ -235,7 +240,8 @@ static enum status run_queries(struct attention *a, const struct fused_kernels *
 enum status attention_run(struct attention *a, const struct fused_kernels *k, const void *src, void *dst,
                           void *scratch, struct err *err)
 {
-    size_t width = (size_t)a->shape.heads * (size_t)a->shape.depth * element(a), tokens = (size_t)a->shape.tokens;
+    size_t width = (size_t)a->shape.heads * (size_t)a->shape.depth * element(a),
+           tokens = (size_t)a->shape.tokens;
     enum status st = ST_OK;
     for (size_t n = 0; n < (size_t)a->shape.n && st == ST_OK; n++) {
         const char *image = (const char *)src + n * tokens * 3 * width;

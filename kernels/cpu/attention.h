@@ -1,5 +1,6 @@
-/* attention.h - softmax(Q K^T / sqrt(d)) V in blocks of queries and keys: the matrix of all pairs never exists.
- * attention_new .. attention_free owns its oneDNN primitives; scratch and tensors are the caller's. */
+/* attention.h - softmax(Q K^T / sqrt(d)) V in blocks of queries and keys: the matrix of all
+ * pairs never exists. attention_new .. attention_free owns its oneDNN primitives; scratch and
+ * tensors are the caller's. */
 #ifndef CPU_ATTENTION_H
 #define CPU_ATTENTION_H
 

@@ -12,7 +12,8 @@ static char *data_of(const struct exec *e, int id)
     const struct buffer *b = &e->p->buffers[id];
     size_t element = e->p->type == FUSED_BF16 ? 2 : 4, n = (size_t)e->batch;
     if (b->parent != PLAN_NONE)
-        return (char *)e->arena.data + e->p->buffers[b->parent].offset * n + (size_t)b->first_channel * element;
+        return (char *)e->arena.data + e->p->buffers[b->parent].offset * n +
+               (size_t)b->first_channel * element;
     return (char *)e->arena.data + b->offset * n;
 }
 
@@ -38,8 +39,9 @@ static size_t view_bytes(const struct fused_view *v)
 
 static struct fused_norm norm(const struct exec *e, const struct norm_ref *r)
 {
-    return (struct fused_norm){ r->gamma, r->beta, floats(e, r->scale), floats(e, r->shift), floats(e, r->center),
-                                floats(e, r->rate) };
+    return (struct fused_norm){
+        r->gamma, r->beta, floats(e, r->scale), floats(e, r->shift), floats(e, r->center), floats(e, r->rate)
+    };
 }
 
 static struct fused_term term(const struct exec *e, const struct term_ref *r)
@@ -54,7 +56,7 @@ static struct fused_term term(const struct exec *e, const struct term_ref *r)
     return t;
 }
 
-/* --- one function per kind of step ---------------------------------------------------------------------------- */
+/* --- one function per kind of step ---------------------------------------------------------------------- */
 
 static enum status bind_pack(struct bound *b, struct exec *e, const struct pack_step *s, struct err *err)
 {
@@ -164,7 +166,8 @@ static enum status bind_survey(struct bound *b, struct exec *e, const struct sur
 static enum status bind_se(struct bound *b, struct exec *e, const struct se_step *s, struct err *err)
 {
     (void)err;
-    b->u.se = (struct fused_se){ e->batch, s->c, s->hidden, floats(e, s->mean), s->w1, s->w2, floats(e, s->factor) };
+    b->u.se = (struct fused_se){ e->batch, s->c,  s->hidden,           floats(e, s->mean),
+                                  s->w1,    s->w2, floats(e, s->factor) };
     b->scratch_bytes = fused_se_scratch(&b->u.se);
     return ST_OK;
 }
@@ -178,7 +181,8 @@ static enum status bind_gate(struct bound *b, struct exec *e, const struct gate_
     return ST_OK;
 }
 
-static enum status bind_triplet(struct bound *b, struct exec *e, const struct triplet_step *s, struct err *err)
+static enum status bind_triplet(struct bound *b, struct exec *e, const struct triplet_step *s,
+                                struct err *err)
 {
     (void)err;
     b->u.triplet = (struct fused_triplet){ .n = e->batch, .h = s->h, .w = s->w, .row = floats(e, s->row),
@@ -191,7 +195,8 @@ static enum status bind_triplet(struct bound *b, struct exec *e, const struct tr
     return ST_OK;
 }
 
-static enum status bind_map_norm(struct bound *b, struct exec *e, const struct map_norm_step *s, struct err *err)
+static enum status bind_map_norm(struct bound *b, struct exec *e, const struct map_norm_step *s,
+                                 struct err *err)
 {
     (void)err;
     b->u.map_norm = (struct fused_map_norm){ e->batch, s->h, s->w, s->normalise, s->gamma, s->beta, s->act,
@@ -200,7 +205,8 @@ static enum status bind_map_norm(struct bound *b, struct exec *e, const struct m
     return ST_OK;
 }
 
-static enum status bind_map_resize(struct bound *b, struct exec *e, const struct map_resize_step *s, struct err *err)
+static enum status bind_map_resize(struct bound *b, struct exec *e, const struct map_resize_step *s,
+                                   struct err *err)
 {
     (void)err;
     b->u.map_resize = (struct fused_map_resize){ e->batch, s->h, s->w, s->to_h, s->to_w, s->resize,
@@ -209,7 +215,8 @@ static enum status bind_map_resize(struct bound *b, struct exec *e, const struct
     return ST_OK;
 }
 
-static enum status bind_scatter(struct bound *b, struct exec *e, const struct scatter_step *s, struct err *err)
+static enum status bind_scatter(struct bound *b, struct exec *e, const struct scatter_step *s,
+                                struct err *err)
 {
     (void)err;
     struct fused_scatter *v = &b->u.scatter;
@@ -219,7 +226,8 @@ static enum status bind_scatter(struct bound *b, struct exec *e, const struct sc
     return ST_OK;
 }
 
-static enum status bind_attention(struct bound *b, struct exec *e, const struct attention_step *s, struct err *err)
+static enum status bind_attention(struct bound *b, struct exec *e, const struct attention_step *s,
+                                  struct err *err)
 {
     struct attention_shape shape = { e->batch, s->heads, s->depth, s->tokens, e->p->type };
     b->u.attention.src = data_of(e, s->src);
@@ -316,7 +324,8 @@ enum status bound_run(struct bound *b, struct exec *e, const float *const *image
     case STEP_MAP_RESIZE: k->map_resize(&b->u.map_resize, scratch); break;
     case STEP_SCATTER:    k->scatter(&b->u.scatter, scratch); break;
     case STEP_ATTENTION:
-        return attention_run(b->u.attention.attention, k, b->u.attention.src, b->u.attention.dst, scratch, err);
+        return attention_run(b->u.attention.attention, k, b->u.attention.src, b->u.attention.dst, scratch,
+                             err);
     case STEP_UNPACK:
         for (int i = 0; i < b->u.unpack.count; i++)
             k->unpack(&b->u.unpack.op[i], scratch);

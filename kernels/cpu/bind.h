@@ -61,8 +61,8 @@ struct exec {
     struct pages arena, scratch;
 };
 
-/* Fills b for step `index` of the plan: kernels, descriptors, pointers into the arena (which must exist), the bytes of
- * scratch. bind_scratch comes after the scratch buffer exists. */
+/* Fills b for step `index` of the plan: kernels, descriptors, pointers into the arena (which must exist), the
+ * bytes of scratch. bind_scratch comes after the scratch buffer exists. */
 enum status bind_step(struct bound *b, struct exec *e, int index, struct err *err);
 enum status bind_scratch(struct bound *b, struct exec *e, int index, struct err *err);
 void bind_free(struct bound *b);

@@ -48,7 +48,7 @@ static dnnl_data_type_t data_type(enum fused_type type)
     return type == FUSED_BF16 ? dnnl_bf16 : dnnl_f32;
 }
 
-/* --- what differs between 2.x and 3.x ----------------------------------------------------------------------------*/
+/* --- what differs between 2.x and 3.x --------------------------------------------------------------------*/
 #if DNNL_VERSION_MAJOR >= 3
 
 #define MD(d) ((d)->valid ? (d)->md : NULL)
@@ -83,7 +83,8 @@ static void desc_ask(struct desc *d, const_dnnl_primitive_desc_t pd, dnnl_query_
     d->md = copy;
     d->valid = true;
 }
-static dnnl_status_t conv_pd(struct compat_kernel *k, const struct compat_conv *s, const_dnnl_primitive_attr_t attr)
+static dnnl_status_t conv_pd(struct compat_kernel *k, const struct compat_conv *s,
+                             const_dnnl_primitive_attr_t attr)
 {
     const dnnl_dims_t strides = { s->stride, s->stride }, dilates = { 0, 0 }, pad = { s->pad_h, s->pad_w };
     const dnnl_dims_t pad_end = { (s->out_h - 1) * s->stride + s->kernel_h - s->h - s->pad_h,
@@ -137,7 +138,8 @@ static void desc_ask(struct desc *d, const_dnnl_primitive_desc_t pd, dnnl_query_
     d->md = *md;
     d->valid = true;
 }
-static dnnl_status_t conv_pd(struct compat_kernel *k, const struct compat_conv *s, const_dnnl_primitive_attr_t attr)
+static dnnl_status_t conv_pd(struct compat_kernel *k, const struct compat_conv *s,
+                             const_dnnl_primitive_attr_t attr)
 {
     const dnnl_dims_t strides = { s->stride, s->stride }, pad = { s->pad_h, s->pad_w };
     const dnnl_dims_t pad_end = { (s->out_h - 1) * s->stride + s->kernel_h - s->h - s->pad_h,
@@ -284,8 +286,8 @@ static dnnl_status_t describe_conv(struct compat_kernel *k, const struct compat_
     return st;
 }
 
-enum status compat_describe_conv(struct compat_kernel **out, struct compat *c, const struct compat_conv *shape,
-                                 struct err *err)
+enum status compat_describe_conv(struct compat_kernel **out, struct compat *c,
+                                 const struct compat_conv *shape, struct err *err)
 {
     enum status made = new_kernel(out, c, err);
     if (made != ST_OK)
@@ -319,8 +321,8 @@ static dnnl_status_t describe_matmul(struct compat_kernel *k, const struct compa
     return st;
 }
 
-enum status compat_describe_matmul(struct compat_kernel **out, struct compat *c, const struct compat_matmul *shape,
-                                   struct err *err)
+enum status compat_describe_matmul(struct compat_kernel **out, struct compat *c,
+                                   const struct compat_matmul *shape, struct err *err)
 {
     enum status made = new_kernel(out, c, err);
     if (made != ST_OK)
@@ -335,8 +337,9 @@ enum status compat_describe_matmul(struct compat_kernel **out, struct compat *c,
     return ST_OK;
 }
 
-enum status compat_describe_copy(struct compat_kernel **out, struct compat *c, const struct compat_copy *shape,
-                                 const struct compat_kernel *weights_of, struct err *err)
+enum status compat_describe_copy(struct compat_kernel **out, struct compat *c,
+                                 const struct compat_copy *shape, const struct compat_kernel *weights_of,
+                                 struct err *err)
 {
     enum status made = new_kernel(out, c, err);
     if (made != ST_OK)
@@ -354,7 +357,8 @@ enum status compat_describe_copy(struct compat_kernel **out, struct compat *c, c
         st = make_attr(&attr, false);
     if (st == dnnl_success)
         st = dnnl_reorder_primitive_desc_create(&k->pd, MD(&k->src), c->engine,
-                                                weights_of ? MD(&weights_of->weights) : MD(&dense), c->engine, attr);
+                                                weights_of ? MD(&weights_of->weights) : MD(&dense), c->engine,
+                                                attr);
     if (attr)
         dnnl_primitive_attr_destroy(attr);
     desc_free(&dense);
@@ -456,7 +460,8 @@ enum status compat_repack_weights(void *dst, const struct compat_kernel *to, con
     return st == dnnl_success ? ST_OK : failed(err, st, "repacking weights");
 }
 
-static enum status add_arg(struct compat_call *call, int arg, const struct desc *d, void *data, struct err *err)
+static enum status add_arg(struct compat_call *call, int arg, const struct desc *d, void *data,
+                           struct err *err)
 {
     if (!d->valid)
         return ST_OK;

@@ -1,10 +1,11 @@
 /* dnnl_compat.h - what we ask of oneDNN, the same for versions 2.6 and 3.x. No other file includes dnnl.h.
  *
- * A compat is the library's engine and stream; a kernel is a described, then built primitive; a call is a kernel with
- * its buffers. What _open, _conv, _matmul, _reorder and _bind give, the matching function takes back; a call borrows
- * its kernel, a kernel its compat. Scratch memory is the caller's ("user mode"); nothing here keeps a buffer.
- * Arithmetic is strict: f32 is never silently lowered, whatever the library's environment variables say.
- * Errors: ST_UNSUPPORTED if the library has no such primitive, ST_OUT_OF_MEMORY, else ST_ENVIRONMENT; api "onednn". */
+ * A compat is the library's engine and stream; a kernel is a described, then built primitive; a call is a
+ * kernel with its buffers. What _open, _conv, _matmul, _reorder and _bind give, the matching function takes
+ * back; a call borrows its kernel, a kernel its compat. Scratch memory is the caller's ("user mode"); nothing
+ * here keeps a buffer. Arithmetic is strict: f32 is never silently lowered, whatever the library's
+ * environment variables say. Errors: ST_UNSUPPORTED if the library has no such primitive, ST_OUT_OF_MEMORY,
+ * else ST_ENVIRONMENT; api "onednn". */
 #ifndef CPU_DNNL_COMPAT_H
 #define CPU_DNNL_COMPAT_H
 
@@ -31,26 +32,27 @@ struct compat_conv {
 };
 bool compat_conv_same(const struct compat_conv *a, const struct compat_conv *b);
 /* Only describes: cheap, the machine code is made by compat_build. */
-enum status compat_describe_conv(struct compat_kernel **out, struct compat *c, const struct compat_conv *shape,
-                                 struct err *err);
-/* dst (batch,m,n) f32 (+)= src (batch,m,k) * weights (batch,k,n). src and dst without gaps, weights as the library
- * likes them. */
+enum status compat_describe_conv(struct compat_kernel **out, struct compat *c,
+                                 const struct compat_conv *shape, struct err *err);
+/* dst (batch,m,n) f32 (+)= src (batch,m,k) * weights (batch,k,n). src and dst without gaps, weights as
+ * the library likes them. */
 struct compat_matmul {
     int batch, m, k, n;
     enum fused_type type;   /* of src and weights */
     bool accumulate;
 };
-enum status compat_describe_matmul(struct compat_kernel **out, struct compat *c, const struct compat_matmul *shape,
-                                   struct err *err);
-/* Copies (batch,rows,columns) with these element strides into `weights_of`'s weights layout, or without gaps if that
- * is NULL. One type throughout. */
+enum status compat_describe_matmul(struct compat_kernel **out, struct compat *c,
+                                   const struct compat_matmul *shape, struct err *err);
+/* Copies (batch,rows,columns) with these element strides into `weights_of`'s weights layout, or without gaps
+ * if that is NULL. One type throughout. */
 struct compat_copy {
     int batch, rows, columns;
     size_t strides[3];
     enum fused_type type;
 };
-enum status compat_describe_copy(struct compat_kernel **out, struct compat *c, const struct compat_copy *shape,
-                                 const struct compat_kernel *weights_of, struct err *err);
+enum status compat_describe_copy(struct compat_kernel **out, struct compat *c,
+                                 const struct compat_copy *shape, const struct compat_kernel *weights_of,
+                                 struct err *err);
 enum status compat_build(struct compat_kernel *k, struct err *err); /* nothing to do if it is built */
 void compat_free(struct compat_kernel *k);
 
@@ -59,7 +61,8 @@ size_t compat_scratch_bytes(const struct compat_kernel *k);
 size_t compat_weights_bytes(const struct compat_kernel *k);
 bool compat_same_weights(const struct compat_kernel *a, const struct compat_kernel *b); /* one layout? */
 /* plain: (k, c/groups, kh, kw) f32, converted and reordered into dst of compat_weights_bytes. */
-enum status compat_pack_weights(void *dst, const struct compat_kernel *k, const float *plain, struct err *err);
+enum status compat_pack_weights(void *dst, const struct compat_kernel *k, const float *plain,
+                                struct err *err);
 /* From one kernel's layout to another's (the same convolution for another batch size). */
 enum status compat_repack_weights(void *dst, const struct compat_kernel *to, const void *src,
                                   const struct compat_kernel *from, struct err *err);

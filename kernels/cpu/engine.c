@@ -95,7 +95,8 @@ static enum status make_plan(struct model *m, const struct graph *g, const struc
     return st;
 }
 
-static enum status load(struct model *m, struct model_info *info, const struct model_request *req, struct err *err)
+static enum status load(struct model *m, struct model_info *info, const struct model_request *req,
+                        struct err *err)
 {
     struct graph *g = NULL;
     struct weights w = { .data = NULL };

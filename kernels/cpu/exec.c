@@ -7,7 +7,8 @@
 
 static enum status bind_all(struct exec *e, struct err *err)
 {
-    enum status st = pages_new(&e->arena, e->p->arena_image_bytes * (size_t)e->batch, "the activations' arena", err);
+    enum status st = pages_new(&e->arena, e->p->arena_image_bytes * (size_t)e->batch,
+                               "the activations' arena", err);
     size_t most = 0;
     for (int i = 0; i < e->p->step_count && st == ST_OK; i++) {
         st = bind_step(&e->steps[i], e, i, err);
@@ -72,8 +73,8 @@ enum status exec_run(struct exec *e, const float *const *images, struct err *err
     return st;
 }
 
-enum status exec_run_timed(struct exec *e, const float *const *images, const struct clock *clk, uint64_t *step_ns,
-                           struct err *err)
+enum status exec_run_timed(struct exec *e, const float *const *images, const struct clock *clk,
+                           uint64_t *step_ns, struct err *err)
 {
     enum status st = ST_OK;
     uint64_t before = clock_now_ns(clk);
@@ -86,8 +87,8 @@ enum status exec_run_timed(struct exec *e, const float *const *images, const str
     return st;
 }
 
-enum status exec_run_alone(struct exec *e, const float *const *images, const struct clock *clk, uint64_t *step_ns,
-                           uint64_t *alone_ns, struct err *err)
+enum status exec_run_alone(struct exec *e, const float *const *images, const struct clock *clk,
+                           uint64_t *step_ns, uint64_t *alone_ns, struct err *err)
 {
     enum status st = ST_OK;
     for (int i = 0; i < e->p->step_count && st == ST_OK; i++) {

@@ -1,4 +1,5 @@
-/* fused_apply_body.h - sum of terms, activation and everything taken from it, for the file of one instruction set. */
+/* fused_apply_body.h - sum of terms, activation and everything taken from it, for the file
+ * of one instruction set. */
 #ifndef CPU_FUSED_APPLY_BODY_H
 #define CPU_FUSED_APPLY_BODY_H
 
@@ -34,7 +35,8 @@ static void apply_fill(float *values, const struct apply_piece *p, int y, int x,
     }
 }
 
-/* Everything but the pool that is made of pixels x, ... of row y; s holds the sum of terms and is left as y. */
+/* Everything but the pool that is made of pixels x, ... of row y; s holds the sum of
+ * terms and is left as y. */
 static void apply_outputs(const struct apply_piece *p, const struct stage *s, int y, int x)
 {
     const struct fused_apply *op = p->op;
@@ -80,8 +82,8 @@ static void apply_rows(const struct apply_piece *p, int y, int rows)
 /* Whether only dst is wanted, of terms that need no second look: the path of most layers. */
 static bool apply_is_direct(const struct fused_apply *op)
 {
-    bool direct = op->dst.data && !op->pool.data && !op->channel_mean && !op->point && !op->dot && !op->norm &&
-                  op->act != FUSED_SIGMOID && op->terms <= 3;
+    bool direct = op->dst.data && !op->pool.data && !op->channel_mean && !op->point && !op->dot &&
+                  !op->norm && op->act != FUSED_SIGMOID && op->terms <= 3;
     for (int i = 0; i < op->terms; i++)
         direct = direct && op->term[i].resize == FUSED_SAME && !op->term[i].pixel &&
                  op->term[i].src.type == op->dst.type;

@@ -1,5 +1,5 @@
-/* fused_gates_body.h - squeeze-excite, spatial gate and triplet attention: small maps that become factors. For the file
- * of one instruction set. */
+/* fused_gates_body.h - squeeze-excite, spatial gate and triplet attention: small maps that become factors.
+ * For the file of one instruction set. */
 #ifndef CPU_FUSED_GATES_BODY_H
 #define CPU_FUSED_GATES_BODY_H
 
@@ -27,12 +27,14 @@ static void fused_se(const struct fused_se *op, void *scratch)
 #pragma omp for schedule(static)
         for (int i = 0; i < op->n * op->hidden; i++) {
             int image = i / op->hidden, j = i % op->hidden;
-            float x = gate_dot(op->w1 + (size_t)j * (size_t)op->c, op->mean + (size_t)image * (size_t)op->c, op->c);
+            float x = gate_dot(op->w1 + (size_t)j * (size_t)op->c, op->mean + (size_t)image * (size_t)op->c,
+                               op->c);
             hidden[i] = x < 0 ? 0 : x;
         }
 #pragma omp for schedule(static)
         for (int i = 0; i < op->n * (op->c / FUSED_CHANNEL_BLOCK); i++) {
-            int image = i / (op->c / FUSED_CHANNEL_BLOCK), k0 = i % (op->c / FUSED_CHANNEL_BLOCK) * FUSED_CHANNEL_BLOCK;
+            int image = i / (op->c / FUSED_CHANNEL_BLOCK),
+                k0 = i % (op->c / FUSED_CHANNEL_BLOCK) * FUSED_CHANNEL_BLOCK;
             float x[FUSED_CHANNEL_BLOCK];
             for (int k = 0; k < FUSED_CHANNEL_BLOCK; k++)
                 x[k] = gate_dot(op->w2 + (size_t)(k0 + k) * (size_t)op->hidden,
@@ -44,7 +46,8 @@ static void fused_se(const struct fused_se *op, void *scratch)
     }
 }
 
-/* What the 7x7 convolution of an image reads: q[y][x][.] = first * second * point, first and second may be NULL. */
+/* What the 7x7 convolution of an image reads: q[y][x][.] = first * second * point, first
+ * and second may be NULL. */
 struct gate_source {
     const float *point, *first, *second;
     int h, w;
@@ -81,7 +84,8 @@ static void gate_plane_row(const struct fused_planes *planes, const struct gate_
 #define GATE_VECS 4
 
 /* sum[0 .. GATE_VECS) = conv 7x7 at row y, columns x, ... */
-static inline void gate_conv(vec sum[GATE_VECS], const struct fused_planes *planes, const float *weight, int y, int x)
+static inline void gate_conv(vec sum[GATE_VECS], const struct fused_planes *planes, const float *weight,
+                             int y, int x)
 {
     VEC_UNROLL for (int j = 0; j < GATE_VECS; j++)
         sum[j] = vec_set(0);
@@ -113,7 +117,8 @@ static inline vec gate_column(const struct gate_end *end, int x, int n)
     return vec_sigmoid(vec_fma(vec_set(end->column_weight[0]), mean, vec_mul(vec_set(end->column_weight[1]), max)));
 }
 
-static void gate_row(const struct gate_end *end, const struct fused_planes *planes, const float *weight, int y, int w)
+static void gate_row(const struct gate_end *end, const struct fused_planes *planes, const float *weight,
+                     int y, int w)
 {
     for (int x = 0; x < w; x += GATE_VECS * VEC_W) {
         vec sum[GATE_VECS];
@@ -172,7 +177,8 @@ static void fused_triplet(const struct fused_triplet *op, void *scratch)
 #pragma omp for schedule(static)
             for (int y = 0; y < op->h; y++) {
                 float x[VEC_W];
-                vec_store(x, vec_sigmoid(vec_set(op->row_weight[0] * row[2 * y] + op->row_weight[1] * row[2 * y + 1])));
+                vec_store(x, vec_sigmoid(vec_set(op->row_weight[0] * row[2 * y] +
+                                                 op->row_weight[1] * row[2 * y + 1])));
                 struct gate_end end = { .prior = op->prior ? op->prior + at : NULL, .row_factor = x[0],
                                         .column = op->column + 2 * (size_t)image * (size_t)op->w,
                                         .column_weight = { op->column_weight[0], op->column_weight[1] },

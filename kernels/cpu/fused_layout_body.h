@@ -105,7 +105,8 @@ VEC_INLINE void scatter_row(const struct fused_scatter *op, size_t row, const en
         }
 }
 
-VEC_INLINE void scatter_row_to(const struct fused_scatter *op, size_t row, const enum fused_type from, bool stream)
+VEC_INLINE void scatter_row_to(const struct fused_scatter *op, size_t row, const enum fused_type from,
+                               bool stream)
 {
     if (op->dst.type == FUSED_BF16 && stream)
         scatter_row(op, row, from, FUSED_BF16, true);

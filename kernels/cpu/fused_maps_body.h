@@ -72,7 +72,8 @@ static void fused_map_norm(const struct fused_map_norm *op, void *scratch)
         if (op->normalise) {
 #pragma omp parallel for schedule(static) if (pixels > 16384)
             for (int i = 0; i < FUSED_MAP_PIECES; i++) {
-                size_t from = pixels * (size_t)i / FUSED_MAP_PIECES, to = pixels * (size_t)(i + 1) / FUSED_MAP_PIECES;
+                size_t from = pixels * (size_t)i / FUSED_MAP_PIECES,
+                       to = pixels * (size_t)(i + 1) / FUSED_MAP_PIECES;
                 map_sums(part + (size_t)i * 2 * FUSED_CHANNEL_BLOCK, op->src + base + from, to - from, pilot);
             }
             map_coefficients(&scale, &shift, op, part, pilot);
@@ -101,7 +102,8 @@ static void resize_piece(const struct fused_map_resize *op, const struct fused_r
     for (long i = rows * piece / FUSED_MAP_PIECES; i < to; i++) {
         struct fused_tap y = fused_tap_at(op->resize, (int)(i % op->to_h), op->h, op->to_h);
         const float *image = op->src + (size_t)(i / op->to_h) * (size_t)op->h * (size_t)op->w;
-        resize_blend(row, image + (size_t)y.lo * (size_t)op->w, image + (size_t)y.hi * (size_t)op->w, y.weight, op->w);
+        resize_blend(row, image + (size_t)y.lo * (size_t)op->w, image + (size_t)y.hi * (size_t)op->w,
+                     y.weight, op->w);
         float *dst = op->dst + (size_t)i * (size_t)op->to_w;
         for (int x = 0; x < op->to_w; x++) {
             float a = row[room->left[x]];

@@ -1,5 +1,5 @@
-/* fused_plan.h - what the fused kernels share and what does not depend on the instruction set: how work is cut, how
- * scratch is laid out, how partial sums are combined. Nothing is owned. */
+/* fused_plan.h - what the fused kernels share and what does not depend on the instruction set: how work is
+ * cut, how scratch is laid out, how partial sums are combined. Nothing is owned. */
 #ifndef CPU_FUSED_PLAN_H
 #define CPU_FUSED_PLAN_H
 
@@ -10,8 +10,8 @@
 /* h rows cut into `pieces` bands whose borders are multiples of `unit` rows; all from one image's shape. */
 struct fused_cut { int h, unit, pieces; };
 
-/* Bands of about 2^15 values and at least `unit` rows of w pixels of c values, a power of two of them if there are
- * rows enough, at most `most`. */
+/* Bands of about 2^15 values and at least `unit` rows of w pixels of c values, a power of two of them if
+ * there are rows enough, at most `most`. */
 struct fused_cut fused_cut_rows(int h, int w, int c, int unit, int most);
 /* First row of band i; i = pieces gives h. */
 int fused_cut_at(const struct fused_cut *cut, int i);
@@ -20,7 +20,8 @@ int fused_cut_at(const struct fused_cut *cut, int i);
 struct fused_room { char *base; size_t used; };
 float *fused_room_floats(struct fused_room *room, size_t count);
 
-/* sum[j] (j < 16) of part[i * step + j] over i < count, pairwise in double: an order that depends on count only. */
+/* sum[j] (j < 16) of part[i * step + j] over i < count, pairwise in double: an order that
+ * depends on count only. */
 void fused_sum_pairs(double sum[FUSED_CHANNEL_BLOCK], const float *part, size_t step, int count);
 
 /* Partial sums of images: piece p of image i has its sums at part + (i * pieces + p) * step. */
@@ -37,7 +38,8 @@ void fused_norm_finish(const struct fused_norm *norm, const struct fused_parts *
 /* mean[n][c] of sums from float `first` of each piece on. */
 void fused_mean_finish(float *mean, const struct fused_parts *parts, size_t first);
 
-/* Position of output index i of `out` along an axis of `in` source values: value = lo + weight * (hi - lo). */
+/* Position of output index i of `out` along an axis of `in` source values: value = lo
+ * + weight * (hi - lo). */
 struct fused_tap { int lo, hi; float weight; };
 struct fused_tap fused_tap_at(enum fused_resize resize, int i, int in, int out);
 
@@ -65,7 +67,8 @@ struct fused_survey_room {
 };
 size_t fused_survey_layout(struct fused_survey_room *room, const struct fused_survey *op, void *scratch);
 
-/* The two channels of a map as planes of their own with three zeros around and room behind for whole vectors. */
+/* The two channels of a map as planes of their own with three zeros around and room
+ * behind for whole vectors. */
 struct fused_planes {
     float *plane[2];             /* [h + 6][pitch], of one image at a time */
     size_t pitch;

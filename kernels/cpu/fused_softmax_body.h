@@ -33,7 +33,8 @@ static inline void softmax_put(const enum fused_type type, void *probs, size_t a
 }
 
 /* probs = exp(scale * scores - max), returns their sum */
-static inline float softmax_exp(const struct fused_softmax *op, size_t row, float max, const enum fused_type type)
+static inline float softmax_exp(const struct fused_softmax *op, size_t row, float max,
+                                const enum fused_type type)
 {
     size_t first = row * (size_t)op->cols;
     vec sum = vec_set(0), scale = vec_set(op->scale), shift = vec_set(-max);
@@ -61,7 +62,8 @@ static void softmax_row(const struct fused_softmax *op, size_t row)
 {
     float old = op->first ? -INFINITY : op->max[row];
     float max = softmax_max(op->scores + row * (size_t)op->cols, op->cols, op->scale, old);
-    float sum = op->type == FUSED_BF16 ? softmax_exp(op, row, max, FUSED_BF16) : softmax_exp(op, row, max, FUSED_F32);
+    float sum = op->type == FUSED_BF16 ? softmax_exp(op, row, max, FUSED_BF16)
+                                       : softmax_exp(op, row, max, FUSED_F32);
     float keep[VEC_W];
     vec_store(keep, vec_exp(vec_set(old - max)));
     op->sum[row] = op->first ? sum : op->sum[row] * keep[0] + sum;

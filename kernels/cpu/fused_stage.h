@@ -1,6 +1,6 @@
 /* fused_stage.h - steps on a segment of a row, for the file of one instruction set (after vec.h).
- * A segment is `count` pixels of c channels as f32 without gaps, small enough for the first-level cache: it is filled,
- * then every output takes what it needs from it. */
+ * A segment is `count` pixels of c channels as f32 without gaps, small enough for the first-level cache: it
+ * is filled, then every output takes what it needs from it. */
 #ifndef CPU_FUSED_STAGE_H
 #define CPU_FUSED_STAGE_H
 
@@ -38,8 +38,8 @@ static inline void stage_sigmoid(const struct stage *of)
 }
 
 /* y = max(floor, y), to dst (if there is one) and, if `keep`, back to the segment. */
-VEC_INLINE void stage_put(const struct stage *of, float floor, bool keep, void *dst, size_t first, size_t stride,
-                          const enum fused_type type, const bool stream)
+VEC_INLINE void stage_put(const struct stage *of, float floor, bool keep, void *dst, size_t first,
+                          size_t stride, const enum fused_type type, const bool stream)
 {
     const struct stage s = *of;
     const vec bound = vec_set(floor);
@@ -141,7 +141,8 @@ static inline void stage_mean_max4(float *pairs, const float *values, int c, int
     }
 }
 
-/* point[count][2]. Which pixels go in fours depends on the place in the segment only, so on the shape only. */
+/* point[count][2]. Which pixels go in fours depends on the place in the segment only,
+ * so on the shape only. */
 static inline void stage_points(const struct stage *s, float *point)
 {
     int i = 0;
@@ -174,8 +175,8 @@ static inline void stage_dots(const struct stage *of, const float *weight, float
     }
 }
 
-VEC_INLINE void stage_pool_put(const struct stage *upper, const struct stage *lower, const struct fused_view *dst,
-                               size_t pixel, const enum fused_type type)
+VEC_INLINE void stage_pool_put(const struct stage *upper, const struct stage *lower,
+                               const struct fused_view *dst, size_t pixel, const enum fused_type type)
 {
     const float *first = upper->values, *second = lower->values;
     const size_t c = (size_t)upper->c;
@@ -193,8 +194,8 @@ VEC_INLINE void stage_pool_put(const struct stage *upper, const struct stage *lo
 }
 
 /* 2x2 maxima of two segments, one below the other, to pixels `pixel`, ... of dst. */
-static inline void stage_pool(const struct stage *upper, const struct stage *lower, const struct fused_view *dst,
-                              size_t pixel)
+static inline void stage_pool(const struct stage *upper, const struct stage *lower,
+                              const struct fused_view *dst, size_t pixel)
 {
     if (dst->type == FUSED_BF16)
         stage_pool_put(upper, lower, dst, pixel, FUSED_BF16);

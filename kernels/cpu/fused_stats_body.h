@@ -21,13 +21,15 @@ static void stats_pilot(float *pilot, const struct fused_stats *op)
     }
 }
 
-VEC_INLINE void stats_rows(float *part, float *leaf, const float *pilot, const struct fused_stats *op, int image,
-                           int first_row, int end_row, const enum fused_type type, const bool weighted)
+VEC_INLINE void stats_rows(float *part, float *leaf, const float *pilot, const struct fused_stats *op,
+                           int image, int first_row, int end_row, const enum fused_type type,
+                           const bool weighted)
 {
     const struct fused_view *v = &op->src;
     size_t c = (size_t)v->c;
-    /* Where an image outgrows the second-level cache, the next eight pixels are fetched by hand: the processor, which
-     * looks for lines in sequence, does not see through eight pixels read side by side (12 -> 17 GB/s). */
+    /* Where an image outgrows the second-level cache, the next eight pixels are fetched by hand: the
+     * processor, which looks for lines in sequence, does not see through eight pixels read side by
+     * side (12 -> 17 GB/s). */
     size_t pixel_bytes = (size_t)v->stride * (type == FUSED_BF16 ? sizeof(bf16) : sizeof(float));
     size_t ahead = 8 * pixel_bytes > 4096 ? 8 * pixel_bytes : 4096;
     if ((size_t)v->h * (size_t)v->w * pixel_bytes < 2u << 20)

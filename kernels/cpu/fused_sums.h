@@ -1,13 +1,14 @@
 /* fused_sums.h - sums over pixels, channel by channel, for the file of one instruction set (after vec.h).
- * Eight pixels are added as a tree before they reach the running sum, and a running sum ("leaf") is flushed after each
- * row, so that rounding stays near that of a pairwise sum. */
+ * Eight pixels are added as a tree before they reach the running sum, and a running sum ("leaf") is flushed
+ * after each row, so that rounding stays near that of a pairwise sum. */
 #ifndef CPU_FUSED_SUMS_H
 #define CPU_FUSED_SUMS_H
 
 #include "kernels/cpu/fused_plan.h"
 #include "kernels/cpu/vec.h"
 
-/* `count` pixels `stride` elements apart from element `first` of base on; each times pixel[i] if pixel is not NULL. */
+/* `count` pixels `stride` elements apart from element `first` of base on; each times pixel[i]
+ * if pixel is not NULL. */
 struct sum_run {
     const void *base;
     size_t first, stride;

@@ -1,4 +1,5 @@
-/* fused_survey_body.h - SimAM and the descriptors of triplet attention, for the file of one instruction set. */
+/* fused_survey_body.h - SimAM and the descriptors of triplet attention, for the file
+ * of one instruction set. */
 #ifndef CPU_FUSED_SURVEY_BODY_H
 #define CPU_FUSED_SURVEY_BODY_H
 
@@ -22,7 +23,8 @@ VEC_INLINE void survey_fill_run(float *values, const struct survey_piece *p, siz
                                 const enum fused_type type, const bool simam, const bool weighted)
 {
     const struct fused_view v = p->op->src;
-    const float *const scale = p->scale, *const shift = p->shift, *const center = p->center, *const rate = p->rate;
+    const float *const scale = p->scale, *const shift = p->shift, *const center = p->center,
+                       *const rate = p->rate;
     const float *const factors = p->op->pixel;
     for (int i = 0; i < count; i++) {
         size_t at = (pixel + (size_t)i) * (size_t)v.stride;
@@ -61,7 +63,8 @@ static void survey_fill(float *values, const struct survey_piece *p, size_t pixe
 }
 
 /* column (the segment's part of it) += the sum of `rows` segments */
-static void survey_columns(float *column, float (*values)[SURVEY_FLOATS * 2], int rows, size_t floats, bool started)
+static void survey_columns(float *column, float (*values)[SURVEY_FLOATS * 2], int rows, size_t floats,
+                           bool started)
 {
     for (size_t i = 0; i < floats; i += VEC_W) {
         vec sum = vec_load(values[0] + i);
@@ -106,7 +109,8 @@ static void survey_rows(struct survey_piece *p, int y, int rows)
     }
 }
 
-static void survey_task(const struct fused_survey *op, const struct fused_survey_room *room, int image, int piece)
+static void survey_task(const struct fused_survey *op, const struct fused_survey_room *room, int image,
+                        int piece)
 {
     size_t c = (size_t)op->src.c, c_at = (size_t)image * c;
     struct survey_piece p = {
@@ -123,7 +127,8 @@ static void survey_task(const struct fused_survey *op, const struct fused_survey
 }
 
 /* column[x] of one image from the sums of its pieces */
-static void survey_column(float pair[2], const struct fused_survey *op, const struct fused_survey_room *room, int x)
+static void survey_column(float pair[2], const struct fused_survey *op, const struct fused_survey_room *room,
+                          int x)
 {
     _Alignas(64) float mean[FUSED_CHANNELS_MAX];
     size_t c = (size_t)op->src.c, step = (size_t)op->src.w * c;
@@ -154,7 +159,8 @@ static void fused_survey(const struct fused_survey *op, void *scratch)
             if (op->column) {
 #pragma omp for schedule(static)
                 for (int x = 0; x < op->src.w; x++)
-                    survey_column(op->column + 2 * ((size_t)image * (size_t)op->src.w + (size_t)x), op, &room, x);
+                    survey_column(op->column + 2 * ((size_t)image * (size_t)op->src.w + (size_t)x), op, &room,
+                                  x);
             }
         }
     }

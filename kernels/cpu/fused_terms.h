@@ -47,8 +47,8 @@ VEC_INLINE vec term_value(const struct term_at *t, const enum fused_type type, s
 }
 
 /* values (count pixels) = or += the term at pixels `pixel`, ... of an image of the same size */
-VEC_INLINE void term_same_run(float *values, const struct term_at *term, size_t pixel, int count, const bool first,
-                              const enum fused_type type, const bool weighted)
+VEC_INLINE void term_same_run(float *values, const struct term_at *term, size_t pixel, int count,
+                              const bool first, const enum fused_type type, const bool weighted)
 {
     const struct term_at local = *term, *t = &local;
     for (int i = 0; i < count; i++) {
@@ -83,9 +83,10 @@ static void term_same(float *values, const struct term_at *t, size_t pixel, int 
         term_same_typed(values, t, pixel, count, first, FUSED_F32);
 }
 
-/* values (count pixels) = or += the term at row y, columns x, ... in the order of a transposed convolution's product */
-VEC_INLINE void term_wide_run(float *values, const struct term_at *term, int y, int x, int count, const bool first,
-                              const enum fused_type type)
+/* values (count pixels) = or += the term at row y, columns x, ... in the order of a transposed
+ * convolution's product */
+VEC_INLINE void term_wide_run(float *values, const struct term_at *term, int y, int x, int count,
+                              const bool first, const enum fused_type type)
 {
     const struct term_at local = *term, *t = &local;
     size_t row = (size_t)(y / 2) * (size_t)t->w * t->stride + 2 * (size_t)(y % 2) * (size_t)t->c;
@@ -111,10 +112,11 @@ static void term_wide(float *values, const struct term_at *t, int y, int x, int 
         term_wide_run(values, t, y, x, count, false, FUSED_F32);
 }
 
-/* Terms of the same size and one storage type straight to dst, nothing kept: pixels `pixel`, ... of an image whose
- * first element is `to`. */
-VEC_INLINE void term_direct_run(void *to, size_t to_stride, const struct term_at *terms, const int count, size_t pixel,
-                                int pixels, float floor, const enum fused_type type, const bool stream)
+/* Terms of the same size and one storage type straight to dst, nothing kept: pixels `pixel`, ... of an image
+ * whose first element is `to`. */
+VEC_INLINE void term_direct_run(void *to, size_t to_stride, const struct term_at *terms, const int count,
+                                size_t pixel, int pixels, float floor, const enum fused_type type,
+                                const bool stream)
 {
     struct term_at t[3];
     VEC_UNROLL for (int j = 0; j < count; j++)
@@ -131,8 +133,8 @@ VEC_INLINE void term_direct_run(void *to, size_t to_stride, const struct term_at
     }
 }
 
-VEC_INLINE void term_direct_typed(void *to, size_t stride, const struct term_at *t, int count, size_t pixel, int pixels,
-                                  float floor, const enum fused_type type, const bool stream)
+VEC_INLINE void term_direct_typed(void *to, size_t stride, const struct term_at *t, int count, size_t pixel,
+                                  int pixels, float floor, const enum fused_type type, const bool stream)
 {
     if (count == 1)
         term_direct_run(to, stride, t, 1, pixel, pixels, floor, type, stream);
@@ -156,13 +158,14 @@ static void term_direct(void *to, size_t stride, const struct term_at *t, int co
 }
 
 /* blend (columns left .. right) = the term interpolated between two rows of its source */
-VEC_INLINE void term_blend_typed(float *blend, const struct term_at *term, struct fused_tap row, int left, int right,
-                                 const enum fused_type type, const bool weighted)
+VEC_INLINE void term_blend_typed(float *blend, const struct term_at *term, struct fused_tap row, int left,
+                                 int right, const enum fused_type type, const bool weighted)
 {
     const struct term_at local = *term, *t = &local;
     vec weight = vec_set(row.weight);
     for (int x = left; x <= right; x++) {
-        size_t upper = (size_t)row.lo * (size_t)t->w + (size_t)x, lower = (size_t)row.hi * (size_t)t->w + (size_t)x;
+        size_t upper = (size_t)row.lo * (size_t)t->w + (size_t)x,
+               lower = (size_t)row.hi * (size_t)t->w + (size_t)x;
         vec factor_upper = vec_set(weighted ? t->pixel[upper] : 1);
         vec factor_lower = vec_set(weighted ? t->pixel[lower] : 1);
         float *out = blend + (size_t)(x - left) * (size_t)t->c;
@@ -187,8 +190,8 @@ static void term_blend(float *blend, const struct term_at *t, struct fused_tap r
 }
 
 /* values (count pixels) = or += blend, whose first column is `left`, interpolated at tap[0 .. count) */
-VEC_INLINE void term_spread_run(float *values, const float *blend, const struct fused_tap *tap, int left, int count,
-                                int c, const bool first)
+VEC_INLINE void term_spread_run(float *values, const float *blend, const struct fused_tap *tap, int left,
+                                int count, int c, const bool first)
 {
     for (int i = 0; i < count; i++) {
         const float *a = blend + (size_t)(tap[i].lo - left) * (size_t)c;
@@ -204,8 +207,8 @@ VEC_INLINE void term_spread_run(float *values, const float *blend, const struct 
 }
 
 /* values (count pixels) = or += the term resized to to_h rows, at row y and the columns of tap[0 .. count) */
-static void term_resized(float *values, const struct term_at *t, int y, const struct fused_tap *tap, int count,
-                         int to_h, bool first)
+static void term_resized(float *values, const struct term_at *t, int y, const struct fused_tap *tap,
+                         int count, int to_h, bool first)
 {
     _Alignas(64) float blend[BLEND_FLOATS];
     struct fused_tap row = fused_tap_at(t->resize, y, t->h, to_h);

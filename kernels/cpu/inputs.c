@@ -24,7 +24,8 @@ static int ring_size(size_t image_bytes, size_t cache_bytes)
     return count < IMAGES_MIN ? IMAGES_MIN : (int)count;
 }
 
-enum status inputs_new(struct inputs *out, const int shape[3], uint32_t seed, size_t cache_bytes, struct err *err)
+enum status inputs_new(struct inputs *out, const int shape[3], uint32_t seed, size_t cache_bytes,
+                       struct err *err)
 {
     size_t floats = (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2];
     int count = ring_size(floats * sizeof(float), cache_bytes);

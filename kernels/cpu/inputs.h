@@ -9,8 +9,9 @@
 #include "kernels/base/err.h"
 #include "kernels/cpu/pages.h"
 
-/* A ring is as large as twice the last-level cache, so that an input is cold when its turn comes again, but never
- * larger than this: server caches of hundreds of MiB would cost more memory than the networks. At least 3 images. */
+/* A ring is as large as twice the last-level cache, so that an input is cold when its turn comes again,
+ * but never larger than this: server caches of hundreds of MiB would cost more memory than the
+ * networks. At least 3 images. */
 #define INPUTS_BYTES_MAX ((size_t)64 << 20)
 
 struct inputs {
@@ -21,7 +22,8 @@ struct inputs {
 };
 
 /* Images number seed, seed + 1, ... of shape (C,H,W); cache_bytes: the last-level cache, 0 unknown. */
-enum status inputs_new(struct inputs *out, const int shape[3], uint32_t seed, size_t cache_bytes, struct err *err);
+enum status inputs_new(struct inputs *out, const int shape[3], uint32_t seed, size_t cache_bytes,
+                       struct err *err);
 void inputs_free(struct inputs *in);
 /* Writes `batch` successive images of the ring and moves on, so that all images come first in some batch. */
 void inputs_next(struct inputs *in, int batch, const float **images);

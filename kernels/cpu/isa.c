@@ -62,5 +62,6 @@ enum status cpu_isa_choose(enum cpu_isa *out, const char *wanted, struct err *er
         *out = (enum cpu_isa)i;
         return ST_OK;
     }
-    return err_set(err, ST_USAGE, "instruction set \"%s\": allowed are plain, avx2, avx512, avx512_bf16", name);
+    return err_set(err, ST_USAGE, "instruction set \"%s\": allowed are plain, avx2, avx512, avx512_bf16",
+                   name);
 }

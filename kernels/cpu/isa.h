@@ -13,10 +13,11 @@ enum cpu_isa { CPU_PLAIN, CPU_AVX2, CPU_AVX512, CPU_AVX512_BF16, CPU_ISA_COUNT }
 const char *cpu_isa_name(enum cpu_isa isa);    /* "plain", "avx2", "avx512", "avx512_bf16" */
 /* The best set that both this processor and the operating system support. */
 enum cpu_isa cpu_isa_best(void);
-/* What to use: `wanted` is a name, or NULL or "" for the environment variable BENCH_CPU_ISA (a name; unset or empty:
- * the best). ST_USAGE for an unknown name, ST_UNSUPPORTED if this processor lacks the set. */
+/* What to use: `wanted` is a name, or NULL or "" for the environment variable BENCH_CPU_ISA (a name; unset or
+ * empty: the best). ST_USAGE for an unknown name, ST_UNSUPPORTED if this processor lacks the set. */
 enum status cpu_isa_choose(enum cpu_isa *out, const char *wanted, struct err *err);
-/* bfloat16 products in hardware (AVX-512 bf16 or AMX): without them bf16 is only emulated and slower than f32. */
+/* bfloat16 products in hardware (AVX-512 bf16 or AMX): without them bf16 is only
+ * emulated and slower than f32. */
 bool cpu_has_bf16(void);
 
 #endif

@@ -35,7 +35,8 @@ static void lower_output(struct lowering *l)
     }
     int src = lower_stored(l, out);
     l->p->output_buffer = lower_floats(l, (size_t)n->c * (size_t)n->h * (size_t)n->w);
-    lower_step(l, (struct step){ .kind = STEP_UNPACK, .u.unpack = { .src = src, .dst = l->p->output_buffer } });
+    lower_step(l,
+               (struct step){ .kind = STEP_UNPACK, .u.unpack = { .src = src, .dst = l->p->output_buffer } });
 }
 
 static void lower_nodes(struct lowering *l)
@@ -56,8 +57,8 @@ static void lower_nodes(struct lowering *l)
     l->p->output[2] = l->g->nodes[l->g->output].w;
 }
 
-enum status lower_graph(struct plan **out, const struct graph *g, const struct weights *w, enum fused_type type,
-                        struct compat *compat, struct err *err)
+enum status lower_graph(struct plan **out, const struct graph *g, const struct weights *w,
+                        enum fused_type type, struct compat *compat, struct err *err)
 {
     struct lowering l = { .p = plan_new(type, compat), .g = g, .w = w, .err = err, .status = ST_OK };
     size_t nodes = (size_t)g->node_count;

@@ -9,7 +9,8 @@ void lower_input(struct lowering *l, int node)
     l->values[node] = value_new(VALUE_IMAGE);
 }
 
-static struct compat_conv conv_shape(const struct lowering *l, const struct node *n, int h, int w, int c, int k)
+static struct compat_conv conv_shape(const struct lowering *l, const struct node *n, int h, int w, int c,
+                                     int k)
 {
     struct compat_conv s;
     memset(&s, 0, sizeof s);
@@ -32,7 +33,8 @@ static struct compat_conv conv_shape(const struct lowering *l, const struct node
 }
 
 /* src, its channels laid out as `in` -> a new tensor of the shape's output; its index. */
-static int emit_conv(struct lowering *l, int node, int src, struct channel_map in, const struct compat_conv *shape)
+static int emit_conv(struct lowering *l, int node, int src, struct channel_map in,
+                     const struct compat_conv *shape)
 {
     const struct node *n = &l->g->nodes[node];
     const struct channel_map out = channel_map_simple(n->c);
@@ -49,7 +51,8 @@ static int emit_conv(struct lowering *l, int node, int src, struct channel_map i
         if (!conv.bias)
             return lower_fail(l, ST_OUT_OF_MEMORY, "no memory for a bias");
     }
-    lower_step(l, (struct step){ .kind = STEP_CONV, .flops = 2 * graph_node_macs(l->g, node), .u.conv = conv });
+    lower_step(l,
+               (struct step){ .kind = STEP_CONV, .flops = 2 * graph_node_macs(l->g, node), .u.conv = conv });
     return conv.dst;
 }
 
@@ -88,12 +91,13 @@ static void lower_dot(struct lowering *l, int node)
     l->values[node] = value_map(a->dot);
 }
 
-/* A 1x1 before a norm reads a transposed convolution's product as it lies: the missing bias adds a constant to each
- * channel, which the norm takes away, and statistics do not mind the order of pixels. */
+/* A 1x1 before a norm reads a transposed convolution's product as it lies: the missing bias adds a constant
+ * to each channel, which the norm takes away, and statistics do not mind the order of pixels. */
 static bool reads_wide(const struct lowering *l, int node)
 {
     const struct node *n = &l->g->nodes[node];
-    return l->values[n->in[0]].wide != PLAN_NONE && lower_is_pointwise(n) && lower_read_only_by(l, node, GRAPH_NORM);
+    return l->values[n->in[0]].wide != PLAN_NONE && lower_is_pointwise(n) &&
+           lower_read_only_by(l, node, GRAPH_NORM);
 }
 
 static void lower_conv_of_wide(struct lowering *l, int node)
@@ -109,7 +113,8 @@ static void lower_conv_of_wide(struct lowering *l, int node)
     l->values[node] = v;
 }
 
-/* A factor per pixel commutes with a 1x1: (f x) W = f (x W), so the product with f waits for the next pass. */
+/* A factor per pixel commutes with a 1x1: (f x) W = f (x W), so the product with f
+ * waits for the next pass. */
 static bool commutes(const struct lowering *l, int node)
 {
     const struct node *n = &l->g->nodes[node];
@@ -154,8 +159,8 @@ void lower_conv(struct lowering *l, int node)
     l->values[node] = late_factor ? times_pixel(dst, pixel) : value_stored(dst);
 }
 
-/* As a product with four times the outputs: twice as fast as oneDNN's deconvolution, and its result can be read
- * before it is brought into order. */
+/* As a product with four times the outputs: twice as fast as oneDNN's deconvolution, and its result can be
+ * read before it is brought into order. */
 void lower_tconv(struct lowering *l, int node)
 {
     const struct node *n = &l->g->nodes[node], *in = &l->g->nodes[n->in[0]];
@@ -166,7 +171,8 @@ void lower_tconv(struct lowering *l, int node)
     static const struct node product = { .kernel_h = 1, .kernel_w = 1, .stride = 1, .groups = 1,
                                          .param = { GRAPH_NONE, GRAPH_NONE } };
     int k = channels_padded(n->c);
-    struct conv_step conv = { .src = src, .shape = conv_shape(l, &product, in->h, in->w, lower_channels(l, src), 4 * k) };
+    struct conv_step conv = { .src = src,
+                              .shape = conv_shape(l, &product, in->h, in->w, lower_channels(l, src), 4 * k) };
     struct channel_map wide = { .segments = 4 };
     for (int tap = 0; tap < 4; tap++) {
         wide.real[tap] = n->c;
@@ -183,7 +189,8 @@ void lower_tconv(struct lowering *l, int node)
         lower_fail(l, ST_OUT_OF_MEMORY, "no memory for the plan");
     if (st != ST_OK)
         lower_fail(l, st, "%s", why.text);
-    lower_step(l, (struct step){ .kind = STEP_CONV, .flops = 2 * graph_node_macs(l->g, node), .u.conv = conv });
+    lower_step(l,
+               (struct step){ .kind = STEP_CONV, .flops = 2 * graph_node_macs(l->g, node), .u.conv = conv });
     l->values[node] = v;
 }
 
@@ -199,7 +206,8 @@ void lower_concat(struct lowering *l, int node)
         if (from->parent == to->parent && from->first_channel == to->first_channel)
             continue; /* written in place */
         if (from->c != to->c) {
-            lower_fail(l, ST_UNSUPPORTED, "an input of a concatenation may not be the image or a concatenation");
+            lower_fail(l, ST_UNSUPPORTED,
+                       "an input of a concatenation may not be the image or a concatenation");
             return;
         }
         struct step s = lower_apply(l, n->in[k], &term, 1);
@@ -216,7 +224,8 @@ void lower_attention(struct lowering *l, int node)
     if (l->status != ST_OK)
         return;
     if (n->c % FUSED_CHANNEL_BLOCK != 0 || n->c % n->heads != 0) {
-        lower_fail(l, ST_UNSUPPORTED, "attention needs channels in multiples of %d and of its %d heads, got %d",
+        lower_fail(l, ST_UNSUPPORTED,
+                   "attention needs channels in multiples of %d and of its %d heads, got %d",
                    FUSED_CHANNEL_BLOCK, n->heads, n->c);
         return;
     }

@@ -1,5 +1,5 @@
-/* Attention gates: descriptors in the pass that has the values at hand, factors kept apart from the tensor until a
- * pass that moves it anyway. */
+/* Attention gates: descriptors in the pass that has the values at hand, factors kept apart from the tensor
+ * until a pass that moves it anyway. */
 #include "kernels/cpu/pack.h"
 #include "kernels/cpu/value.h"
 
@@ -76,7 +76,8 @@ void lower_spatial_gate(struct lowering *l, int node)
                               .prior = v.pixel, .factor = lower_floats(l, pixels),
                               .weight = constant_copy(l, lower_param(l, node, 0), 2 * 7 * 7) };
     v.pixel = gate.factor;
-    lower_step(l, (struct step){ .kind = STEP_GATE, .flops = 2 * graph_node_macs(l->g, node), .u.gate = gate });
+    lower_step(l,
+               (struct step){ .kind = STEP_GATE, .flops = 2 * graph_node_macs(l->g, node), .u.gate = gate });
     l->values[node] = v;
 }
 
@@ -86,7 +87,8 @@ static struct norm_ref *norm_of_step(struct lowering *l, int step)
     return s->kind == STEP_STATS ? &s->u.stats.norm : &s->u.apply.norm;
 }
 
-/* After a norm, mean and variance follow from its parameters: the step that made the norm gives the coefficients. */
+/* After a norm, mean and variance follow from its parameters: the step that made the norm
+ * gives the coefficients. */
 static bool simam_of_norm(struct lowering *l, int in, struct value *out)
 {
     const struct value *v = &l->values[in];

@@ -113,14 +113,16 @@ static void activate(struct lowering *l, int node, enum fused_act act)
         return;
     }
     int made_by = from->norm_step;
-    if (made_by != PLAN_NONE && lower_readers(l, in) == 1 && l->p->steps[made_by].u.map_norm.act == FUSED_NONE) {
+    if (made_by != PLAN_NONE && lower_readers(l, in) == 1 &&
+        l->p->steps[made_by].u.map_norm.act == FUSED_NONE) {
         l->p->steps[made_by].u.map_norm.act = act;
         l->values[node] = value_map(from->buffer);
         return;
     }
     int dst = lower_floats(l, (size_t)n->h * (size_t)n->w);
-    lower_step(l, (struct step){ .kind = STEP_MAP_NORM,
-                                 .u.map_norm = { .h = n->h, .w = n->w, .src = from->buffer, .dst = dst, .act = act } });
+    lower_step(l, (struct step){
+                      .kind = STEP_MAP_NORM,
+                      .u.map_norm = { .h = n->h, .w = n->w, .src = from->buffer, .dst = dst, .act = act } });
     l->values[node] = value_map(dst);
 }
 

@@ -153,8 +153,10 @@ static int store(struct lowering *l, int node, int mean)
     case VALUE_SIMAM:  buffer = store_simam(l, node); break;
     case VALUE_WIDE:   buffer = store_wide(l, node); break;
     case VALUE_NONE:
-    case VALUE_MAP:    return lower_fail(l, ST_UNSUPPORTED, "its input has one channel, which this engine takes only "
-                                                            "as a factor, a logit or a norm");
+    case VALUE_MAP:
+        return lower_fail(l, ST_UNSUPPORTED,
+                          "its input has one channel, which this engine takes only "
+                          "as a factor, a logit or a norm");
     }
     struct value stored = value_stored(buffer);
     stored.wide = v->wide;

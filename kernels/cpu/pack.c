@@ -35,9 +35,11 @@ const float *pack_columns(struct plan *p, const float *src, int columns, const s
 }
 
 /* dst (shape.k, shape.c/groups, taps), zeroed, from src (k, real channels / groups, taps) */
-static void spread(float *dst, const struct compat_conv *shape, const float *src, int k, const struct channel_map *map)
+static void spread(float *dst, const struct compat_conv *shape, const float *src, int k,
+                   const struct channel_map *map)
 {
-    size_t taps = (size_t)shape->kernel_h * (size_t)shape->kernel_w, row = (size_t)(shape->c / shape->groups) * taps;
+    size_t taps = (size_t)shape->kernel_h * (size_t)shape->kernel_w,
+           row = (size_t)(shape->c / shape->groups) * taps;
     if (shape->groups > 1) { /* channels of groups are never padded inside a group */
         memcpy(dst, src, (size_t)k * row * sizeof *src);
         return;

@@ -1,5 +1,5 @@
-/* pack.h - parameters from the network's layout to the one our steps read: padded channels, zero where there is none.
- * What it makes belongs to the plan; graph and weights are borrowed for the call. */
+/* pack.h - parameters from the network's layout to the one our steps read: padded channels, zero where there
+ * is none. What it makes belongs to the plan; graph and weights are borrowed for the call. */
 #ifndef CPU_PACK_H
 #define CPU_PACK_H
 
@@ -10,9 +10,11 @@ const float *pack_vector(struct plan *p, const float *src, const struct channel_
 /* The same for each of `rows` rows of src (rows, real channels): [rows][c]. */
 const float *pack_rows(struct plan *p, const float *src, int rows, const struct channel_map *map, int c);
 /* src (real channels, columns) to [c][columns]. */
-const float *pack_columns(struct plan *p, const float *src, int columns, const struct channel_map *map, int c);
+const float *pack_columns(struct plan *p, const float *src, int columns, const struct channel_map *map,
+                          int c);
 
-/* Weights (k, c/groups, kh, kw) of a convolution of `shape` whose input lies as `map` says; *out: plan's index. */
+/* Weights (k, c/groups, kh, kw) of a convolution of `shape` whose input lies as `map`
+ * says; *out: plan's index. */
 enum status pack_conv(int *out, struct plan *p, const struct compat_conv *shape, const float *src, int k,
                       const struct channel_map *map, struct err *err);
 /* Weights (c, k, 2, 2) of a transposed convolution as a product with 4 * k_padded outputs, tap 2a+b first. */

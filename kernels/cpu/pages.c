@@ -32,8 +32,8 @@ enum status pages_new(struct pages *out, size_t bytes, const char *what, struct 
         char wanted[32], has[32];
         text_of_bytes(wanted, sizeof wanted, bytes);
         text_of_bytes(has, sizeof has, available);
-        return err_set(err, ST_OUT_OF_MEMORY, "%s of %s does not fit in %s free: use a smaller batch or input", what,
-                       wanted, has);
+        return err_set(err, ST_OUT_OF_MEMORY,
+                       "%s of %s does not fit in %s free: use a smaller batch or input", what, wanted, has);
     }
     size_t whole = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
     if (bytes < HUGE_PAGE)

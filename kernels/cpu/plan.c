@@ -77,7 +77,8 @@ static int add_buffer(struct plan *p, struct buffer b)
     return p->buffer_count++;
 }
 
-/* Rounded up, so that images of a batch keep the alignment where the layout allows it and offsets scale with n. */
+/* Rounded up, so that images of a batch keep the alignment where the layout allows it and
+ * offsets scale with n. */
 static size_t rounded(size_t bytes)
 {
     return (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
@@ -132,7 +133,8 @@ float *plan_constant(struct plan *p, size_t count)
     return data;
 }
 
-enum status plan_kernel(struct compat_kernel **out, struct plan *p, const struct compat_conv *shape, struct err *err)
+enum status plan_kernel(struct compat_kernel **out, struct plan *p, const struct compat_conv *shape,
+                        struct err *err)
 {
     for (int i = 0; i < p->kernel_count; i++)
         if (compat_conv_same(&p->shapes[i], shape)) {
@@ -181,7 +183,7 @@ const char *step_kind_name(enum step_kind kind)
     return (unsigned)kind < STEP_COUNT ? names[kind] : "unknown";
 }
 
-/* --- lifetimes ---------------------------------------------------------------------------------------------------*/
+/* --- lifetimes -------------------------------------------------------------------------------------------*/
 
 struct id_list {
     int *ids, count;
@@ -254,7 +256,8 @@ static void count_bytes(struct plan *p, struct step *s, const int *ids, int coun
     size_t element = p->type == FUSED_BF16 ? 2 : 4;
     for (int i = 0; i < count; i++) {
         const struct buffer *b = &p->buffers[ids[i]];
-        s->bytes += b->tensor ? (size_t)b->h * (size_t)b->w * (size_t)b->c * element : b->floats * sizeof(float);
+        s->bytes += b->tensor ? (size_t)b->h * (size_t)b->w * (size_t)b->c * element
+                              : b->floats * sizeof(float);
     }
     if (s->kind == STEP_CONV)
         s->weight_bytes = p->weights[s->u.conv.weights].bytes;

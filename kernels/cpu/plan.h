@@ -1,7 +1,8 @@
-/* plan.h - a network as a list of steps over buffers, the same for every batch size: what lowering makes and what an
- * execution binds to memory. A step owns its kind of kernel, its inputs' layout and its need of scratch, so that other
- * kernels can take its place one by one.
- * plan_new .. plan_free owns everything inside, constants and packed weights too; graphs are borrowed for the call. */
+/* plan.h - a network as a list of steps over buffers, the same for every batch size: what lowering makes and
+ * what an execution binds to memory. A step owns its kind of kernel, its inputs' layout and its need of
+ * scratch, so that other kernels can take its place one by one.
+ * plan_new .. plan_free owns everything inside, constants and packed weights too; graphs are
+ * borrowed for the call. */
 #ifndef CPU_PLAN_H
 #define CPU_PLAN_H
 
@@ -18,8 +19,8 @@
 #define PLAN_SEGMENTS_MAX GRAPH_INPUTS_MAX
 #define PLAN_STEP_BUFFERS 32
 
-/* Where the network's channels lie in a buffer: segment s holds `real[s]` channels from `at[s]` on; all others are
- * zero. One segment unless the buffer is a concatenation. */
+/* Where the network's channels lie in a buffer: segment s holds `real[s]` channels from `at[s]` on; all
+ * others are zero. One segment unless the buffer is a concatenation. */
 struct channel_map {
     int segments, real[PLAN_SEGMENTS_MAX], at[PLAN_SEGMENTS_MAX];
 };
@@ -169,7 +170,8 @@ int plan_step(struct plan *p, const struct step *s);
 /* Zeroed f32 array that lives as long as the plan; NULL: no memory. */
 float *plan_constant(struct plan *p, size_t count);
 /* The kernel for this convolution of one image, described once per distinct shape. */
-enum status plan_kernel(struct compat_kernel **out, struct plan *p, const struct compat_conv *shape, struct err *err);
+enum status plan_kernel(struct compat_kernel **out, struct plan *p, const struct compat_conv *shape,
+                        struct err *err);
 /* Packs (k, c/groups, kh, kw) f32 for a kernel; *out is its index. */
 enum status plan_weights(int *out, struct plan *p, const struct compat_kernel *kernel, const float *plain,
                          struct err *err);

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void describe(struct profile_layer *layer, const struct exec *e, const struct step *s, const struct graph *g,
-                     int index, uint64_t ns)
+static void describe(struct profile_layer *layer, const struct exec *e, const struct step *s,
+                     const struct graph *g, int index, uint64_t ns)
 {
     uint64_t batch = (uint64_t)exec_batch(e);
     snprintf(layer->name, sizeof layer->name, "%s", g->nodes[s->node].name);
@@ -33,15 +33,16 @@ static enum status time_both(struct exec *e, struct inputs *inputs, const float 
 }
 
 enum status profile_run(struct profile *out, struct exec *e, const struct plan *p, const struct graph *g,
-                        struct inputs *inputs, const float **images, int iterations, const struct roofs *roofs,
-                        struct err *err)
+                        struct inputs *inputs, const float **images, int iterations,
+                        const struct roofs *roofs, struct err *err)
 {
     size_t count = (size_t)p->step_count;
     uint64_t *step_ns = calloc(count, sizeof *step_ns), plain_ns = 0;
     *out = (struct profile){ .layers = calloc(count, sizeof *out->layers), .count = count,
                              .roof_flops_per_s = roofs->flops_per_s, .roof_bytes_per_s = roofs->bytes_per_s };
-    enum status st = step_ns && out->layers ? time_both(e, inputs, images, iterations, step_ns, &plain_ns, err)
-                                            : err_set(err, ST_OUT_OF_MEMORY, "no memory for a profile");
+    enum status st = step_ns && out->layers
+                         ? time_both(e, inputs, images, iterations, step_ns, &plain_ns, err)
+                         : err_set(err, ST_OUT_OF_MEMORY, "no memory for a profile");
     for (size_t i = 0; i < count && st == ST_OK; i++)
         describe(&out->layers[i], e, &p->steps[i], g, (int)i, step_ns[i] / (uint64_t)iterations);
     out->iteration_ns = plain_ns / (uint64_t)iterations;

@@ -7,10 +7,10 @@
 #include "kernels/cpu/roofs.h"
 #include "kernels/worker/engine.h"
 
-/* Times profiled and unprofiled iterations in turn and fills `out` (the caller frees out->layers). The layers' names
- * are those of g, which `p` was lowered from. images: room for one batch. */
+/* Times profiled and unprofiled iterations in turn and fills `out` (the caller frees out->layers). The
+ * layers' names are those of g, which `p` was lowered from. images: room for one batch. */
 enum status profile_run(struct profile *out, struct exec *e, const struct plan *p, const struct graph *g,
-                        struct inputs *inputs, const float **images, int iterations, const struct roofs *roofs,
-                        struct err *err);
+                        struct inputs *inputs, const float **images, int iterations,
+                        const struct roofs *roofs, struct err *err);
 
 #endif

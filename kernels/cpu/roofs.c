@@ -23,7 +23,8 @@ static void fill(void *data, size_t count, enum fused_type type)
     }
 }
 
-static enum status best_time(uint64_t *best_ns, struct compat_call *call, const struct clock *clk, struct err *err)
+static enum status best_time(uint64_t *best_ns, struct compat_call *call, const struct clock *clk,
+                             struct err *err)
 {
     *best_ns = UINT64_MAX;
     for (int i = 0; i < REPEATS + 1; i++) { /* the first one warms up, and is never the best */
@@ -44,8 +45,8 @@ static size_t aligned(size_t bytes)
 }
 
 /* One convolution 3x3, c channels in and out, `side` pixels square. */
-static enum status measure_conv(double *flops_per_s, struct compat *compat, int c, int side, enum fused_type type,
-                                const struct clock *clk, struct err *err)
+static enum status measure_conv(double *flops_per_s, struct compat *compat, int c, int side,
+                                enum fused_type type, const struct clock *clk, struct err *err)
 {
     struct compat_conv shape;
     memset(&shape, 0, sizeof shape);
@@ -60,7 +61,8 @@ static enum status measure_conv(double *flops_per_s, struct compat *compat, int 
         return st;
     size_t values = (size_t)side * (size_t)side * (size_t)c, size = type == FUSED_BF16 ? 2 : 4;
     size_t tensor = aligned(values * size), weights = aligned(compat_weights_bytes(kernel));
-    st = pages_new(&pages, 2 * tensor + weights + compat_scratch_bytes(kernel), "the roof's convolution", err);
+    st = pages_new(&pages, 2 * tensor + weights + compat_scratch_bytes(kernel), "the roof's convolution",
+                   err);
     if (st == ST_OK) {
         char *at = pages.data;
         fill(at, values, type);

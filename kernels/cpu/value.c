@@ -57,8 +57,10 @@ int lower_step(struct lowering *l, struct step s)
 int lower_tensor(struct lowering *l, int h, int w, int real)
 {
     int c = channels_padded(real);
-    if (c > FUSED_CHANNELS_MAX && l->g->nodes[l->node].op != GRAPH_CONV && l->g->nodes[l->node].op != GRAPH_TCONV)
-        return lower_fail(l, ST_UNSUPPORTED, "%d channels, the kernels take at most %d", c, FUSED_CHANNELS_MAX);
+    if (c > FUSED_CHANNELS_MAX && l->g->nodes[l->node].op != GRAPH_CONV &&
+        l->g->nodes[l->node].op != GRAPH_TCONV)
+        return lower_fail(l, ST_UNSUPPORTED, "%d channels, the kernels take at most %d", c,
+                          FUSED_CHANNELS_MAX);
     struct channel_map map = channel_map_simple(real);
     return or_no_memory(l, plan_tensor(l->p, h, w, c, &map));
 }

@@ -1,8 +1,9 @@
 /* value.h - what lowering knows of a node's value before anybody needs it in memory.
  *
- * A value stays an expression as long as its readers can compute it in their own pass: that is what saves memory
- * traffic. lower_stored turns it into a tensor, once. Failures are sticky, as with graph builders: the first one is in
- * l->status and *l->err, indices are PLAN_NONE from then on, and lower() reports it at the end. */
+ * A value stays an expression as long as its readers can compute it in their own pass: that is what
+ * saves memory traffic. lower_stored turns it into a tensor, once. Failures are sticky, as with graph
+ * builders: the first one is in l->status and *l->err, indices are PLAN_NONE from then on, and lower()
+ * reports it at the end. */
 #ifndef CPU_VALUE_H
 #define CPU_VALUE_H
 
@@ -27,7 +28,8 @@ struct value {
     enum fused_act act;
     int buffer;
     int channel_factor, pixel; /* VALUE_SCALED; PLAN_NONE: one */
-    /* Mean and maximum over the channels of buffer * channel_factor are point_factor * point; PLAN_NONE: unknown. */
+    /* Mean and maximum over the channels of buffer * channel_factor are point_factor *
+     * point; PLAN_NONE: unknown. */
     int point, point_factor;
     bool own;                  /* VALUE_SCALED: nobody else reads buffer, it may be scaled in place */
     int center, rate;          /* VALUE_SIMAM */
@@ -54,7 +56,8 @@ struct value value_map(int buffer);
 struct term_ref term_of(int src);                          /* the tensor as it is */
 
 /* The first failure counts; the sentence names the node. Returns PLAN_NONE. */
-int lower_fail(struct lowering *l, enum status st, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int lower_fail(struct lowering *l, enum status st, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 int lower_step(struct lowering *l, struct step s);         /* index; fills s.node */
 int lower_tensor(struct lowering *l, int h, int w, int real);
 int lower_floats(struct lowering *l, size_t floats);
@@ -73,7 +76,8 @@ int lower_stored(struct lowering *l, int node);
 int lower_dense(struct lowering *l, int node);
 /* The same, and *mean: [c] means of the channels, from the same pass if the value is not stored yet. */
 int lower_stored_mean(struct lowering *l, int node, int *mean);
-/* Terms that a pass over all of node's readers may compute itself; stores the value first if there are none. */
+/* Terms that a pass over all of node's readers may compute itself; stores the value
+ * first if there are none. */
 int lower_terms(struct lowering *l, int node, struct term_ref *terms);
 int lower_slice_of(struct lowering *l, int concat, int index); /* that input's channels in the concatenation */
 

@@ -1,9 +1,9 @@
 /* vec.h - VEC_W floats at once, in the instruction set of the file that includes this.
- * The including file defines VEC_ISA as VEC_PLAIN, VEC_AVX2, VEC_AVX512 or VEC_AVX512_BF16 and is compiled with the
- * flags of that set. A channel block of 16 is a whole number of vectors in each of them. Loads and stores need no
- * alignment except the streaming ones (a whole vector).
- * Vectors may alias anything: a loop that stores one reloads every field that it reads through a pointer. So inline
- * functions copy the structs they are given to locals first. */
+ * The including file defines VEC_ISA as VEC_PLAIN, VEC_AVX2, VEC_AVX512 or VEC_AVX512_BF16 and is compiled
+ * with the flags of that set. A channel block of 16 is a whole number of vectors in each of them. Loads and
+ * stores need no alignment except the streaming ones (a whole vector).
+ * Vectors may alias anything: a loop that stores one reloads every field that it reads through a pointer. So
+ * inline functions copy the structs they are given to locals first. */
 #ifndef CPU_VEC_H
 #define CPU_VEC_H
 
@@ -18,7 +18,8 @@
 #define VEC_AVX2 1
 #define VEC_AVX512 2
 #define VEC_AVX512_BF16 3
-/* before a loop of few and known turns over an array of vectors: only unrolled does the array live in registers */
+/* before a loop of few and known turns over an array of vectors: only unrolled does the
+ * array live in registers */
 #if defined(__clang__)
 #define VEC_UNROLL _Pragma("unroll")
 #else
@@ -61,8 +62,8 @@ VEC_INLINE void vec_put(const enum fused_type type, const bool stream, void *bas
 }
 
 /* exp(x) for x <= 88, relative error below 4e-7 down to -87.33; 0 below -87.69, NaN for NaN.
- * x = n ln 2 + r, |r| <= 0.35; adding 1.5 * 2^23 rounds n to an integer in the low bits; e^r - 1 is r times the
- * polynomial that meets (e^r - 1) / r at the five Chebyshev nodes (error 1.5e-7 with its roundings). */
+ * x = n ln 2 + r, |r| <= 0.35; adding 1.5 * 2^23 rounds n to an integer in the low bits; e^r - 1 is r times
+ * the polynomial that meets (e^r - 1) / r at the five Chebyshev nodes (error 1.5e-7 with its roundings). */
 VEC_INLINE vec vec_exp(vec x)
 {
     const vec magic = vec_set(12582912.0f), one = vec_set(1.0f);

@@ -1,5 +1,5 @@
-/* vec_avx512.h - the operations of vec.h with AVX-512: sixteen floats, rounded to bf16 by one instruction where the
- * processor has it. */
+/* vec_avx512.h - the operations of vec.h with AVX-512: sixteen floats, rounded to bf16 by one instruction
+ * where the processor has it. */
 #ifndef CPU_VEC_AVX512_H
 #define CPU_VEC_AVX512_H
 
@@ -40,8 +40,8 @@ VEC_INLINE __m256i vec_round_bf16(vec x)
     __m512i upper = _mm512_srli_epi32(bits, 16);
     __m512i odd = _mm512_and_si512(upper, _mm512_set1_epi32(1));
     __m512i sum = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
-    __m512i half = _mm512_mask_or_epi32(_mm512_srli_epi32(sum, 16), _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), upper,
-                                        _mm512_set1_epi32(0x40));
+    __m512i half = _mm512_mask_or_epi32(_mm512_srli_epi32(sum, 16), _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q),
+                                        upper, _mm512_set1_epi32(0x40));
     return _mm512_cvtepi32_epi16(half);
 }
 #endif

@@ -6,9 +6,11 @@
 #include "kernels/graph/graph.h"
 
 /* Notes the first mistake of a builder. Gives GRAPH_NONE, so that a builder can `return graph_fail(...)`. */
-int graph_fail(struct graph *g, enum status st, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int graph_fail(struct graph *g, enum status st, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* True if every index names a node that exists; otherwise the graph has failed and the caller gives GRAPH_NONE. */
+/* True if every index names a node that exists; otherwise the graph has failed and the
+ * caller gives GRAPH_NONE. */
 bool graph_has_nodes(struct graph *g, enum graph_op op, const int *src, int count);
 
 /* Copies the node to the end and gives its index. */

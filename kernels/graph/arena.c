@@ -31,7 +31,8 @@ static bool together(const struct arena_item *a, const struct arena_item *b)
     return a->first <= b->last && b->first <= a->last;
 }
 
-/* The smallest hole between the neighbours (sorted by offset) that takes `bytes`, else the end of the last one. */
+/* The smallest hole between the neighbours (sorted by offset) that takes `bytes`, else
+ * the end of the last one. */
 static size_t best_hole(const struct placed *neighbours, size_t count, size_t bytes)
 {
     size_t end = 0, best = 0, best_bytes = 0;

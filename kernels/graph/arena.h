@@ -1,5 +1,5 @@
-/* arena.h - where things of known lifetimes lie in one block of memory, so that what is never alive together may share.
- * Pure: reads the items, writes the offsets; everything borrows. */
+/* arena.h - where things of known lifetimes lie in one block of memory, so that what is never alive together
+ * may share. Pure: reads the items, writes the offsets; everything borrows. */
 #ifndef GRAPH_ARENA_H
 #define GRAPH_ARENA_H
 
@@ -14,8 +14,8 @@ struct arena_item {
     int first, last; /* steps in which it holds something, both included; first <= last */
 };
 
-/* Writes offsets[count], multiples of ARENA_ALIGNMENT, and the total, so that two items with a common step never
- * overlap. Largest first, each into the smallest hole that takes it, else at the end. Deterministic.
+/* Writes offsets[count], multiples of ARENA_ALIGNMENT, and the total, so that two items with a common step
+ * never overlap. Largest first, each into the smallest hole that takes it, else at the end. Deterministic.
  * ST_OUT_OF_MEMORY; ST_INTERNAL for an item with first > last. */
 enum status arena_plan(size_t *offsets, size_t *total, const struct arena_item *items, size_t count,
                        struct err *err);

@@ -48,13 +48,15 @@ bool graph_has_nodes(struct graph *g, enum graph_op op, const int *src, int coun
 {
     for (int i = 0; i < count; i++)
         if (src[i] < 0 || src[i] >= g->node_count) {
-            graph_fail(g, ST_INTERNAL, "%s reads node %d, there are %d", graph_op_name(op), src[i], g->node_count);
+            graph_fail(g, ST_INTERNAL, "%s reads node %d, there are %d", graph_op_name(op), src[i],
+                       g->node_count);
             return false;
         }
     return true;
 }
 
-/* Room for one more item: the arrays have the capacity of the next power of two, so the count alone tells it. */
+/* Room for one more item: the arrays have the capacity of the next power of two, so the
+ * count alone tells it. */
 static void *grown(void *items, int count, size_t item_bytes)
 {
     if (count > 0 && (count & (count - 1)) != 0)
@@ -134,14 +136,17 @@ static enum status unknown_mark(const struct graph *g, const char *until, struct
     const char *near = text_nearest(until, names, (size_t)g->mark_count);
     if (!near && g->mark_count > 0)
         near = names[0];
-    enum status st = near ? err_set(err, ST_INVALID, "%s has no module \"%s\" to end after; there is, for example, "
-                                    "\"%s\"", g->model, until, near)
+    enum status st = near ? err_set(err, ST_INVALID,
+                                    "%s has no module \"%s\" to end after; there is, for example, "
+                                    "\"%s\"",
+                                    g->model, until, near)
                           : err_set(err, ST_INVALID, "%s has no modules to end after", g->model);
     free(names);
     return st;
 }
 
-/* Moves the wanted nodes to the front and renames every reference; new_index[i] is GRAPH_NONE for dropped ones. */
+/* Moves the wanted nodes to the front and renames every reference; new_index[i] is
+ * GRAPH_NONE for dropped ones. */
 static void keep_nodes(struct graph *g, const bool *wanted, int *new_index)
 {
     int kept = 0;

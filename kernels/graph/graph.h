@@ -1,7 +1,7 @@
 /* graph.h - one network as a list of operators in execution order, shapes per image, parameters by name.
  * graph_new .. graph_free owns everything inside; everything else borrows. Not thread-safe.
- * A builder that makes a mistake (shapes that do not fit, memory out) sets g->failed with the first sentence and
- * gives node GRAPH_NONE; builders go on calling and graph_finish reports it. */
+ * A builder that makes a mistake (shapes that do not fit, memory out) sets g->failed with the first sentence
+ * and gives node GRAPH_NONE; builders go on calling and graph_finish reports it. */
 #ifndef GRAPH_GRAPH_H
 #define GRAPH_GRAPH_H
 
@@ -111,8 +111,8 @@ void graph_mark(struct graph *g, const char *name, int node);
 
 /* Last call of a builder: sets the output. The first failure of any call, or ST_OK. */
 enum status graph_finish(struct graph *g, int output, struct err *err);
-/* Makes the marked node the output and drops every node that it does not need. Parameters stay (a checkpoint is
- * loaded whole). ST_INVALID names the nearest mark. */
+/* Makes the marked node the output and drops every node that it does not need. Parameters stay (a checkpoint
+ * is loaded whole). ST_INVALID names the nearest mark. */
 enum status graph_cut(struct graph *g, const char *until, struct err *err);
 
 /* --- measures, per image --- */

@@ -5,8 +5,8 @@
 
 #include "kernels/base/sha256.h"
 
-/* Triplet: two kernels of 1x7 and 7x1 over the row and column descriptors, one 7x7 over the pixels; all taps are
- * counted, the ones that only ever see padding too. */
+/* Triplet: two kernels of 1x7 and 7x1 over the row and column descriptors, one 7x7 over the pixels; all taps
+ * are counted, the ones that only ever see padding too. */
 static uint64_t triplet_macs(uint64_t h, uint64_t w) { return 2 * 7 * (h + w) + 2 * 49 * h * w; }
 
 uint64_t graph_node_macs(const struct graph *g, int node)
@@ -75,8 +75,9 @@ static void add_ints(struct sha256 *s, const int *values, int count)
 
 static void add_node(struct sha256 *s, const struct node *n)
 {
-    const int numbers[] = { (int)n->op, n->inputs, n->c, n->h, n->w, n->kernel_h, n->kernel_w, n->stride, n->pad_h,
-                            n->pad_w, n->groups, n->align_corners, n->heads };
+    const int numbers[] = { (int)n->op,  n->inputs,        n->c,      n->h,     n->w,
+                            n->kernel_h, n->kernel_w,      n->stride, n->pad_h, n->pad_w,
+                            n->groups,   n->align_corners, n->heads };
     add_ints(s, numbers, (int)(sizeof numbers / sizeof *numbers));
     add_ints(s, n->in, n->inputs);
     add_ints(s, n->param, GRAPH_PARAMS_MAX);

@@ -19,7 +19,8 @@ const char *graph_op_name(enum graph_op op)
 }
 
 /* A node of this op with the shape of its first input and no parameters. */
-static struct node node_like(const struct graph *g, enum graph_op op, const char *name, const int *src, int count)
+static struct node node_like(const struct graph *g, enum graph_op op, const char *name, const int *src,
+                             int count)
 {
     struct node n = { .op = op, .inputs = count };
     for (int i = 0; i < GRAPH_PARAMS_MAX; i++)
@@ -36,8 +37,8 @@ static struct node node_like(const struct graph *g, enum graph_op op, const char
     return n;
 }
 
-/* Where a node without parameters is: the dotted parts that all its inputs share, else the name of the last one.
- * "downs.0.norm2" and "downs.0.adjust_channels" meet in "downs.0". */
+/* Where a node without parameters is: the dotted parts that all its inputs share, else the name of the last
+ * one. "downs.0.norm2" and "downs.0.adjust_channels" meet in "downs.0". */
 static void meeting_name(char name[GRAPH_NAME_MAX], const struct graph *g, const int *src, int count)
 {
     const char *last = g->nodes[src[count - 1]].name;
@@ -84,10 +85,11 @@ int graph_conv(struct graph *g, const char *name, int src, struct conv_spec spec
     const int groups = spec.groups ? spec.groups : 1;
     const int h = n.h + 2 * spec.pad - spec.kernel, w = n.w + 2 * spec.pad - spec.kernel;
     if (h < 0 || w < 0 || spec.kernel < 1 || spec.stride < 1 || spec.out < 1)
-        return graph_fail(g, ST_MODEL, "%s: a %dx%d convolution does not fit an image of %dx%d", name, spec.kernel,
-                          spec.kernel, n.h, n.w);
+        return graph_fail(g, ST_MODEL, "%s: a %dx%d convolution does not fit an image of %dx%d", name,
+                          spec.kernel, spec.kernel, n.h, n.w);
     if (groups < 1 || n.c % groups != 0 || spec.out % groups != 0)
-        return graph_fail(g, ST_MODEL, "%s: %d groups do not divide %d and %d channels", name, groups, n.c, spec.out);
+        return graph_fail(g, ST_MODEL, "%s: %d groups do not divide %d and %d channels", name, groups, n.c,
+                          spec.out);
     const int dims[4] = { spec.out, n.c / groups, spec.kernel, spec.kernel };
     n.param[0] = graph_append_param(g, name, "weight", PARAM_WEIGHT, 4, dims);
     if (spec.bias)
@@ -124,7 +126,8 @@ int graph_norm(struct graph *g, const char *name, int src, bool damped)
         return GRAPH_NONE;
     struct node n = node_like(g, GRAPH_NORM, name, &src, 1);
     if (n.h * n.w < 2)
-        return graph_fail(g, ST_USAGE, "%s: an instance norm needs more than one pixel; take a larger input", name);
+        return graph_fail(g, ST_USAGE, "%s: an instance norm needs more than one pixel; take a larger input",
+                          name);
     n.param[0] = graph_append_param(g, name, "weight", PARAM_NORM_WEIGHT, 1, &n.c);
     n.param[1] = graph_append_param(g, name, "bias", PARAM_BIAS, 1, &n.c);
     if (n.param[0] >= 0)
@@ -180,8 +183,8 @@ int graph_maxpool(struct graph *g, int src)
         return GRAPH_NONE;
     struct node n = node_like(g, GRAPH_MAXPOOL, g->nodes[src].name, &src, 1);
     if (n.h < 2 || n.w < 2)
-        return graph_fail(g, ST_USAGE, "%s: nothing is left of %dx%d after a pool; take a larger input", n.name, n.h,
-                          n.w);
+        return graph_fail(g, ST_USAGE, "%s: nothing is left of %dx%d after a pool; take a larger input",
+                          n.name, n.h, n.w);
     n.h /= 2;
     n.w /= 2;
     n.kernel_h = n.kernel_w = n.stride = 2;
@@ -204,7 +207,8 @@ int graph_resize(struct graph *g, int src, int h, int w, bool align_corners)
 int graph_concat(struct graph *g, const int *src, int count)
 {
     if (count < 1 || count > GRAPH_INPUTS_MAX)
-        return graph_fail(g, ST_INTERNAL, "concat of %d inputs, allowed are 1 to %d", count, GRAPH_INPUTS_MAX);
+        return graph_fail(g, ST_INTERNAL, "concat of %d inputs, allowed are 1 to %d", count,
+                          GRAPH_INPUTS_MAX);
     if (!graph_has_nodes(g, GRAPH_CONCAT, src, count))
         return GRAPH_NONE;
     char name[GRAPH_NAME_MAX];
@@ -264,8 +268,8 @@ int graph_attention(struct graph *g, int qkv, int heads)
         return GRAPH_NONE;
     struct node n = node_like(g, GRAPH_ATTENTION, g->nodes[qkv].name, &qkv, 1);
     if (heads < 1 || n.c % (3 * heads) != 0)
-        return graph_fail(g, ST_MODEL, "%s: %d channels are no queries, keys and values of %d heads", n.name, n.c,
-                          heads);
+        return graph_fail(g, ST_MODEL, "%s: %d channels are no queries, keys and values of %d heads", n.name,
+                          n.c, heads);
     n.c /= 3;
     n.heads = heads;
     return graph_append(g, &n);

@@ -93,7 +93,8 @@ static int split_conv(struct job *j, int conv)
     int terms[GRAPH_INPUTS_MAX], first = 0;
     for (int k = 0; k < concat->inputs; k++) {
         const bool keeps_bias = k == 0 && !j->found[conv].drop_bias;
-        terms[k] = split_branch(j, conv, concat->in[k], first, keeps_bias ? use_param(j, n->param[1]) : GRAPH_NONE);
+        terms[k] = split_branch(j, conv, concat->in[k], first,
+                                keeps_bias ? use_param(j, n->param[1]) : GRAPH_NONE);
         first += j->g->nodes[concat->in[k]].c;
     }
     return graph_add(j->out, terms, concat->inputs);
@@ -105,7 +106,9 @@ static enum status build(struct job *j, struct err *err)
     for (int i = 0; i < g->param_count; i++)
         j->param_of[i] = GRAPH_NONE;
     for (int i = 0; i < g->node_count; i++)
-        j->node_of[i] = j->found[i].absorbed ? GRAPH_NONE : j->found[i].split ? split_conv(j, i) : copy_node(j, i);
+        j->node_of[i] = j->found[i].absorbed ? GRAPH_NONE
+                        : j->found[i].split  ? split_conv(j, i)
+                                             : copy_node(j, i);
     for (int i = 0; i < g->mark_count; i++) {
         const int node = g->marks[i].node;
         if (!j->found[node].absorbed && !j->found[node].drop_bias)
@@ -122,7 +125,8 @@ static void copy_slice(float *dst, const float *src, struct source s, int output
                (size_t)s.count * sizeof *dst);
 }
 
-static enum status derive_weights(struct weights *out, const struct job *j, const struct weights *w, struct err *err)
+static enum status derive_weights(struct weights *out, const struct job *j, const struct weights *w,
+                                  struct err *err)
 {
     const struct graph *g = j->out;
     size_t own = 0;

@@ -14,12 +14,13 @@ struct range { /* of the data, in bytes */
     const char *name;
 };
 
-static enum status read_prefix(uint64_t *header_bytes, const char *name, const unsigned char *bytes, size_t size,
-                               struct err *err)
+static enum status read_prefix(uint64_t *header_bytes, const char *name, const unsigned char *bytes,
+                               size_t size, struct err *err)
 {
     if (size < PREFIX_BYTES)
-        return err_set(err, ST_MODEL, "%s: %zu bytes are no .safetensors file, it begins with 8 bytes of header size",
-                       name, size);
+        return err_set(err, ST_MODEL,
+                       "%s: %zu bytes are no .safetensors file, it begins with 8 bytes of header size", name,
+                       size);
     *header_bytes = 0;
     for (int i = PREFIX_BYTES - 1; i >= 0; i--)
         *header_bytes = *header_bytes << 8 | bytes[i];
@@ -27,8 +28,8 @@ static enum status read_prefix(uint64_t *header_bytes, const char *name, const u
         return err_set(err, ST_MODEL, "%s: a header of %llu bytes, at most %u are allowed", name,
                        (unsigned long long)*header_bytes, SAFETENSORS_HEADER_MAX);
     if (*header_bytes > size - PREFIX_BYTES)
-        return err_set(err, ST_MODEL, "%s: the header has %llu bytes but the file has %zu: it is truncated", name,
-                       (unsigned long long)*header_bytes, size);
+        return err_set(err, ST_MODEL, "%s: the header has %llu bytes but the file has %zu: it is truncated",
+                       name, (unsigned long long)*header_bytes, size);
     return ST_OK;
 }
 
@@ -58,34 +59,36 @@ static enum status wrong_shape(const char *name, const struct param *p, const js
     char want[64];
     shape_text(want, sizeof want, p->dims, p->rank);
     char *got = shape ? json_dumps(shape, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-    enum status st = err_set(err, ST_MODEL, "%s: %s has the shape %.200s, the network needs %s", name, p->name,
-                             got ? got : "nothing", want);
+    enum status st = err_set(err, ST_MODEL, "%s: %s has the shape %.200s, the network needs %s", name,
+                             p->name, got ? got : "nothing", want);
     free(got);
     return st;
 }
 
 /* The two offsets; they must hold exactly the tensor and lie inside the data. */
-static enum status read_range(struct range *out, const char *name, const struct param *p, const json_t *offsets,
-                              uint64_t data_bytes, struct err *err)
+static enum status read_range(struct range *out, const char *name, const struct param *p,
+                              const json_t *offsets, uint64_t data_bytes, struct err *err)
 {
     const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
     if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end) ||
         json_integer_value(begin) < 0 || json_integer_value(end) < json_integer_value(begin))
-        return err_set(err, ST_MODEL, "%s: %s needs data_offsets [begin, end] with 0 <= begin <= end", name, p->name);
+        return err_set(err, ST_MODEL, "%s: %s needs data_offsets [begin, end] with 0 <= begin <= end", name,
+                       p->name);
     out->begin = (uint64_t)json_integer_value(begin);
     out->end = (uint64_t)json_integer_value(end);
     out->name = p->name;
     if (out->end > data_bytes)
-        return err_set(err, ST_MODEL, "%s: %s ends at byte %llu of the data, there are %llu: the file is truncated",
-                       name, p->name, (unsigned long long)out->end, (unsigned long long)data_bytes);
+        return err_set(err, ST_MODEL,
+                       "%s: %s ends at byte %llu of the data, there are %llu: the file is truncated", name,
+                       p->name, (unsigned long long)out->end, (unsigned long long)data_bytes);
     if (out->end - out->begin != p->count * sizeof(float))
         return err_set(err, ST_MODEL, "%s: %s has %llu bytes, its shape needs %zu", name, p->name,
                        (unsigned long long)(out->end - out->begin), p->count * sizeof(float));
     return ST_OK;
 }
 
-static enum status read_tensor(struct range *out, const char *name, const struct param *p, const json_t *header,
-                               uint64_t data_bytes, struct err *err)
+static enum status read_tensor(struct range *out, const char *name, const struct param *p,
+                               const json_t *header, uint64_t data_bytes, struct err *err)
 {
     const json_t *tensor = json_object_get(header, p->name);
     if (!tensor)
@@ -112,8 +115,8 @@ static enum status check_surplus(const char *name, const struct graph *g, json_t
         for (int i = 0; i < g->param_count && !known; i++)
             known = strcmp(key, g->params[i].name) == 0;
         if (!known)
-            return err_set(err, ST_MODEL, "%s: the tensor %.120s is surplus, %s has none of this name", name, key,
-                           g->model);
+            return err_set(err, ST_MODEL, "%s: the tensor %.120s is surplus, %s has none of this name", name,
+                           key, g->model);
     }
     return err_set(err, ST_INTERNAL, "%s: %zu tensors for %d parameters", name, json_object_size(header),
                    g->param_count);
@@ -136,7 +139,8 @@ static enum status check_cover(const char *name, struct range *ranges, size_t co
         if (ranges[i].begin != end)
             return err_set(err, ST_MODEL, "%s: %s begins at byte %llu of the data, %s", name, ranges[i].name,
                            (unsigned long long)ranges[i].begin,
-                           ranges[i].begin < end ? "inside of another tensor" : "after bytes that belong to none");
+                           ranges[i].begin < end ? "inside of another tensor"
+                                                 : "after bytes that belong to none");
         end = ranges[i].end;
     }
     if (end != data_bytes)
@@ -164,15 +168,16 @@ static enum status locate_in(size_t *at, const struct graph *g, const char *name
     return st;
 }
 
-enum status safetensors_locate(size_t *at, const struct graph *g, const char *name, const void *bytes, size_t size,
-                               struct err *err)
+enum status safetensors_locate(size_t *at, const struct graph *g, const char *name, const void *bytes,
+                               size_t size, struct err *err)
 {
     uint64_t header_bytes = 0;
     enum status st = read_prefix(&header_bytes, name, bytes, size, err);
     if (st != ST_OK)
         return st;
     struct err json_err = { .status = ST_OK };
-    json_t *header = json_read_text("header", (const char *)bytes + PREFIX_BYTES, (size_t)header_bytes, &json_err);
+    json_t *header = json_read_text("header", (const char *)bytes + PREFIX_BYTES, (size_t)header_bytes,
+                                    &json_err);
     if (!header)
         return err_set(err, ST_MODEL, "%s: %.700s", name, json_err.text);
     const uint64_t data_at = PREFIX_BYTES + header_bytes;

@@ -72,9 +72,10 @@ static bool floats_are_aligned(const size_t *at, int count)
     return true;
 }
 
-/* Takes over the mapping: the arrays point into it, or, where the writer did not align them, are copied out. */
-static enum status use_mapping(struct weights *out, const struct graph *g, void *bytes, size_t size, const size_t *at,
-                               struct err *err)
+/* Takes over the mapping: the arrays point into it, or, where the writer did not align
+ * them, are copied out. */
+static enum status use_mapping(struct weights *out, const struct graph *g, void *bytes, size_t size,
+                               const size_t *at, struct err *err)
 {
     if (floats_are_aligned(at, g->param_count)) {
         for (int i = 0; i < g->param_count; i++)
@@ -91,7 +92,8 @@ static enum status use_mapping(struct weights *out, const struct graph *g, void 
     return st;
 }
 
-static enum status fill_from_file(struct weights *out, const struct graph *g, const char *path, struct err *err)
+static enum status fill_from_file(struct weights *out, const struct graph *g, const char *path,
+                                  struct err *err)
 {
     void *bytes = NULL;
     size_t size = 0;

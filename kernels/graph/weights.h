@@ -14,9 +14,9 @@ struct weights {
 };
 
 /* source: "seeded" (the damped set), "conformance" (the undamped one), or the path of a .safetensors file.
- * From a file every tensor must be there, f32, shaped as the graph says, and none may be left over (unused params
- * included): ST_MODEL names the first that is missing, surplus or wrong, with both shapes. A truncated file, a
- * header larger than the file or above 100 MB, offsets outside the data or overlapping: ST_MODEL. */
+ * From a file every tensor must be there, f32, shaped as the graph says, and none may be left over (unused
+ * params included): ST_MODEL names the first that is missing, surplus or wrong, with both shapes. A truncated
+ * file, a header larger than the file or above 100 MB, offsets outside the data or overlapping: ST_MODEL. */
 enum status weights_load(struct weights *out, const struct graph *g, const char *source, struct err *err);
 void weights_free(struct weights *w);
 /* Writes all params as a .safetensors file beside `path`, then renames. ST_IO. */

@@ -31,8 +31,8 @@ int build_conv(struct graph *g, const char *name, int src, int out, int kernel, 
     return graph_conv(g, name, src, (struct conv_spec){ out, kernel, stride, (kernel - 1) / 2, 1, false });
 }
 
-int build_conv_norm(struct graph *g, const char *conv, const char *norm, int src, int out, int kernel, int stride,
-                    bool damped)
+int build_conv_norm(struct graph *g, const char *conv, const char *norm, int src, int out, int kernel,
+                    int stride, bool damped)
 {
     return graph_norm(g, norm, build_conv(g, conv, src, out, kernel, stride), damped);
 }
@@ -45,7 +45,8 @@ static const struct architecture *find_architecture(const char *name)
     return NULL;
 }
 
-enum status model_build(struct graph **out, const struct model_config *config, const int shape[3], struct err *err)
+enum status model_build(struct graph **out, const struct model_config *config, const int shape[3],
+                        struct err *err)
 {
     *out = NULL;
     const struct architecture *arch = find_architecture(config->architecture);

@@ -1,5 +1,5 @@
-/* builders.h - one function per architecture; each appends its whole network to an empty graph and gives the index
- * of the logits' node. The config was checked; mistakes end up in g->failed. */
+/* builders.h - one function per architecture; each appends its whole network to an empty graph and gives the
+ * index of the logits' node. The config was checked; mistakes end up in g->failed. */
 #ifndef MODELS_BUILDERS_H
 #define MODELS_BUILDERS_H
 
@@ -19,7 +19,7 @@ int build_resunet_advanced(struct graph *g, const struct model_config *config, c
 /* Conv without bias, kernel odd, padding (kernel-1)/2. */
 int build_conv(struct graph *g, const char *name, int src, int out, int kernel, int stride);
 /* The same, then an instance norm. */
-int build_conv_norm(struct graph *g, const char *conv, const char *norm, int src, int out, int kernel, int stride,
-                    bool damped);
+int build_conv_norm(struct graph *g, const char *conv, const char *norm, int src, int out, int kernel,
+                    int stride, bool damped);
 
 #endif

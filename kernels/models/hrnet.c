@@ -1,5 +1,5 @@
-/* HRNetV2: parallel branches at 1/4, 1/8, 1/16 and 1/32 of the input that exchange their results after every module.
- * All norms are instance norms, though their parameters are called bn. */
+/* HRNetV2: parallel branches at 1/4, 1/8, 1/16 and 1/32 of the input that exchange their results after every
+ * module. All norms are instance norms, though their parameters are called bn. */
 #include "kernels/models/builders.h"
 
 enum { BRANCHES = 4, BLOCKS = 4, STEM = 64, WIDTH = 64, WIDE = 256 };
@@ -7,32 +7,35 @@ enum { BRANCHES = 4, BLOCKS = 4, STEM = 64, WIDTH = 64, WIDE = 256 };
 /* 1x1 to WIDTH, 3x3, 1x1 to WIDE, plus the input (through a 1x1 where the channels differ), ReLU */
 static int bottleneck(struct graph *g, const char *name, int src)
 {
-    int x = build_conv_norm(g, name_of("%s.conv1", name).text, name_of("%s.bn1", name).text, src, WIDTH, 1, 1, false);
+    int x = build_conv_norm(g, name_of("%s.conv1", name).text, name_of("%s.bn1", name).text, src, WIDTH, 1, 1,
+                            false);
     x = graph_relu(g, x);
-    x = build_conv_norm(g, name_of("%s.conv2", name).text, name_of("%s.bn2", name).text, x, WIDTH, 3, 1, false);
+    x = build_conv_norm(g, name_of("%s.conv2", name).text, name_of("%s.bn2", name).text, x, WIDTH, 3, 1,
+                        false);
     x = graph_relu(g, x);
     x = build_conv_norm(g, name_of("%s.conv3", name).text, name_of("%s.bn3", name).text, x, WIDE, 1, 1, true);
     int shortcut = src;
     if (src >= 0 && g->nodes[src].c != WIDE)
-        shortcut = build_conv_norm(g, name_of("%s.downsample.0", name).text, name_of("%s.downsample.1", name).text,
-                                   src, WIDE, 1, 1, false);
+        shortcut = build_conv_norm(g, name_of("%s.downsample.0", name).text,
+                                   name_of("%s.downsample.1", name).text, src, WIDE, 1, 1, false);
     return graph_relu(g, graph_add(g, (int[]){ x, shortcut }, 2));
 }
 
 static int basic(struct graph *g, const char *name, int src, int channels)
 {
-    int x = build_conv_norm(g, name_of("%s.conv1", name).text, name_of("%s.bn1", name).text, src, channels, 3, 1,
-                            false);
+    int x = build_conv_norm(g, name_of("%s.conv1", name).text, name_of("%s.bn1", name).text, src, channels, 3,
+                            1, false);
     x = graph_relu(g, x);
-    x = build_conv_norm(g, name_of("%s.conv2", name).text, name_of("%s.bn2", name).text, x, channels, 3, 1, true);
+    x = build_conv_norm(g, name_of("%s.conv2", name).text, name_of("%s.bn2", name).text, x, channels, 3, 1,
+                        true);
     return graph_relu(g, graph_add(g, (int[]){ x, src }, 2));
 }
 
 /* From branch j to the finer branch i: 1x1 and norm at the coarse size, then the resize. No ReLU. */
 static int fuse_up(struct graph *g, const char *name, int src, int channels, int like)
 {
-    const int x = build_conv_norm(g, name_of("%s.0", name).text, name_of("%s.1", name).text, src, channels, 1, 1,
-                                  true);
+    const int x = build_conv_norm(g, name_of("%s.0", name).text, name_of("%s.1", name).text, src, channels, 1,
+                                  1, true);
     if (like < 0)
         return GRAPH_NONE;
     return graph_resize(g, x, g->nodes[like].h, g->nodes[like].w, true);
@@ -47,14 +50,16 @@ static int fuse_down(struct graph *g, const char *name, int src, int steps, int 
     for (int z = 0; z < steps; z++) {
         const bool last = z == steps - 1;
         const int out = last ? channels : g->nodes[src].c;
-        x = build_conv_norm(g, name_of("%s.%d.0", name, z).text, name_of("%s.%d.1", name, z).text, x, out, 3, 2, true);
+        x = build_conv_norm(g, name_of("%s.%d.0", name, z).text, name_of("%s.%d.1", name, z).text, x, out, 3,
+                            2, true);
         if (!last)
             x = graph_relu(g, x);
     }
     return x;
 }
 
-static int fuse(struct graph *g, const char *module, const int *branch, int branches, int i, const int *channels)
+static int fuse(struct graph *g, const char *module, const int *branch, int branches, int i,
+                const int *channels)
 {
     int terms[BRANCHES];
     for (int j = 0; j < branches; j++) {
@@ -83,8 +88,8 @@ static void module(struct graph *g, const char *name, int *x, int branches, cons
 
 static int transition(struct graph *g, const char *name, int src, int channels, int stride)
 {
-    return graph_relu(g, build_conv_norm(g, name_of("%s.0", name).text, name_of("%s.1", name).text, src, channels, 3,
-                                         stride, false));
+    return graph_relu(g, build_conv_norm(g, name_of("%s.0", name).text, name_of("%s.1", name).text, src,
+                                         channels, 3, stride, false));
 }
 
 static int stem(struct graph *g, int x)
@@ -131,8 +136,8 @@ int build_hrnet(struct graph *g, const struct model_config *config, const int sh
     x[1] = transition(g, "transition1.1.0", trunk, channels[1], 2);
     for (int stage = 2; stage <= BRANCHES; stage++) {
         if (stage > 2)
-            x[stage - 1] = transition(g, name_of("transition%d.%d.0", stage - 1, stage - 1).text, x[stage - 2],
-                                      channels[stage - 1], 2);
+            x[stage - 1] = transition(g, name_of("transition%d.%d.0", stage - 1, stage - 1).text,
+                                      x[stage - 2], channels[stage - 1], 2);
         for (int m = 0; m < modules[stage]; m++)
             module(g, name_of("stage%d.%d", stage, m).text, x, stage, channels);
     }

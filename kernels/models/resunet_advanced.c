@@ -1,5 +1,5 @@
-/* ResUNet-Advanced: four levels of residual blocks with SimAM and triplet attention inside the residual, self-attention
- * at the bottom, gated skips. */
+/* ResUNet-Advanced: four levels of residual blocks with SimAM and triplet attention inside the residual,
+ * self-attention at the bottom, gated skips. */
 #include "kernels/models/builders.h"
 
 enum { LEVELS = 4, HEADS = 8, POSITIONS = 169 };
@@ -8,32 +8,35 @@ enum { LEVELS = 4, HEADS = 8, POSITIONS = 169 };
 static int msa(struct graph *g, const char *name, int u, int channels)
 {
     int x = graph_triplet(g, name_of("%s.stage2", name).text, graph_simam(g, u));
-    x = build_conv_norm(g, name_of("%s.fusion.0", name).text, name_of("%s.fusion.1", name).text, x, channels, 1, 1,
-                        true);
+    x = build_conv_norm(g, name_of("%s.fusion.0", name).text, name_of("%s.fusion.1", name).text, x, channels,
+                        1, 1, true);
     return graph_add(g, (int[]){ graph_relu(g, x), u }, 2);
 }
 
 static int adv(struct graph *g, const char *name, int src, int channels)
 {
-    int x = build_conv_norm(g, name_of("%s.conv1", name).text, name_of("%s.norm1", name).text, src, channels, 3, 1,
-                            false);
+    int x = build_conv_norm(g, name_of("%s.conv1", name).text, name_of("%s.norm1", name).text, src, channels,
+                            3, 1, false);
     x = graph_relu(g, x);
-    x = build_conv_norm(g, name_of("%s.conv2", name).text, name_of("%s.norm2", name).text, x, channels, 3, 1, true);
+    x = build_conv_norm(g, name_of("%s.conv2", name).text, name_of("%s.norm2", name).text, x, channels, 3, 1,
+                        true);
     x = msa(g, name_of("%s.attention", name).text, x, channels);
     int shortcut = src;
     if (src >= 0 && g->nodes[src].c != channels)
-        shortcut = build_conv_norm(g, name_of("%s.skip.0", name).text, name_of("%s.skip.1", name).text, src, channels,
-                                   1, 1, false);
+        shortcut = build_conv_norm(g, name_of("%s.skip.0", name).text, name_of("%s.skip.1", name).text, src,
+                                   channels, 1, 1, false);
     x = graph_relu(g, graph_add(g, (int[]){ x, shortcut }, 2));
     graph_mark(g, name, x);
     return x;
 }
 
-/* Self-attention over all pixels; its output replaces the input. The position table is in checkpoints, unread. */
+/* Self-attention over all pixels; its output replaces the input. The position table is
+ * in checkpoints, unread. */
 static int attention(struct graph *g, const char *name, int x, int channels)
 {
     graph_unused_param(g, name_of("%s.relative_position_bias_table", name).text, POSITIONS, HEADS);
-    x = graph_conv(g, name_of("%s.qkv.0", name).text, x, (struct conv_spec){ channels, 3, 1, 1, channels, false });
+    x = graph_conv(g, name_of("%s.qkv.0", name).text, x,
+                   (struct conv_spec){ channels, 3, 1, 1, channels, false });
     x = build_conv(g, name_of("%s.qkv.1", name).text, x, 3 * channels, 1, 1);
     x = graph_attention(g, x, HEADS);
     x = graph_conv(g, name_of("%s.proj", name).text, x, (struct conv_spec){ channels, 1, 1, 0, 1, true });
@@ -44,10 +47,10 @@ static int attention(struct graph *g, const char *name, int x, int channels)
 static int gate(struct graph *g, const char *name, int up, int skip, int channels)
 {
     const int inner = channels / 2;
-    const int a = build_conv_norm(g, name_of("%s.W_g.0", name).text, name_of("%s.W_g.1", name).text, up, inner, 1, 1,
-                                  false);
-    const int b = build_conv_norm(g, name_of("%s.W_x.0", name).text, name_of("%s.W_x.1", name).text, skip, inner, 1,
-                                  1, false);
+    const int a = build_conv_norm(g, name_of("%s.W_g.0", name).text, name_of("%s.W_g.1", name).text, up,
+                                  inner, 1, 1, false);
+    const int b = build_conv_norm(g, name_of("%s.W_x.0", name).text, name_of("%s.W_x.1", name).text, skip,
+                                  inner, 1, 1, false);
     const int sum = graph_relu(g, graph_add(g, (int[]){ a, b }, 2));
     int psi = graph_conv(g, name_of("%s.psi.0", name).text, sum, (struct conv_spec){ 1, 1, 1, 0, 1, true });
     psi = graph_sigmoid(g, graph_norm(g, name_of("%s.psi.1", name).text, psi, false));

@@ -3,13 +3,15 @@
 
 static int at_least_8(int n) { return n > 8 ? n : 8; }
 
-/* conv-norm-relu-conv-norm, plus the input (a bare 1x1 where the channels differ), ReLU, SE, spatial attention */
+/* conv-norm-relu-conv-norm, plus the input (a bare 1x1 where the channels differ), ReLU,
+ * SE, spatial attention */
 static int res(struct graph *g, const char *name, int src, int channels)
 {
-    int x = build_conv_norm(g, name_of("%s.conv1", name).text, name_of("%s.norm1", name).text, src, channels, 3, 1,
-                            false);
+    int x = build_conv_norm(g, name_of("%s.conv1", name).text, name_of("%s.norm1", name).text, src, channels,
+                            3, 1, false);
     x = graph_relu(g, x);
-    x = build_conv_norm(g, name_of("%s.conv2", name).text, name_of("%s.norm2", name).text, x, channels, 3, 1, true);
+    x = build_conv_norm(g, name_of("%s.conv2", name).text, name_of("%s.norm2", name).text, x, channels, 3, 1,
+                        true);
     int shortcut = src;
     if (src >= 0 && g->nodes[src].c != channels)
         shortcut = build_conv(g, name_of("%s.adjust_channels", name).text, src, channels, 1, 1);
@@ -24,13 +26,13 @@ static int res(struct graph *g, const char *name, int src, int channels)
 static int gate(struct graph *g, const char *name, int up, int skip, int channels)
 {
     const int inner = at_least_8(channels / 2);
-    const int a = build_conv_norm(g, name_of("%s.W_g.0", name).text, name_of("%s.W_g.1", name).text, up, inner, 1, 1,
-                                  false);
-    const int b = build_conv_norm(g, name_of("%s.W_x.0", name).text, name_of("%s.W_x.1", name).text, skip, inner, 1,
-                                  1, false);
+    const int a = build_conv_norm(g, name_of("%s.W_g.0", name).text, name_of("%s.W_g.1", name).text, up,
+                                  inner, 1, 1, false);
+    const int b = build_conv_norm(g, name_of("%s.W_x.0", name).text, name_of("%s.W_x.1", name).text, skip,
+                                  inner, 1, 1, false);
     const int sum = graph_relu(g, graph_add(g, (int[]){ a, b }, 2));
-    const int psi = build_conv_norm(g, name_of("%s.psi.0", name).text, name_of("%s.psi.1", name).text, sum, 1, 1, 1,
-                                    false);
+    const int psi = build_conv_norm(g, name_of("%s.psi.0", name).text, name_of("%s.psi.1", name).text, sum, 1,
+                                    1, 1, false);
     const int x = graph_spatial_gate(g, name_of("%s.spatial_attention", name).text,
                                      graph_mul(g, skip, graph_sigmoid(g, psi)));
     graph_mark(g, name, x);

@@ -1,5 +1,5 @@
-/* Softmax attention of every pixel to every pixel: the scores are worked out twice, once for their maximum and once
- * for the weights, so that the matrix of all of them never exists. */
+/* Softmax attention of every pixel to every pixel: the scores are worked out twice, once for their maximum
+ * and once for the weights, so that the matrix of all of them never exists. */
 #include "kernels/reference/reference.h"
 
 #include <math.h>
@@ -13,8 +13,8 @@ static double dot(const double *a, const double *b, int count)
 }
 
 /* out[d] of one query; key and value: of token 0, the next token is `step` further */
-static void attend(double *out, const double *query, const double *key, const double *value, size_t step, size_t tokens,
-                   int d)
+static void attend(double *out, const double *query, const double *key, const double *value, size_t step,
+                   size_t tokens, int d)
 {
     const double scale = 1 / sqrt((double)d);
     double most = -INFINITY, sum = 0;
@@ -41,7 +41,7 @@ void reference_attention(double *dst, const double *src, struct ref_shape s, int
         for (int h = 0; h < heads; h++)
             for (size_t t = 0; t < tokens; t++) {
                 const double *image = src + (size_t)n * tokens * step + (size_t)(h * d);
-                attend(dst + ((size_t)n * tokens + t) * (size_t)c + (size_t)(h * d), image + t * step, image + c,
-                       image + 2 * c, step, tokens, d);
+                attend(dst + ((size_t)n * tokens + t) * (size_t)c + (size_t)(h * d), image + t * step,
+                       image + c, image + 2 * c, step, tokens, d);
             }
 }

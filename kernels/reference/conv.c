@@ -1,5 +1,5 @@
-/* Convolutions. The sum of one output runs over channels in fours, then over the kernel's taps; loops are ordered so that
- * the innermost one walks over BLOCK output channels, which a compiler turns into vectors. */
+/* Convolutions. The sum of one output runs over channels in fours, then over the kernel's taps; loops are
+ * ordered so that the innermost one walks over BLOCK output channels, which a compiler turns into vectors. */
 #include "kernels/reference/reference.h"
 
 #include <string.h>
@@ -28,7 +28,8 @@ static struct ref_shape output_shape(struct ref_shape s, struct ref_conv spec)
 /* Enough multiply-adds for threads, at `each` of them per output. */
 static bool is_large(struct ref_shape d, int each)
 {
-    return (size_t)d.n * (size_t)d.h * (size_t)d.w * (size_t)d.c / 16 * (size_t)each >= REFERENCE_PARALLEL_FROM;
+    return (size_t)d.n * (size_t)d.h * (size_t)d.w * (size_t)d.c / 16 * (size_t)each >=
+           REFERENCE_PARALLEL_FROM;
 }
 
 /* sums[i][k] += sum over j < FOUR of src[i * step + j] * w[j][k], i < count */
@@ -49,8 +50,8 @@ static void add_one(double (*restrict sums)[BLOCK], const double *restrict src, 
 }
 
 /* w[j][k] = weight (K,C,KH,KW) at (k0 + k, c + j, tap); zero where there is no such output channel */
-static void gather(double (*w)[BLOCK], const float *weight, int k0, int out, int c, int channels, int inputs, int tap,
-                   int taps)
+static void gather(double (*w)[BLOCK], const float *weight, int k0, int out, int c, int channels, int inputs,
+                   int tap, int taps)
 {
     memset(w, 0, sizeof(double) * BLOCK * FOUR);
     for (int k = 0; k < smaller(BLOCK, out - k0); k++)
@@ -60,8 +61,8 @@ static void gather(double (*w)[BLOCK], const float *weight, int k0, int out, int
 }
 
 /* Adds one tap (r,q) of `channels` (FOUR or 1) input channels from c on to the sums of a tile. */
-static void add_tap(double (*sums)[BLOCK], const double *src, struct ref_shape s, struct ref_conv spec, struct tile t,
-                    int r, int q, int c, int channels, const double (*w)[BLOCK])
+static void add_tap(double (*sums)[BLOCK], const double *src, struct ref_shape s, struct ref_conv spec,
+                    struct tile t, int r, int q, int c, int channels, const double (*w)[BLOCK])
 {
     const int width = t.x1 - t.x0, shift = q - spec.pad_w;
     /* outputs x of the tile whose input x * stride + shift lies inside the image */
@@ -81,8 +82,8 @@ static void add_tap(double (*sums)[BLOCK], const double *src, struct ref_shape s
     }
 }
 
-static void conv_tile(double *dst, struct ref_shape d, const double *src, struct ref_shape s, struct ref_conv spec,
-                      const float *weight, const float *bias, struct tile t)
+static void conv_tile(double *dst, struct ref_shape d, const double *src, struct ref_shape s,
+                      struct ref_conv spec, const float *weight, const float *bias, struct tile t)
 {
     double sums[TILE][BLOCK], w[FOUR][BLOCK];
     const int pixels = (t.y1 - t.y0) * (t.x1 - t.x0), outputs = smaller(BLOCK, spec.out - t.k0);
@@ -103,8 +104,8 @@ static void conv_tile(double *dst, struct ref_shape d, const double *src, struct
 }
 
 /* One output of a grouped convolution: its group's inputs only. */
-static double grouped_sum(const double *src, struct ref_shape s, struct ref_conv spec, const float *weight, int n,
-                          int y, int x, int k)
+static double grouped_sum(const double *src, struct ref_shape s, struct ref_conv spec, const float *weight,
+                          int n, int y, int x, int k)
 {
     const int inputs = s.c / spec.groups, c0 = k / (spec.out / spec.groups) * inputs;
     const float *w = weight + (size_t)k * (size_t)(inputs * spec.kernel_h * spec.kernel_w);
@@ -119,8 +120,8 @@ static double grouped_sum(const double *src, struct ref_shape s, struct ref_conv
     return sum;
 }
 
-static void conv_grouped(double *dst, struct ref_shape d, const double *src, struct ref_shape s, struct ref_conv spec,
-                         const float *weight, const float *bias)
+static void conv_grouped(double *dst, struct ref_shape d, const double *src, struct ref_shape s,
+                         struct ref_conv spec, const float *weight, const float *bias)
 {
 #pragma omp parallel for collapse(2) if (is_large(d, s.c / spec.groups * spec.kernel_h * spec.kernel_w))
     for (int n = 0; n < d.n; n++)
@@ -131,8 +132,8 @@ static void conv_grouped(double *dst, struct ref_shape d, const double *src, str
                                                  (bias ? (double)bias[k] : 0);
 }
 
-void reference_conv(double *dst, const double *src, struct ref_shape s, struct ref_conv spec, const float *weight,
-                    const float *bias)
+void reference_conv(double *dst, const double *src, struct ref_shape s, struct ref_conv spec,
+                    const float *weight, const float *bias)
 {
     const struct ref_shape d = output_shape(s, spec);
     if (spec.groups > 1) {

@@ -44,7 +44,8 @@ static enum status hello(struct hello_info *out, struct err *err)
 static enum status check_request(const struct model_request *req, struct err *err)
 {
     if (strcmp(req->precision, "f32") != 0)
-        return err_set(err, ST_UNSUPPORTED, "the reference has the precision f32 only, got %.40s", req->precision);
+        return err_set(err, ST_UNSUPPORTED, "the reference has the precision f32 only, got %.40s",
+                       req->precision);
     if (strcmp(req->device, DEVICE) != 0)
         return err_set(err, ST_UNSUPPORTED, "the reference runs on " DEVICE " only, got %.40s", req->device);
     if (*req->mode && strcmp(req->mode, "e2e") != 0)
@@ -170,7 +171,8 @@ static enum status memory(struct model *m, struct memory_info *out, struct err *
     return st;
 }
 
-static void describe_layer(struct profile_layer *layer, const struct graph *g, int node, int batch, uint64_t ns)
+static void describe_layer(struct profile_layer *layer, const struct graph *g, int node, int batch,
+                           uint64_t ns)
 {
     const struct node *n = &g->nodes[node];
     snprintf(layer->name, sizeof layer->name, "%s", n->name);
@@ -182,8 +184,8 @@ static void describe_layer(struct profile_layer *layer, const struct graph *g, i
 }
 
 /* Profiled and unprofiled iterations in turn; the input is no layer. */
-static enum status time_nodes(struct model *m, int batch, int iterations, uint64_t *node_ns, uint64_t *plain_ns,
-                              struct err *err)
+static enum status time_nodes(struct model *m, int batch, int iterations, uint64_t *node_ns,
+                              uint64_t *plain_ns, struct err *err)
 {
     const struct clock clk = clock_system();
     for (int i = 0; i < iterations; i++) {

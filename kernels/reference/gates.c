@@ -11,8 +11,8 @@ static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 static size_t pixels_of(struct ref_shape s) { return (size_t)s.h * (size_t)s.w; }
 
 /* gate[c] of one image: sigmoid(W2 relu(W1 mean)), mean[C] and inner[R] are scratch */
-static void se_gate(double *gate, double *mean, double *inner, const double *src, struct ref_shape s, int hidden,
-                    const float *fc0, const float *fc3)
+static void se_gate(double *gate, double *mean, double *inner, const double *src, struct ref_shape s,
+                    int hidden, const float *fc0, const float *fc3)
 {
     const size_t c = (size_t)s.c, r = (size_t)hidden;
     for (size_t k = 0; k < c; k++)
@@ -151,8 +151,8 @@ static void triplet_image(double *dst, const double *src, struct ref_shape s, co
         }
 }
 
-enum status reference_triplet(double *dst, const double *src, struct ref_shape s, const float *ch, const float *cw,
-                              const float *hw)
+enum status reference_triplet(double *dst, const double *src, struct ref_shape s, const float *ch,
+                              const float *cw, const float *hw)
 {
     const size_t image = pixels_of(s) * (size_t)s.c;
     const float *const weight[3] = { ch, cw, hw };
@@ -160,7 +160,8 @@ enum status reference_triplet(double *dst, const double *src, struct ref_shape s
     double *lines = malloc(((size_t)s.h + (size_t)s.w + (size_t)s.c) * sizeof *lines);
     const enum status st = map && lines ? ST_OK : ST_OUT_OF_MEMORY;
     for (size_t n = 0; n < (size_t)s.n && st == ST_OK; n++)
-        triplet_image(dst + n * image, src + n * image, s, weight, lines, lines + s.h, lines + s.h + s.w, map);
+        triplet_image(dst + n * image, src + n * image, s, weight, lines, lines + s.h, lines + s.h + s.w,
+                      map);
     free(lines);
     free(map);
     return st;

@@ -53,7 +53,8 @@ static void from_channels_last(double *dst, const double *src, struct ref_shape 
 static void run_conv(const struct run *r, const struct node *n, double *dst)
 {
     const struct ref_conv spec = { n->c, n->kernel_h, n->kernel_w, n->stride, n->pad_h, n->pad_w, n->groups };
-    reference_conv(dst, r->value[n->in[0]], shape_of(r, n->in[0]), spec, param_of(r, n, 0), param_of(r, n, 1));
+    reference_conv(dst, r->value[n->in[0]], shape_of(r, n->in[0]), spec, param_of(r, n, 0),
+                   param_of(r, n, 1));
 }
 
 /* Left to right: ((a + b) + c) + ... */
@@ -112,7 +113,8 @@ static enum status run_node(const struct run *r, const struct node *n, double *d
         run_concat(r, n, dst);
         return ST_OK;
     case GRAPH_SE:
-        return reference_se(dst, src, s, r->g->params[n->param[0]].dims[0], param_of(r, n, 0), param_of(r, n, 1));
+        return reference_se(dst, src, s, r->g->params[n->param[0]].dims[0], param_of(r, n, 0),
+                            param_of(r, n, 1));
     case GRAPH_SPATIAL_GATE:
         return reference_spatial_gate(dst, src, s, param_of(r, n, 0));
     case GRAPH_SIMAM:
@@ -138,8 +140,8 @@ static enum status step(struct run *r, int i, const float *src, struct err *err)
     else if (st == ST_OK)
         st = run_node(r, n, r->value[i]);
     if (st != ST_OK)
-        return err_set(err, st, "%s: the reference could not run %s of %s (%d images of %dx%dx%d)", r->g->model,
-                       graph_op_name(n->op), n->name, r->batch, n->c, n->h, n->w);
+        return err_set(err, st, "%s: the reference could not run %s of %s (%d images of %dx%dx%d)",
+                       r->g->model, graph_op_name(n->op), n->name, r->batch, n->c, n->h, n->w);
     for (int k = 0; k < n->inputs; k++)
         if (r->last[n->in[k]] == i) {
             free(r->value[n->in[k]]);
@@ -163,7 +165,8 @@ enum status reference_run_timed(double *dst, const struct graph *g, const struct
 {
     const size_t count = (size_t)g->node_count;
     struct run r = { g, w, batch, calloc(count, sizeof *r.value), malloc(count * sizeof *r.last) };
-    enum status st = r.value && r.last ? ST_OK : err_set(err, ST_OUT_OF_MEMORY, "%s: no memory to run", g->model);
+    enum status st = r.value && r.last ? ST_OK
+                                       : err_set(err, ST_OUT_OF_MEMORY, "%s: no memory to run", g->model);
     if (st == ST_OK)
         find_last_readers(&r);
     const struct clock clk = clock_system();
@@ -182,8 +185,8 @@ enum status reference_run_timed(double *dst, const struct graph *g, const struct
     return st;
 }
 
-enum status reference_run(double *dst, const struct graph *g, const struct weights *w, const float *src, int batch,
-                          struct err *err)
+enum status reference_run(double *dst, const struct graph *g, const struct weights *w, const float *src,
+                          int batch, struct err *err)
 {
     return reference_run_timed(dst, g, w, src, batch, NULL, err);
 }

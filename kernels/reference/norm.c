@@ -12,8 +12,8 @@ static bool is_large(struct ref_shape s)
 }
 
 /* Two passes: mean, then the mean square distance from it; count channels that begin at src. */
-static void block_statistics(double *mean, double *variance, const double *src, size_t pixels, size_t channels,
-                             int count)
+static void block_statistics(double *mean, double *variance, const double *src, size_t pixels,
+                             size_t channels, int count)
 {
     double sum[BLOCK] = { 0 }, square[BLOCK] = { 0 };
     for (size_t p = 0; p < pixels; p++)
@@ -37,8 +37,8 @@ void reference_statistics(double *mean, double *variance, const double *src, str
     for (int n = 0; n < s.n; n++)
         for (int c = 0; c < s.c; c += BLOCK) {
             const size_t at = (size_t)n * channels + (size_t)c;
-            block_statistics(mean + at, variance + at, src + (size_t)n * pixels * channels + (size_t)c, pixels,
-                             channels, s.c - c < BLOCK ? s.c - c : BLOCK);
+            block_statistics(mean + at, variance + at, src + (size_t)n * pixels * channels + (size_t)c,
+                             pixels, channels, s.c - c < BLOCK ? s.c - c : BLOCK);
         }
 }
 

@@ -38,7 +38,8 @@ void reference_mul(double *dst, const double *a, const double *b, struct ref_sha
         dst[i] = a[i] * b[b_one_channel ? i / channels : i];
 }
 
-void reference_concat(double *dst, const double *const *src, const int *channels, int count, int n, int h, int w)
+void reference_concat(double *dst, const double *const *src, const int *channels, int count, int n, int h,
+                      int w)
 {
     size_t all = 0;
     for (int i = 0; i < count; i++)

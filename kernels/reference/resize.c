@@ -24,7 +24,8 @@ static struct tap tap_of(int dst, int in, int out, bool align_corners)
     return t;
 }
 
-void reference_resize(double *dst, const double *src, struct ref_shape s, int to_h, int to_w, bool align_corners)
+void reference_resize(double *dst, const double *src, struct ref_shape s, int to_h, int to_w,
+                      bool align_corners)
 {
     const size_t c = (size_t)s.c, row = (size_t)s.w * c;
 #pragma omp parallel for collapse(2) if ((size_t)(s.n * to_h) * (size_t)to_w * c >= REFERENCE_PARALLEL_FROM)

@@ -8,9 +8,11 @@ enum status block_iterate(struct iteration *out, int batch, const struct engine 
     if (st != ST_OK)
         return st; /* err already names the call and the reason */
     if (out->batch != batch)
-        return err_set(err, ST_WRONG_OUTPUT, "%s: asked for batch %d, executed %d", eng->name, batch, out->batch);
+        return err_set(err, ST_WRONG_OUTPUT, "%s: asked for batch %d, executed %d", eng->name, batch,
+                       out->batch);
     if (out->images != batch)
-        return err_set(err, ST_WRONG_OUTPUT, "%s: asked for %d images, got %d", eng->name, batch, out->images);
+        return err_set(err, ST_WRONG_OUTPUT, "%s: asked for %d images, got %d", eng->name, batch,
+                       out->images);
     return ST_OK;
 }
 

@@ -28,8 +28,8 @@ struct block {
 
 /* Runs the unmeasured iterations, then timed ones until both minimums are met or room is full.
  * The caller sets the arrays and room; the rest of b is written here. room >= min_iterations >= 1.
- * ST_WRONG_OUTPUT: the engine executed another batch or gave another number of images than asked; any other: what the
- * engine said. Then b holds the iterations before the bad one. */
+ * ST_WRONG_OUTPUT: the engine executed another batch or gave another number of images than asked; any other:
+ * what the engine said. Then b holds the iterations before the bad one. */
 enum status block_run(struct block *b, const struct block_ask *ask, const struct engine *eng, struct model *m,
                       const struct clock *clk, struct err *err);
 /* One iteration, checked like those of a block. */

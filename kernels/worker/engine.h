@@ -100,10 +100,11 @@ struct engine {
     enum status (*profile)(struct model *m, int batch, int iterations, struct profile *out, struct err *err);
     void (*release)(struct model *m, int batch);
     void (*close)(struct model *m);
-    /* The clock that iterations are timed with: NULL = the system's; scripted engines may give a virtual one. */
+    /* The clock that iterations are timed with: NULL = the system's; scripted engines
+     * may give a virtual one. */
     const struct clock *(*clock)(struct model *m);
-    /* Adds the engine's own members to the answer of a request that was done (`op` is its name), once a model is open.
-     * NULL: nothing to add. */
+    /* Adds the engine's own members to the answer of a request that was done (`op` is its name), once a model
+     * is open. NULL: nothing to add. */
     void (*annotate)(struct model *m, const char *op, json_t *answer);
     /* What the main of a worker program hands to hello and open (its command line, say); NULL for most. */
     void *context;

@@ -1,4 +1,5 @@
-/* bench-worker-scripted: times, memory, errors and output from a YAML script; for tests of everything above an engine. */
+/* bench-worker-scripted: times, memory, errors and output from a YAML script; for tests of
+ * everything above an engine. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

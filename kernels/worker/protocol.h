@@ -1,5 +1,6 @@
 /* protocol.h - the words and limits of the worker protocol, version 1, for both of its ends.
- * One line of JSON per message; requests come one at a time, the answer carries the request's id. Only constants here. */
+ * One line of JSON per message; requests come one at a time, the answer carries the request's
+ * id. Only constants here. */
 #ifndef WORKER_PROTOCOL_H
 #define WORKER_PROTOCOL_H
 
@@ -55,8 +56,8 @@ static inline const char *protocol_op_name(enum protocol_op op)
 #define PROTOCOL_OPTION_MODE  "mode"
 #define PROTOCOL_OPTION_COLD  "cold"
 #define PROTOCOL_OPTION_UNTIL "until"
-/* Virtual time only: where it starts (in `load`), and the true virtual time (in every answer after it; a worker whose
- * clock is off by script has other times in start_ns and end_ns). */
+/* Virtual time only: where it starts (in `load`), and the true virtual time (in every answer after it; a
+ * worker whose clock is off by script has other times in start_ns and end_ns). */
 #define PROTOCOL_NOW "now_ns"
 
 #endif

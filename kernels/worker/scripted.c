@@ -195,7 +195,8 @@ static void engine_close(struct model *m)
 
 static uint64_t needed_bytes(const struct model *m, uint64_t planned_bytes)
 {
-    return m->script.memory.fixed_bytes + (uint64_t)llround((double)planned_bytes * m->script.memory.peak_factor);
+    return m->script.memory.fixed_bytes +
+           (uint64_t)llround((double)planned_bytes * m->script.memory.peak_factor);
 }
 
 static enum status check_memory(struct model *m, int batch, struct err *err)
@@ -354,8 +355,8 @@ static void engine_annotate(struct model *m, const char *op, json_t *answer)
 
 /* --- output, profile --- */
 
-/* dst (N,K,H,W): every pixel from the same pixel of src (N,C,H,W), so that a batch equals its single images. The error
- * has the sign of a checkerboard: its relative L2 is exactly output_error. */
+/* dst (N,K,H,W): every pixel from the same pixel of src (N,C,H,W), so that a batch equals its single images.
+ * The error has the sign of a checkerboard: its relative L2 is exactly output_error. */
 static void fill_output(const struct model *m, int batch, const float *src, float *dst)
 {
     int channels = m->shape[0], results = (int)m->script.output.channels;
@@ -401,7 +402,8 @@ static enum status engine_output(struct model *m, int batch, const float *src, f
     return ST_OK;
 }
 
-static enum status engine_profile(struct model *m, int batch, int iterations, struct profile *out, struct err *err)
+static enum status engine_profile(struct model *m, int batch, int iterations, struct profile *out,
+                                  struct err *err)
 {
     size_t count = m->script.layer_count;
     enum status st = scripted_fault(m, AT_PROFILE, batch, err);

@@ -1,9 +1,9 @@
-/* scripted.h - the engine whose times, memory, errors and output come from a YAML script, in real or virtual time.
- * It computes nothing and measures nothing: it is what everything above an engine is tested with.
+/* scripted.h - the engine whose times, memory, errors and output come from a YAML script, in real or virtual
+ * time. It computes nothing and measures nothing: it is what everything above an engine is tested with.
  *
- * The script is the file of `--script` or of load's option `script`. Every key may be left out. Durations carry their
- * unit (`2ms`), sizes too (`64MiB`), shares are `0.05` or `5%`. Unknown keys, wrong types and values out of range are
- * refused with file:line:column.
+ * The script is the file of `--script` or of load's option `script`. Every key may be left out. Durations
+ * carry their unit (`2ms`), sizes too (`64MiB`), shares are `0.05` or `5%`. Unknown keys, wrong types and
+ * values out of range are refused with file:line:column.
  *
  *   seed: 1                    of noise and spikes. The same script, seed and calls give the same virtual times
  *   time: virtual              or real: iterations then really last as long. In virtual time nothing waits
@@ -48,16 +48,17 @@
  *   faults:                    list; see below
  *     - {at: run, call: 3, do: crash}
  *
- * A fault: `at` load, prepare, run, iteration, memory, output or profile; at the `call`-th such call of this process
- * (from 1; of size `batch` alone if that is given), for `times` calls (0: for ever, default 1), `do`:
+ * A fault: `at` load, prepare, run, iteration, memory, output or profile; at the `call`-th such call of this
+ * process (from 1; of size `batch` alone if that is given), for `times` calls (0: for ever, default 1), `do`:
  *   crash   raise `signal` (11)                       exit    exit with `code` (1)
  *   kill    SIGKILL, after `hold` bytes were touched  hang    wait for ever; virtual time: for `lasts` (1h)
  *   garbage write `text` on the protocol's output     error   answer with the error `kind` (internal) and `message`
  *   stubborn like hang, SIGTERM ignored
- * and at run or iteration: short (one image too few comes out of the engine), other_batch (another batch is executed);
- * at run: claim_outputs, claim_batch, claim_count, claim_time (the answer says another number of images, batch, number
- * of iterations, or times longer than its block); at output: nan, swap (the first two images change places), zero.
- * With `once: PATH` a fault happens only while PATH does not exist, and makes it: a fresh process does not repeat it. */
+ * and at run or iteration: short (one image too few comes out of the engine), other_batch (another batch is
+ * executed); at run: claim_outputs, claim_batch, claim_count, claim_time (the answer says another number of
+ * images, batch, number of iterations, or times longer than its block); at output: nan, swap (the first two
+ * images change places), zero. With `once: PATH` a fault happens only while PATH does not exist, and makes
+ * it: a fresh process does not repeat it. */
 #ifndef WORKER_SCRIPTED_H
 #define WORKER_SCRIPTED_H
 

@@ -23,8 +23,8 @@ struct model {
     bool     active[DO_COUNT];                   /* what the faults of this call ask for */
 };
 
-/* Counts a call at `at` (for size batch; 0: none) and lets the faults happen whose turn it is: those that end the
- * process do not return, `error` gives its status, the others are set in m->active. */
+/* Counts a call at `at` (for size batch; 0: none) and lets the faults happen whose turn it is: those that end
+ * the process do not return, `error` gives its status, the others are set in m->active. */
 enum status scripted_fault(struct model *m, int at, int batch, struct err *err);
 /* Resident memory that grows by bytes, then SIGKILL: looks like the out-of-memory killer. Does not return. */
 void scripted_kill(uint64_t hold_bytes);

@@ -20,7 +20,8 @@ double pace_curve_ns(const struct script_curve *curve, int batch)
         rate = p[above].images_per_s;
     else
         rate = p[above - 1].images_per_s + (p[above].images_per_s - p[above - 1].images_per_s) *
-                                               (batch - p[above - 1].batch) / (p[above].batch - p[above - 1].batch);
+                                               (batch - p[above - 1].batch) /
+                                               (p[above].batch - p[above - 1].batch);
     return batch / rate * NS_PER_S;
 }
 
@@ -85,8 +86,8 @@ void pace_block(struct pace *p, bool run)
 {
     p->runs += run;
     const struct script_throttle *throttle = run ? pace_throttle(p) : NULL;
-    p->block_y = drift_y(p->script, PER_BLOCK, (double)p->blocks) + noise_y(p, PER_BLOCK) + spikes_y(p, PER_BLOCK) +
-                 (throttle ? log(throttle->factor) : 0);
+    p->block_y = drift_y(p->script, PER_BLOCK, (double)p->blocks) + noise_y(p, PER_BLOCK) +
+                 spikes_y(p, PER_BLOCK) + (throttle ? log(throttle->factor) : 0);
     p->blocks += run; /* the ticks that drift counts are blocks, not the single iteration of a `prepare` */
 }
 

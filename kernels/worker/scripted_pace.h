@@ -1,5 +1,5 @@
-/* scripted_pace.h - how long the next iteration of a script lasts: curve, speed, noise, drift, spikes, throttling.
- * Pure: all that changes is in struct pace. The script is borrowed for the pace's life. */
+/* scripted_pace.h - how long the next iteration of a script lasts: curve, speed, noise, drift, spikes,
+ * throttling. Pure: all that changes is in struct pace. The script is borrowed for the pace's life. */
 #ifndef WORKER_SCRIPTED_PACE_H
 #define WORKER_SCRIPTED_PACE_H
 
@@ -19,8 +19,8 @@ struct pace {
     int64_t  runs;                       /* run requests so far: throttle counts them */
 };
 
-/* start_ns: the time of the clock now, from which seconds count. It is part of the seed, so that processes that start
- * at different virtual times differ, and the same one again does not. */
+/* start_ns: the time of the clock now, from which seconds count. It is part of the seed, so that processes
+ * that start at different virtual times differ, and the same one again does not. */
 void pace_open(struct pace *p, const struct script *script, double speed, uint64_t start_ns);
 /* A block begins: a `run` request (run true) or the first iteration of a `prepare`. */
 void pace_block(struct pace *p, bool run);

@@ -41,7 +41,8 @@ static enum status refuse(const struct reader *r, const struct yaml *y, const ch
                    y->kind == YAML_SCALAR ? y->text : y->kind == YAML_LIST ? "a list" : "a map");
 }
 
-static enum status refuse_range(const struct reader *r, const struct yaml *y, const struct row *row, const char *kind)
+static enum status refuse_range(const struct reader *r, const struct yaml *y, const struct row *row,
+                                const char *kind)
 {
     char allowed[96];
     snprintf(allowed, sizeof allowed, "%s %.15g..%.15g", kind, row->min, row->max);
@@ -69,7 +70,8 @@ static enum status read_real(const struct reader *r, const struct yaml *y, const
     return ST_OK;
 }
 
-static enum status read_duration(const struct reader *r, const struct yaml *y, const struct row *row, void *out)
+static enum status read_duration(const struct reader *r, const struct yaml *y, const struct row *row,
+                                 void *out)
 {
     if (y->kind != YAML_SCALAR || text_duration_ns(out, y->text) != 0 || *(uint64_t *)out > (uint64_t)1 << 60)
         return refuse(r, y, row->key, "a duration such as 2ms");
@@ -157,12 +159,14 @@ static enum status read_fields(const struct reader *r, const struct yaml *y, con
     return ST_OK;
 }
 
-static enum status read_numbers(const struct reader *r, const struct yaml *y, const struct row *row, void *out)
+static enum status read_numbers(const struct reader *r, const struct yaml *y, const struct row *row,
+                                void *out)
 {
     const struct script_fields *fields = out;
     enum status st = read_fields(r, y, row, out);
     for (size_t i = 0; st == ST_OK && i < fields->count; i++)
-        if (fields->items[i].is_text || fields->items[i].number < row->min || fields->items[i].number > row->max)
+        if (fields->items[i].is_text || fields->items[i].number < row->min ||
+            fields->items[i].number > row->max)
             st = refuse_range(r, y->items[i], row, "numbers");
     return st;
 }
@@ -207,11 +211,13 @@ static enum status unknown_key(const struct reader *r, const struct yaml *key, c
     for (size_t i = 0; i < s->count; i++)
         names[i] = s->rows[i].key;
     nearest = text_nearest(key->text, names, s->count);
-    return err_set(r->err, ST_CONFIG, "%s:%d:%d: %s has no key %.60s%s%s%s", r->name, key->line, key->column, s->name,
-                   key->text, nearest ? ", did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+    return err_set(r->err, ST_CONFIG, "%s:%d:%d: %s has no key %.60s%s%s%s", r->name, key->line, key->column,
+                   s->name, key->text, nearest ? ", did you mean " : "", nearest ? nearest : "",
+                   nearest ? "?" : "");
 }
 
-static enum status read_section(const struct reader *r, const struct yaml *y, const struct section *s, void *out)
+static enum status read_section(const struct reader *r, const struct yaml *y, const struct section *s,
+                                void *out)
 {
     if (y->kind != YAML_MAP)
         return refuse(r, y, s->name, "a map");
@@ -260,10 +266,13 @@ static const char *const tick_words[] = { "iteration", "block", NULL };
 static const char *const noise_words[] = { "normal", "ar1", NULL };
 static const char *const drift_words[] = { "settle", "line", NULL };
 static const char *const limit_words[] = { "error", "kill", NULL };
-static const char *const at_words[] = { "load", "prepare", "run", "iteration", "memory", "output", "profile", NULL };
-static const char *const do_words[] = { "crash", "exit", "kill", "hang", "stubborn", "garbage", "error", "short",
-                                        "other_batch", "claim_outputs", "claim_batch", "claim_count", "claim_time",
-                                        "nan", "swap", "zero", NULL };
+static const char *const at_words[] = { "load",   "prepare", "run",     "iteration",
+                                        "memory", "output",  "profile", NULL };
+static const char *const do_words[] = { "crash",       "exit",          "kill",        "hang",
+                                        "stubborn",    "garbage",       "error",       "short",
+                                        "other_batch", "claim_outputs", "claim_batch", "claim_count",
+                                        "claim_time",  "nan",           "swap",        "zero",
+                                        NULL };
 
 static const struct row curve_rows[] = {
     { .key = "images_per_s", .read = read_points, .offset = 0 },
@@ -340,7 +349,9 @@ static const struct script_noise noise_preset = { .sigma = 0.01 };
 static const struct script_drift drift_preset = { .over = 60 };
 static const struct script_spike spike_preset = { .probability = 0 };
 static const struct script_throttle throttle_preset = { .from = 1, .every = 1, .factor = 1 };
-static const struct script_layer layer_preset = { .name = "layer", .op = "conv", .implementation = "scripted" };
+static const struct script_layer layer_preset = { .name = "layer",
+                                                  .op = "conv",
+                                                  .implementation = "scripted" };
 static const struct script_fault fault_preset = {
     .at = AT_RUN, .call = 1, .times = 1, .signal = 11, .code = 1, .lasts_ns = UINT64_C(3600000000000),
     .kind = "internal", .message = "the script says so", .text = "this line is no answer",
@@ -404,8 +415,8 @@ static enum status check_faults(const struct script *s, const char *name, struct
     for (size_t i = 0; i < s->fault_count; i++)
         if (s->faults[i].action == DO_ERROR && strcmp(s->faults[i].kind, status_kind(ST_INTERNAL)) != 0 &&
             status_of_kind(s->faults[i].kind) == ST_INTERNAL)
-            return err_set(err, ST_CONFIG, "%s: fault %zu: the protocol has no error kind \"%s\"", name, i + 1,
-                           s->faults[i].kind);
+            return err_set(err, ST_CONFIG, "%s: fault %zu: the protocol has no error kind \"%s\"", name,
+                           i + 1, s->faults[i].kind);
     return ST_OK;
 }
 
@@ -443,7 +454,8 @@ enum status script_read(struct script *out, const char *path, struct err *err)
     return st;
 }
 
-enum status script_read_text(struct script *out, const char *name, const char *text, size_t size, struct err *err)
+enum status script_read_text(struct script *out, const char *name, const char *text, size_t size,
+                             struct err *err)
 {
     struct yaml *y = NULL;
     enum status st = yaml_read_text(&y, name, text, size, err);

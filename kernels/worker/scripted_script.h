@@ -115,7 +115,8 @@ struct script {
 /* ST_IO, ST_CONFIG with "file:line:column: ...". */
 enum status script_read(struct script *out, const char *path, struct err *err);
 /* The same of a text; `name` stands for the file in messages. */
-enum status script_read_text(struct script *out, const char *name, const char *text, size_t size, struct err *err);
+enum status script_read_text(struct script *out, const char *name, const char *text, size_t size,
+                             struct err *err);
 /* Number of the field of that name, or `otherwise`. */
 double script_number(const struct script_fields *fields, const char *name, double otherwise);
 

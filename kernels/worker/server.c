@@ -17,8 +17,8 @@
 #define EXIT_USAGE 2
 #define EXIT_BROKEN 3
 
-/* SIGTERM ends the process at once, whatever the starter had set: an answer that nobody wants is not finished.
- * SIGPIPE stays ignored: the write tells. */
+/* SIGTERM ends the process at once, whatever the starter had set: an answer that nobody wants is not
+ * finished. SIGPIPE stays ignored: the write tells. */
 static void reset_signals(void)
 {
     sigset_t none;
@@ -83,7 +83,8 @@ static int serve(struct session *s, struct line_buffer *in, int answer_fd)
                 return EXIT_BROKEN;
             continue;
         }
-        if (put_answer(answer_fd, event == LINE_READY ? session_answer(s, line, size) : session_answer_too_long(s)))
+        if (put_answer(answer_fd,
+                       event == LINE_READY ? session_answer(s, line, size) : session_answer_too_long(s)))
             return EXIT_BROKEN; /* nobody reads */
     }
     return code;

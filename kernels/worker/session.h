@@ -12,8 +12,8 @@ struct session;
 
 /* ST_OUT_OF_MEMORY. */
 enum status session_open(struct session **out, const struct engine *engine, struct err *err);
-/* The answer to one request line (without newline; any bytes), as one line without newline. It is never a failure to
- * be wrong: then the answer says so. NULL only if memory is out. The caller frees. */
+/* The answer to one request line (without newline; any bytes), as one line without newline. It is never a
+ * failure to be wrong: then the answer says so. NULL only if memory is out. The caller frees. */
 char *session_answer(struct session *s, const char *line, size_t size);
 /* The answer to a line that was too long to be read. */
 char *session_answer_too_long(struct session *s);

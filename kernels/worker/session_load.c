@@ -19,8 +19,8 @@ static json_t *hello_devices(const struct hello_info *info)
     json_t *devices = json_array();
     for (size_t i = 0; i < info->device_count; i++) {
         const struct engine_device *d = &info->devices[i];
-        json_array_append_new(devices, json_pack("{s:s, s:s, s:I}", "id", d->id, "name", d->name, "memory_bytes",
-                                                 (json_int_t)d->memory_bytes));
+        json_array_append_new(devices, json_pack("{s:s, s:s, s:I}", "id", d->id, "name", d->name,
+                                                 "memory_bytes", (json_int_t)d->memory_bytes));
     }
     return devices;
 }
@@ -75,8 +75,8 @@ static enum status read_shape(int shape[3], const json_t *request, struct err *e
         shape[i] = right ? (int)json_integer_value(side) : 0;
     }
     if (!right)
-        return err_set(err, ST_INVALID, "load.shape must be [C,H,W], C 1..%d, H and W 1..%d", PROTOCOL_CHANNELS_MAX,
-                       PROTOCOL_SIDE_MAX);
+        return err_set(err, ST_INVALID, "load.shape must be [C,H,W], C 1..%d, H and W 1..%d",
+                       PROTOCOL_CHANNELS_MAX, PROTOCOL_SIDE_MAX);
     return ST_OK;
 }
 

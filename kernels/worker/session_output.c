@@ -20,8 +20,8 @@ static enum status read_image(float *dst, const int shape[3], const char *path, 
     if (st != ST_OK)
         return err_set(err, ST_INVALID, "output.images: %s", err->text);
     if (n.rank != 3 || memcmp(n.dims, shape, 3 * sizeof *shape) != 0)
-        st = err_set(err, ST_INVALID, "output.images: %s must hold an image of [%d,%d,%d]", path, shape[0], shape[1],
-                     shape[2]);
+        st = err_set(err, ST_INVALID, "output.images: %s must hold an image of [%d,%d,%d]", path, shape[0],
+                     shape[1], shape[2]);
     else
         memcpy(dst, n.data, n.count * sizeof *dst);
     npy_free(&n);
@@ -59,8 +59,8 @@ enum status session_do_OUTPUT(struct session *s, const json_t *request, json_t *
     if (st != ST_OK)
         return st;
     if (!json_is_array(images) || json_array_size(images) != (size_t)batch)
-        return err_set(err, ST_INVALID, "output.images must be an array of %d paths or seeds, it has %zu", batch,
-                       json_array_size(images));
+        return err_set(err, ST_INVALID, "output.images must be an array of %d paths or seeds, it has %zu",
+                       batch, json_array_size(images));
     const int *in = s->info.input_shape, *to = s->info.output_shape;
     const int dims[4] = { batch, to[0], to[1], to[2] };
     float *src = malloc((size_t)batch * image_values(in) * sizeof *src);
@@ -83,9 +83,10 @@ static json_t *profile_layers(const struct profile *p)
     json_t *layers = json_array();
     for (size_t i = 0; i < p->count; i++) {
         const struct profile_layer *l = &p->layers[i];
-        json_array_append_new(layers, json_pack("{s:s, s:s, s:I, s:I, s:I, s:s}", "name", l->name, "op", l->op,
-                                                "ns", (json_int_t)l->ns, "flops", (json_int_t)l->flops, "bytes",
-                                                (json_int_t)l->bytes, "implementation", l->implementation));
+        json_array_append_new(layers,
+                              json_pack("{s:s, s:s, s:I, s:I, s:I, s:s}", "name", l->name, "op", l->op, "ns",
+                                        (json_int_t)l->ns, "flops", (json_int_t)l->flops, "bytes",
+                                        (json_int_t)l->bytes, "implementation", l->implementation));
     }
     return layers;
 }

@@ -24,7 +24,8 @@ enum status session_get_batch(int *out, const struct session *s, const json_t *r
     if (st != ST_OK)
         return st;
     if (must_be_prepared && !s->prepared[batch])
-        return err_set(err, ST_INVALID, "%s: batch %d is not prepared, prepare comes first", where, (int)batch);
+        return err_set(err, ST_INVALID, "%s: batch %d is not prepared, prepare comes first", where,
+                       (int)batch);
     *out = (int)batch;
     return ST_OK;
 }

@@ -1,4 +1,5 @@
-/* session_state.h - what a session holds, for the files that answer requests (session*.c); nobody else includes it. */
+/* session_state.h - what a session holds, for the files that answer requests (session*.c);
+ * nobody else includes it. */
 #ifndef WORKER_SESSION_STATE_H
 #define WORKER_SESSION_STATE_H
 
@@ -17,7 +18,8 @@ struct session {
 };
 
 /* Answers one operation: reads members of `request`, sets members of `answer`. */
-typedef enum status (*session_handler)(struct session *s, const json_t *request, json_t *answer, struct err *err);
+typedef enum status (*session_handler)(struct session *s, const json_t *request, json_t *answer,
+                                       struct err *err);
 
 #define X(op, name, needs_model) \
     enum status session_do_##op(struct session *s, const json_t *request, json_t *answer, struct err *err);
