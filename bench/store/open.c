@@ -75,7 +75,10 @@ static char *immutable_uri(const char *path)
     sqlite3_str *uri = sqlite3_str_new(NULL);
     sqlite3_str_appendall(uri, "file:");
     for (const char *c = path; *c; c++)
-        sqlite3_str_appendf(uri, strchr("%?#", *c) ? "%%%02X" : "%c", *c);
+        if (strchr("%?#", *c))
+            sqlite3_str_appendf(uri, "%%%02X", *c);
+        else
+            sqlite3_str_appendchar(uri, 1, *c); /* a byte: %c would take one of a longer letter for a letter */
     sqlite3_str_appendall(uri, "?immutable=1");
     return sqlite3_str_finish(uri);
 }

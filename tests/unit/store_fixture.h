@@ -23,7 +23,7 @@ struct place {
 static inline int place_make(void **state)
 {
     struct place *p = calloc(1, sizeof *p);
-    strcpy(p->folder, "/tmp/bench-store-XXXXXX");
+    strcpy(p->folder, "/tmp/bench-störe%3F-XXXXXX"); /* a letter of two bytes, and what a URI reads as one */
     if (!mkdtemp(p->folder))
         return -1;
     snprintf(p->path, sizeof p->path, "%s/bench.sqlite", p->folder);
