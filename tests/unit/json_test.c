@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -144,6 +145,9 @@ static void files_have_a_limit(void **state)
     assert_null(json_read_file("/tmp", 7, &err));
     assert_int_equal(err.status, ST_IO);
     assert_non_null(strstr(err.text, "directory"));
+    assert_int_equal(mkfifo(path, 0600), 0); /* nobody writes it: an error, and no waiting */
+    assert_null(json_read_file(path, 7, &err));
+    unlink(path);
 }
 
 int main(void)
