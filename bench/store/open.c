@@ -117,6 +117,15 @@ static enum status open_for_reading(struct store *s, struct err *err)
     return st;
 }
 
+static void remember_file(struct store *s)
+{
+    struct stat file;
+    if (stat(s->path, &file) == 0) {
+        s->device = file.st_dev;
+        s->inode = file.st_ino;
+    }
+}
+
 enum status store_open(struct store **out, const char *path, enum store_mode mode, struct err *err)
 {
     int64_t size = 0;
@@ -134,6 +143,8 @@ enum status store_open(struct store **out, const char *path, enum store_mode mod
     }
     if (st == ST_OK)
         st = mode == STORE_WRITE ? open_for_writing(s, size, err) : open_for_reading(s, err);
+    if (st == ST_OK && mode == STORE_WRITE)
+        remember_file(s);
     if (st == ST_OK)
         *out = s;
     else

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum status sql_out_of_memory(const struct store *s, struct err *err)
 {
@@ -94,9 +95,20 @@ enum status sql_integer(int64_t *out, struct store *s, const char *text, struct 
     return st;
 }
 
+/* SQLite would go on writing a file that has no name any more. */
+static enum status still_there(const struct store *s, struct err *err)
+{
+    struct stat file;
+    if (!s->inode || (stat(s->path, &file) == 0 && file.st_ino == s->inode && file.st_dev == s->device))
+        return ST_OK;
+    return err_set(err, ST_IO, "%s was deleted or replaced while it was written: what was measured is lost, begin again",
+                   s->path);
+}
+
 enum status sql_begin(struct store *s, struct err *err)
 {
-    return sql_exec(s, "BEGIN IMMEDIATE", err);
+    enum status st = still_there(s, err);
+    return st != ST_OK ? st : sql_exec(s, "BEGIN IMMEDIATE", err);
 }
 
 enum status sql_end(struct store *s, enum status st, struct err *err)

@@ -4,6 +4,7 @@
 #define STORE_SQL_H
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #include "bench/store/store.h"
 #include "bench/store/table.h"
@@ -12,6 +13,8 @@ struct store {
     sqlite3 *db;
     char    *path;
     int      lock_fd; /* -1: reading */
+    dev_t    device;  /* of the file that is written, to see that it is still there */
+    ino_t    inode;   /* 0: not yet known */
 };
 
 /* The sentence and status of a failed SQLite call of this store. */

@@ -156,6 +156,22 @@ static void a_full_disk_loses_nothing(void **state)
     close(told[1]);
 }
 
+/* SQLite would write on into a file without a name, and all would be lost without a word. */
+static void a_deleted_store_is_noticed(void **state)
+{
+    const struct place *p = *state;
+    struct err err = { 0 };
+    struct store *s = fixture_open(p, STORE_WRITE);
+    struct fixture_ids ids = fixture_fill(s);
+    assert_int_equal(fixture_append_block(s, ids.execution, 0, 4, &err), ST_OK);
+    assert_int_equal(unlink(p->path), 0);
+    assert_int_equal(fixture_append_block(s, ids.execution, 1, 4, &err), ST_IO);
+    assert_non_null(strstr(err.text, "deleted"));
+    put_file(p->path, "", 0); /* another one under that name is not it */
+    assert_int_equal(fixture_append_block(s, ids.execution, 1, 4, &err), ST_IO);
+    store_close(s);
+}
+
 static void a_newer_store_is_left_alone(void **state)
 {
     const struct place *p = *state;
@@ -271,6 +287,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_second_writer_is_told_the_first, place_make, place_drop),
         cmocka_unit_test_setup_teardown(no_reported_block_is_lost, place_make, place_drop),
         cmocka_unit_test_setup_teardown(a_full_disk_loses_nothing, place_make, place_drop),
+        cmocka_unit_test_setup_teardown(a_deleted_store_is_noticed, place_make, place_drop),
         cmocka_unit_test_setup_teardown(a_newer_store_is_left_alone, place_make, place_drop),
         cmocka_unit_test_setup_teardown(other_files_are_left_alone, place_make, place_drop),
         cmocka_unit_test_setup_teardown(a_damaged_store_is_noticed, place_make, place_drop),
