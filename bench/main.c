@@ -1,8 +1,10 @@
 /* bench: argv -> the table of verbs -> one function. Only this file exits. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/config/config.h"
 #include "bench/verbs/verbs.h"
@@ -31,6 +33,19 @@ static void catch_signals(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    struct sigaction hangup;
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) /* nohup stays in force */
+        sigaction(SIGHUP, &action, NULL);
+}
+
+/* A standard stream that was closed would be the next file that is opened: a worker's pipe, a result. In its place
+ * stands one on which the use fails, as it should. */
+static void hold_standard_streams(void)
+{
+    static const int unusable[] = { O_WRONLY, O_RDONLY, O_RDONLY };
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", unusable[fd]) != fd)
+            return; /* no /dev/null: nothing better is left */
 }
 
 static void print_help(void)
@@ -177,6 +192,7 @@ static enum status run(int argc, char **argv, struct err *err)
 int main(int argc, char **argv)
 {
     struct err err = { .status = ST_OK };
+    hold_standard_streams();
     catch_signals();
     enum status st = run(argc, argv, &err);
     bool printed = fflush(stdout) == 0 && !ferror(stdout);

@@ -355,10 +355,10 @@ def report_is_one_page(folder):
 
 # --- signals and terminals ------------------------------------------------------------------------------------------
 
-def start_slow(folder, stderr=subprocess.DEVNULL):
+def start_slow(folder, stderr=subprocess.DEVNULL, **more):
     engine = scripted(folder, script=SLOW)
     return subprocess.Popen([BENCH, *tune_arguments(folder, engine, "--batches", "1,2", "--seed", "1")], cwd=folder,
-                            env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr)
+                            env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr, **more)
 
 
 def wait_for_blocks(folder, count):
@@ -399,6 +399,30 @@ def ctrl_c_leaves_a_valid_result(folder):
 
 def sigterm_leaves_a_valid_result(folder):
     stop_leaves_a_valid_result(folder, signal.SIGTERM)
+
+
+def a_hang_up_leaves_a_valid_result(folder):
+    stop_leaves_a_valid_result(folder, signal.SIGHUP)
+
+
+def nohup_is_obeyed(folder):
+    """A hang-up that is ignored, as nohup makes it, does not end a campaign."""
+    process = start_slow(folder, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    wait_for_blocks(folder, 1)
+    process.send_signal(signal.SIGHUP)
+    wait_for_blocks(folder, 4)
+    process.kill()
+    process.wait()
+
+
+def closed_streams_are_no_pipes(folder):
+    """With standard input and error closed a worker's pipes are not mistaken for them."""
+    def close():
+        os.close(0)
+        os.close(2)
+    done = bench("list", "--json", cwd=folder, preexec_fn=close)
+    engines = {e["engine"]: e for e in json.loads(done.stdout)["engines"]}
+    check(engines["scripted"]["available"] == "yes", done.stdout)
 
 
 def resume_goes_on_where_ctrl_c_stopped(folder):
@@ -498,7 +522,8 @@ TESTS = [
     unmeasured_models_are_carried_over, a_size_that_fails_is_named, no_size_at_all_is_bad_news,
     a_short_budget_is_inconclusive, resume_writes_what_was_measured_but_not_written, resume_of_nothing_starts_anew,
     show_prints_tables_with_units, show_as_csv_and_json_agree, show_finds_campaigns_by_name, report_is_one_page,
-    ctrl_c_leaves_a_valid_result, sigterm_leaves_a_valid_result, resume_goes_on_where_ctrl_c_stopped,
+    ctrl_c_leaves_a_valid_result, sigterm_leaves_a_valid_result, a_hang_up_leaves_a_valid_result, nohup_is_obeyed,
+    closed_streams_are_no_pipes, resume_goes_on_where_ctrl_c_stopped,
     resume_with_another_plan_is_refused, a_second_ctrl_c_kills, a_second_bench_names_the_first,
     colours_only_on_a_terminal, a_pipe_gets_plain_progress, a_terminal_gets_one_line,
 ]
