@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernels/base/json.h"
+#include "kernels/base/text.h"
 
 void document_put(struct document *d, json_t *object, const char *key, json_t *value)
 {
@@ -49,9 +50,13 @@ json_t *document_text_value(const char *text)
     if (value)
         return value;
     char *plain = strdup(text);
-    for (char *c = plain; c && *c; c++)
-        if ((unsigned char)*c >= 0x80)
+    for (char *c = plain; c && *c; c++) {
+        const size_t size = text_utf8_size(c);
+        if (size == 0)
             *c = '?';
+        else
+            c += size - 1;
+    }
     value = plain ? json_string(plain) : NULL;
     free(plain);
     return value;

@@ -4,17 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Length of the valid UTF-8 character at s, 0 if it is none. */
-static size_t utf8_size(const char *s)
-{
-    const unsigned char *u = (const unsigned char *)s;
-    const size_t size = u[0] < 0x80 ? 1 : u[0] >= 0xC2 && u[0] < 0xE0 ? 2 : u[0] >= 0xE0 && u[0] < 0xF0 ? 3
-                        : u[0] >= 0xF0 && u[0] < 0xF5 ? 4 : 0;
-    for (size_t i = 1; i < size; i++)
-        if ((u[i] & 0xC0) != 0x80)
-            return 0;
-    return size;
-}
+#include "kernels/base/text.h"
 
 void html_text(FILE *file, const char *text)
 {
@@ -22,7 +12,7 @@ void html_text(FILE *file, const char *text)
         { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '"', "&quot;" }, { '\'', "&#39;" },
     };
     while (*text) {
-        const size_t size = utf8_size(text);
+        const size_t size = text_utf8_size(text);
         const char *name = NULL;
         for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++)
             if (*text == escapes[i].c)

@@ -4,16 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Texts of others (a worker, a file) end up in sentences: no line break, and nothing
- * that steers a terminal. */
+#include "kernels/base/text.h"
+
+/* Texts of others (a worker, a file) end up in sentences: no line break, nothing that steers a terminal, and
+ * only UTF-8, which a cut may have broken: JSON takes nothing else. */
 static void make_plain(char *text)
 {
-    for (unsigned char *c = (unsigned char *)text; *c; c++)
-        if (*c < ' ' || *c == 127 || (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)) {
-            if (*c == 0xc2)
-                c[1] = ' '; /* the second byte of a control character in UTF-8 */
-            *c = ' ';
-        }
+    for (size_t size; *text; text += size ? size : 1) {
+        const unsigned char *c = (const unsigned char *)text;
+        size = text_utf8_size(text);
+        if (size == 0)
+            *text = '?';
+        else if (*c < ' ' || *c == 127 || (*c == 0xc2 && c[1] < 0xa0)) /* 0xc2: U+0080 to U+009F */
+            memset(text, ' ', size);
+    }
 }
 
 enum status err_set(struct err *err, enum status st, const char *format, ...)
@@ -41,6 +45,6 @@ void err_prefix(struct err *err, const char *format, ...)
     vsnprintf(prefix, sizeof prefix, format, args);
     va_end(args);
     memcpy(text, err->text, sizeof text);
-    make_plain(prefix);
     snprintf(err->text, sizeof err->text, "%s: %.*s", prefix, (int)(sizeof text - sizeof prefix - 3), text);
+    make_plain(err->text);
 }

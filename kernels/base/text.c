@@ -168,3 +168,25 @@ bool text_ends_in(const char *text, const char *ending)
     const size_t size = strlen(text), end = strlen(ending);
     return size > end && strcmp(text + size - end, ending) == 0;
 }
+
+size_t text_utf8_size(const char *text)
+{
+    static const struct {
+        unsigned char first, last, second_from, second_to;
+        size_t size;
+    } rows[] = {
+        { 0x00, 0x7f, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+        { 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
+        { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+    };
+    const unsigned char *u = (const unsigned char *)text;
+    size_t i = 0;
+    while (i < LEN(rows) && (u[0] < rows[i].first || u[0] > rows[i].last))
+        i++;
+    if (i == LEN(rows) || (rows[i].size > 1 && (u[1] < rows[i].second_from || u[1] > rows[i].second_to)))
+        return 0;
+    for (size_t k = 2; k < rows[i].size; k++) /* a zero byte ends it: nothing behind the text is read */
+        if ((u[k] & 0xc0) != 0x80)
+            return 0;
+    return rows[i].size;
+}

@@ -14,6 +14,9 @@ int text_bytes(uint64_t *out, const char *text);       /* "6GiB" "500MiB" "64KiB
 int text_fraction(double *out, const char *text);      /* "5%" or "0.05" -> 0.05 */
 /* Is text more than `ending`, and ends in it? */
 bool text_ends_in(const char *text, const char *ending);
+/* Bytes of the UTF-8 character at text (RFC 3629: shortest form, no surrogates, up to U+10FFFF), 1 for a zero
+ * byte; 0: there is none. */
+size_t text_utf8_size(const char *text);
 /* The name nearest to `word` by edit distance, or NULL if none is near (distance <= max(2, length/3)). */
 const char *text_nearest(const char *word, const char *const *names, size_t count);
 /* "1.25 GiB" / "930 MiB" / "12 B"; "2 m 05 s" / "4.1 s" / "230 ms". */

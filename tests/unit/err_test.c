@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "kernels/base/err.h"
+#include "kernels/base/text.h"
 
 static void a_sentence_is_set_and_prefixed(void **state)
 {
@@ -52,6 +53,26 @@ static void control_characters_are_spaces(void **state)
     assert_memory_equal(err.text, "a b: engine", 11);
 }
 
+/* A sentence is UTF-8 whatever goes in: a letter that was cut, a byte of another encoding. */
+static void sentences_are_utf8(void **state)
+{
+    (void)state;
+    struct err err = { 0 };
+    err_set(&err, ST_INVALID, "there is no \"%.2s\"", "a\303\244");
+    assert_string_equal(err.text, "there is no \"a?\"");
+    /* Latin-1, a surrogate, a car */
+    err_set(&err, ST_INVALID, "%s", "Z\374rich \355\240\200 \360\237\232\227");
+    assert_string_equal(err.text, "Z?rich ??? \360\237\232\227");
+    char longest[2 * ERR_TEXT_MAX] = "";
+    while (strlen(longest) + 3 < sizeof longest)
+        strcat(longest, "\303\244");
+    err_set(&err, ST_INVALID, "%s", longest); /* 1023 bytes: half a letter at the end */
+    assert_int_equal(err.text[ERR_TEXT_MAX - 2], '?');
+    err_prefix(&err, "a");
+    for (const char *c = err.text; *c; c += text_utf8_size(c))
+        assert_true(text_utf8_size(c) > 0);
+}
+
 /* The exit codes that the program promises. */
 static void statuses_have_words_and_exit_codes(void **state)
 {
@@ -86,7 +107,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sentence_is_set_and_prefixed), cmocka_unit_test(long_sentences_are_cut),
-        cmocka_unit_test(control_characters_are_spaces),
+        cmocka_unit_test(control_characters_are_spaces), cmocka_unit_test(sentences_are_utf8),
         cmocka_unit_test(statuses_have_words_and_exit_codes), cmocka_unit_test(the_worse_status_wins),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

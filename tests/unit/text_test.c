@@ -110,6 +110,23 @@ static void for_people(void **state)
     }
 }
 
+/* First and last of each row of the table in RFC 3629, section 4, and their wrong neighbours. */
+static void utf8_sizes(void **state)
+{
+    (void)state;
+    static const struct { const char *text; size_t want; } rows[] = {
+        { "", 1 }, { "a", 1 }, { "\177", 1 }, { "\200", 0 }, { "\301\277", 0 }, { "\302\200", 2 },
+        { "\337\277", 2 },
+        { "\302", 0 }, { "\302a", 0 }, { "\340\237\277", 0 }, { "\340\240\200", 3 }, { "\355\237\277", 3 },
+        { "\355\240\200", 0 }, { "\356\200\200", 3 }, { "\357\277\277", 3 }, { "\357\277", 0 },
+        { "\360\217\277\277", 0 }, { "\360\220\200\200", 4 }, { "\364\217\277\277", 4 },
+        { "\364\220\200\200", 0 },
+        { "\361\200\200", 0 }, { "\365\200\200\200", 0 }, { "\377", 0 } };
+    for (size_t i = 0; i < LEN(rows); i++)
+        if (text_utf8_size(rows[i].text) != rows[i].want)
+            fail_msg("row %zu: %zu, not %zu", i, text_utf8_size(rows[i].text), rows[i].want);
+}
+
 static void endings(void **state)
 {
     (void)state;
@@ -125,7 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integers), cmocka_unit_test(reals), cmocka_unit_test(durations),
         cmocka_unit_test(bytes_and_fractions), cmocka_unit_test(nearest_names), cmocka_unit_test(endings),
-        cmocka_unit_test(for_people),
+        cmocka_unit_test(utf8_sizes), cmocka_unit_test(for_people),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
