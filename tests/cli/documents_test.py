@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """What README, ARCHITECTURE and CONTRIBUTING name exists: files, make targets, verbs, flags, keys, functions.
 
-Every piece of code in a document (between back quotes, or a line indented by four) is told apart by its form and
-looked up where that kind of thing is defined: the tree, the Makefile, `bench --help`, the sources. Each rule is
-tried on wrong twins first.
+Every piece of code in a document (between back quotes, or a line indented by four) is told apart by its
+form and looked up where that kind of thing is defined: the tree, the Makefile, `bench --help`, the sources.
+Each rule is tried on wrong twins first.
 """
 import functools
 import glob
@@ -15,7 +15,7 @@ import sys
 from bench_runner import BENCH, ROOT, bench, check, environment, run_tests, write
 
 DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"]
-# Targets that other targets call; everything else that is phony is meant for people and stands in `make help`.
+# Targets that other targets call; every other phony one is meant for people and stands in `make help`.
 INNER_TARGETS = {"force", "deps-test", "deps-fuzz", "fuzz-run", "test-build", "test-run"}
 EXAMPLES = {"my-service", "service_worker.py"}  # of a reader's own, not of the tree
 ENDINGS = r"\.(?:c|h|py|md|yaml|json|csv|sqlite|svg|png|html|gp|safetensors|npy)$"
@@ -60,7 +60,8 @@ def verbs():
 
 
 def has_flag(verb, flag):
-    return flag in ("--help", "--version") or re.search(r"^ +%s\b(?!-)" % re.escape(flag), help_of(verb), re.M)
+    listed = re.search(r"^ +%s\b(?!-)" % re.escape(flag), help_of(verb), re.M)
+    return flag in ("--help", "--version") or listed
 
 
 @functools.lru_cache(None)
@@ -75,7 +76,7 @@ def placeholders(text):
 
 
 def has_file(name):
-    """A path of the tree, a name that is unique enough to be found in it, or a file that the program writes."""
+    """A path of the tree, the name of a file somewhere in it, or a file that the program writes."""
     name = placeholders(name.strip("/"))
     base = os.path.basename(name)
     if EXAMPLES & {base, os.path.splitext(base)[0]}:
@@ -93,7 +94,8 @@ def has_file(name):
 def default_programs():
     """BUILD/VARIANT-CC/bin as the Makefile presets them."""
     makefile = read("Makefile")
-    build, variant = (re.search(r"^%s +\?= (\S+)" % name, makefile, re.M).group(1) for name in ("BUILD", "VARIANT"))
+    build, variant = (re.search(r"^%s +\?= (\S+)" % name, makefile, re.M).group(1)
+                      for name in ("BUILD", "VARIANT"))
     return "%s/%s-%s/bin" % (build, variant, re.search(r"^CC := (\S+)", makefile, re.M).group(1))
 
 
@@ -149,7 +151,8 @@ def wrong_with(code):
     if "->" in code:
         return ["there is no %s" % name for name in re.findall(r"[\w.]+/[\w./]*", code) if not has_file(name)]
     if code.startswith("/"):
-        return [] if re.search(r"\?= %s$" % re.escape(code), read("Makefile"), re.M) else ["no preset is %s" % code]
+        preset = re.search(r"\?= %s$" % re.escape(code), read("Makefile"), re.M)
+        return [] if preset else ["no preset is %s" % code]
     if "/" in code or re.search(ENDINGS, code):
         return [] if has_file(code) else ["there is no file %s" % code]
     return [] if has_word(code) or code in phony_targets() else ["nothing is called %s" % code]
@@ -182,14 +185,17 @@ def wrong_in(name, text):
     return wrong
 
 
-TWINS = ["make polish", "VARIANT=san make chekc", "bench tunes --all-models", "bench tune --al-models", "bench --batch 4",
-         "--bugdet", "bench/measure/campain.c", "engines.h", "kernels/worker/mein_NAME.c", "results/bench.sqlit",
-         "struct engin", "enum status vreb_NAME(...)", "worker_mein", "BENCH_CPU_ISO", "build/release-clang/bin",
-         "tests/cli/worker-conformence python3 service_worker.py", "/usr/lokal", "tests -> bench -> kernels/bass"]
+TWINS = ["make polish", "VARIANT=san make chekc", "bench tunes --all-models", "bench tune --al-models",
+         "bench --batch 4", "--bugdet", "bench/measure/campain.c", "engines.h", "kernels/worker/mein_NAME.c",
+         "results/bench.sqlit", "struct engin", "enum status vreb_NAME(...)", "worker_mein", "BENCH_CPU_ISO",
+         "build/release-clang/bin", "tests/cli/worker-conformence python3 service_worker.py", "/usr/lokal",
+         "tests -> bench -> kernels/bass"]
 RIGHT = ["make check", "VARIANT=san make check", "bench tune --all-models", "bench --batches 4", "--budget",
-         "bench/measure/campaign.c", "engine.h", "kernels/worker/main_NAME.c", "results/bench.sqlite", "struct engine",
+         "bench/measure/campaign.c", "engine.h", "kernels/worker/main_NAME.c", "results/bench.sqlite",
+         "struct engine",
          "enum status verb_NAME(...)", "worker_main", "BENCH_CPU_ISA", "build/release-gcc/bin",
-         "tests/cli/worker-conformance python3 service_worker.py", "/usr/local", "tests -> bench -> kernels/base"]
+         "tests/cli/worker-conformance python3 service_worker.py", "/usr/local",
+         "tests -> bench -> kernels/base"]
 
 
 def wrong_twins_are_refused(folder):
@@ -220,8 +226,8 @@ def example_engine_is_accepted(folder):
     text = re.sub(r"^    ", "", block.group(1), flags=re.M)
     for expected, content in ((0, text), (2, text.replace("command:", "comand:"))):
         engine = write(os.path.join(folder, "engine.yaml"), content)
-        done = bench("plan", "--model", "hrnet", "--input", "64x64", "--batches", "1", "--engine", engine, "--out",
-                     os.path.join(folder, "out"), cwd=folder)
+        done = bench("plan", "--model", "hrnet", "--input", "64x64", "--batches", "1", "--engine", engine,
+                     "--out", os.path.join(folder, "out"), cwd=folder)
         check(done.returncode == expected, "exit %d, not %d: %s" % (done.returncode, expected, done.stderr))
 
 
@@ -238,7 +244,8 @@ def help_lists_every_target(folder):
     missing, surplus = not_in_help(makefile, text)
     check(not missing and not surplus, "missing: %s; inner ones listed: %s" % (missing, surplus))
     check(INNER_TARGETS <= phony_targets(), "the list of inner targets names one that is gone")
-    check(not_in_help(makefile + "\n.PHONY: polish\n", text)[0] == ["polish"], "a target without a line was not missed")
+    check(not_in_help(makefile + "\n.PHONY: polish\n", text)[0] == ["polish"],
+          "a target without a line was not missed")
 
 
 TESTS = [wrong_twins_are_refused] + [document_test(name) for name in DOCUMENTS] + \
