@@ -40,7 +40,9 @@ json_t *json_read_file(const char *path, size_t max_bytes, struct err *err)
     }
     text = malloc(max_bytes + 1);
     size_t size = text ? fread(text, 1, max_bytes + 1, file) : 0;
-    if (!text || ferror(file) || size > max_bytes)
+    if (text && size > max_bytes) /* no file: its size was not known */
+        err_set(err, ST_INVALID, "%s: has more than the %zu bytes that are read", path, max_bytes);
+    else if (!text || ferror(file))
         err_set(err, ST_IO, "%s: cannot be read: %s", path, text ? strerror(errno) : "not enough memory");
     else
         value = json_read_text(path, text, size, err);

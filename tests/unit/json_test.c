@@ -145,6 +145,8 @@ static void files_have_a_limit(void **state)
     assert_null(json_read_file("/tmp", 7, &err));
     assert_int_equal(err.status, ST_IO);
     assert_non_null(strstr(err.text, "directory"));
+    assert_null(json_read_file("/dev/zero", 7, &err));
+    assert_non_null(strstr(err.text, "/dev/zero: has more than the 7 bytes that are read"));
     assert_int_equal(mkfifo(path, 0600), 0); /* nobody writes it: an error, and no waiting */
     assert_null(json_read_file(path, 7, &err));
     unlink(path);
