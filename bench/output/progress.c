@@ -119,6 +119,11 @@ static void tell(void *context, const struct progress_event *event)
     line->drawn_once = true;
     snprintf(line->phase, sizeof line->phase, "%s", event->phase);
     snprintf(line->target, sizeof line->target, "%s", target);
+    if (line->terminal && strlen(text) >= (size_t)line->columns) { /* what happens matters more than where */
+        struct progress_event shorter = *event;
+        shorter.target = NULL;
+        progress_line_text(text, sizeof text, &shorter);
+    }
     if (line->terminal)
         redraw(line, text);
     else

@@ -17,7 +17,7 @@
 #include "kernels/base/json.h"
 
 /* Keeps the worse of *st (with its sentence in err) and `other`; the milder one goes to stderr if it says
- * something else. */
+ * something else. Interrupted, and so the best so far was written: two ways to be inconclusive say the same. */
 static void keep_worse(enum status *st, struct err *err, enum status other, const struct err *other_err)
 {
     struct err milder = *err;
@@ -27,7 +27,9 @@ static void keep_worse(enum status *st, struct err *err, enum status other, cons
     } else {
         milder = *other_err;
     }
-    if (milder.text[0] && milder.status != ST_OK && milder.status != err->status)
+    bool same = milder.status == err->status || (status_exit(milder.status) == status_exit(ST_UNDECIDED) &&
+                                                 status_exit(err->status) == status_exit(ST_UNDECIDED));
+    if (milder.text[0] && milder.status != ST_OK && !same)
         fprintf(stderr, "bench: %s\n", milder.text);
 }
 

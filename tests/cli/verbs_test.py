@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The verbs from outside: help, list, plan, tune, show, report, verify on the scripted engine in virtual time."""
 import csv
+import fcntl
 import io
 import json
 import os
@@ -8,8 +9,10 @@ import pty
 import re
 import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -380,11 +383,13 @@ def wait_for_blocks(folder, count):
 
 
 def stop_leaves_a_valid_result(folder, number):
-    process = start_slow(folder)
+    process = start_slow(folder, stderr=subprocess.PIPE)
     wait_for_blocks(folder, 8)
     process.send_signal(number)
     start = time.monotonic()
-    code = process.wait(timeout=30)
+    said = process.communicate(timeout=30)[1].decode()
+    code = process.returncode
+    check(said.count("\nbench: ") == 1 and said.count("goes on where this stopped") == 1, said)
     check(time.monotonic() - start < 10, "it took too long to end")
     check(code == 4, "exit %d" % code)
     done = bench("verify", "out/batch_sizes.json", cwd=folder)
@@ -467,9 +472,10 @@ def a_second_bench_names_the_first(folder):
     check(done.returncode == 3 and str(first) in done.stderr, "exit %d: %s" % (done.returncode, done.stderr))
 
 
-def on_terminal(folder, arguments, env):
+def on_terminal(folder, arguments, env, columns=80):
     """What bench prints when standard output and error are a terminal."""
     primary, secondary = pty.openpty()
+    fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("4H", 25, columns, 0, 0))
     process = subprocess.Popen([BENCH, *arguments], cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=secondary,
                                stderr=secondary)
     os.close(secondary)
@@ -511,6 +517,16 @@ def a_terminal_gets_one_line(folder):
     check("\r" in text.replace("\r\n", ""), "no line was redrawn")
 
 
+def a_narrow_terminal_shows_what_happens(folder):
+    """Where not all fits into 40 columns the target's name goes, not what is done and how far."""
+    engine = scripted(folder)
+    text = on_terminal(folder, tune_arguments(folder, engine, "--batches", "1,2"),
+                       environment(TERM="xterm", NO_COLOR="1"), columns=40)
+    drawn = re.findall(r"\r\x1b\[K([^\r\n]+)(?=\r\x1b)", text)
+    check(drawn and max(map(len, drawn)) < 40, "too long for 40 columns: %s" % drawn)
+    check(any("measure batch" in line for line in drawn), "nothing is told: %s" % drawn)
+
+
 TESTS = [
     help_names_every_verb, help_of_every_verb, every_flag_of_the_help_is_taken, tune_yaml_names_every_key,
     the_committed_configurations_are_good, version_is_one_line,
@@ -526,6 +542,7 @@ TESTS = [
     closed_streams_are_no_pipes, resume_goes_on_where_ctrl_c_stopped,
     resume_with_another_plan_is_refused, a_second_ctrl_c_kills, a_second_bench_names_the_first,
     colours_only_on_a_terminal, a_pipe_gets_plain_progress, a_terminal_gets_one_line,
+    a_narrow_terminal_shows_what_happens,
 ]
 
 if __name__ == "__main__":
