@@ -38,8 +38,8 @@ static void catch_signals(void)
         sigaction(SIGHUP, &action, NULL);
 }
 
-/* A standard stream that was closed would be the next file that is opened: a worker's pipe, a result. In its place
- * stands one on which the use fails, as it should. */
+/* A standard stream that was closed would be the next file that is opened: a worker's pipe, a result. In its
+ * place stands one on which the use fails, as it should. */
 static void hold_standard_streams(void)
 {
     static const int unusable[] = { O_WRONLY, O_RDONLY, O_RDONLY };

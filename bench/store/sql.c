@@ -101,7 +101,8 @@ static enum status still_there(const struct store *s, struct err *err)
     struct stat file;
     if (!s->inode || (stat(s->path, &file) == 0 && file.st_ino == s->inode && file.st_dev == s->device))
         return ST_OK;
-    return err_set(err, ST_IO, "%s was deleted or replaced while it was written: what was measured is lost, begin again",
+    return err_set(err, ST_IO,
+                   "%s was deleted or replaced while it was written: what was measured is lost, begin again",
                    s->path);
 }
 

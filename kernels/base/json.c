@@ -24,7 +24,7 @@ json_t *json_read_file(const char *path, size_t max_bytes, struct err *err)
     json_t *value = NULL;
     char *text = NULL;
     struct stat info;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe that nobody writes is empty, not waited for */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* nobody writes a pipe: no waiting */
     FILE *file = fd >= 0 ? fdopen(fd, "rb") : NULL;
     if (fd >= 0 && !file)
         close(fd);
