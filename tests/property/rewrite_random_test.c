@@ -21,7 +21,7 @@ static int below(struct rng *r, int n) { return (int)(rng_uniform(r) * n); }
 /* Something made of x: another size or not, resized back or left, now and then read by a second node as well. */
 static int branch(struct graph *g, struct rng *r, int x, int i, int h, int w)
 {
-    char name[8];
+    char name[16];
     snprintf(name, sizeof name, "b%d", i);
     const int kernel = 1 + 2 * below(r, 2), stride = 1 + below(r, 2);
     int y = graph_conv(g, name, x, (struct conv_spec){ 1 + below(r, 5), kernel, stride, kernel / 2, 1, below(r, 2) });

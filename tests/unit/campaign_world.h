@@ -111,8 +111,8 @@ static inline void world_open(struct world *w, const char *script, int targets)
         snprintf(t->device, sizeof t->device, "cpu:0");
         snprintf(t->precision, sizeof t->precision, "%s", precisions[i]);
         snprintf(t->mode, sizeof t->mode, "e2e");
-        snprintf(t->key, sizeof t->key, "toy|scripted|cpu:0|%s|1|1|3x32x32|e2e", t->precision);
-        snprintf(t->name, sizeof t->name, "toy scripted cpu:0 %s", t->precision);
+        snprintf(t->key, sizeof t->key, "toy|scripted|cpu:0|%s|1|1|3x32x32|e2e", precisions[i]);
+        snprintf(t->name, sizeof t->name, "toy scripted cpu:0 %s", precisions[i]);
         for (int b = 1; b <= 64; b *= 2)
             t->points[t->point_count++].batch = b;
     }
