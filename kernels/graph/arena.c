@@ -48,16 +48,16 @@ static size_t best_hole(const struct placed *neighbours, size_t count, size_t by
     return best_bytes > 0 ? best : end;
 }
 
-/* Places todo[i], knowing where todo[0..i) lie. room: [i] scratch. */
-static void place(struct placed *todo, size_t i, const struct arena_item *items, struct placed *room)
+/* Places waiting[i], knowing where waiting[0..i) lie. room: [i] scratch. */
+static void place(struct placed *waiting, size_t i, const struct arena_item *items, struct placed *room)
 {
     size_t count = 0;
     for (size_t k = 0; k < i; k++)
-        if (todo[k].bytes > 0 && together(&items[todo[k].item], &items[todo[i].item]))
-            room[count++] = todo[k];
+        if (waiting[k].bytes > 0 && together(&items[waiting[k].item], &items[waiting[i].item]))
+            room[count++] = waiting[k];
     if (count > 0)
         qsort(room, count, sizeof *room, by_offset);
-    todo[i].offset = best_hole(room, count, todo[i].bytes);
+    waiting[i].offset = best_hole(room, count, waiting[i].bytes);
 }
 
 enum status arena_plan(size_t *offsets, size_t *total, const struct arena_item *items, size_t count,
@@ -68,21 +68,21 @@ enum status arena_plan(size_t *offsets, size_t *total, const struct arena_item *
         if (items[i].first > items[i].last)
             return err_set(err, ST_INTERNAL, "arena: item %zu lives from step %d to %d", i, items[i].first,
                            items[i].last);
-    struct placed *todo = malloc(2 * (count + 1) * sizeof *todo);
-    if (!todo)
+    struct placed *waiting = malloc(2 * (count + 1) * sizeof *waiting);
+    if (!waiting)
         return err_set(err, ST_OUT_OF_MEMORY, "no memory to plan %zu buffers", count);
     for (size_t i = 0; i < count; i++)
-        todo[i] = (struct placed){ 0, aligned(items[i].bytes), i };
+        waiting[i] = (struct placed){ 0, aligned(items[i].bytes), i };
     if (count > 0)
-        qsort(todo, count, sizeof *todo, by_size);
-    for (size_t i = 0; i < count && todo[i].bytes > 0; i++) {
-        place(todo, i, items, todo + count);
-        const size_t end = todo[i].offset + todo[i].bytes;
+        qsort(waiting, count, sizeof *waiting, by_size);
+    for (size_t i = 0; i < count && waiting[i].bytes > 0; i++) {
+        place(waiting, i, items, waiting + count);
+        const size_t end = waiting[i].offset + waiting[i].bytes;
         *total = end > *total ? end : *total;
     }
     for (size_t i = 0; i < count; i++)
-        offsets[todo[i].item] = todo[i].offset;
-    free(todo);
+        offsets[waiting[i].item] = waiting[i].offset;
+    free(waiting);
     return ST_OK;
 }
 
