@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernels/cpu/isa.h"
 #include "kernels/cpu/inputs.h"
 #include "kernels/cpu/pack.h"
 
@@ -19,7 +20,8 @@ static struct plan *plan_of_model(const char *model, int side, struct net *net)
     MUST(model_config_read(&config, "configs/models", model, &err));
     *net = net_of_model(&config, side, side, "seeded", "");
     MUST(rewrite_all(&g, &w, net->g, &net->w, &err));
-    MUST(lower_graph(&plan, g, &w, FUSED_BF16, net->compat, &err));
+    const enum fused_type type = cpu_has_bf16() ? FUSED_BF16 : FUSED_F32; /* the steps are the same */
+    MUST(lower_graph(&plan, g, &w, type, net->compat, &err));
     weights_free(&w);
     graph_free(g);
     return plan;
