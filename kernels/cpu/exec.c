@@ -73,8 +73,8 @@ enum status exec_run(struct exec *e, const float *const *images, struct err *err
     return st;
 }
 
-enum status exec_run_timed(struct exec *e, const float *const *images, const struct clock *clk,
-                           uint64_t *step_ns, struct err *err)
+enum status exec_run_timed(struct exec *e, const float *const *images, const struct clock *clk, uint64_t *step_ns,
+                           uint64_t *alone_ns, struct err *err)
 {
     enum status st = ST_OK;
     uint64_t before = clock_now_ns(clk);
@@ -83,22 +83,10 @@ enum status exec_run_timed(struct exec *e, const float *const *images, const str
         uint64_t after = clock_now_ns(clk);
         step_ns[i] += after - before;
         before = after;
-    }
-    return st;
-}
-
-enum status exec_run_alone(struct exec *e, const float *const *images, const struct clock *clk,
-                           uint64_t *step_ns, uint64_t *alone_ns, struct err *err)
-{
-    enum status st = ST_OK;
-    for (int i = 0; i < e->p->step_count && st == ST_OK; i++) {
-        uint64_t before = clock_now_ns(clk);
-        st = bound_run(&e->steps[i], e, images, err);
-        uint64_t between = clock_now_ns(clk);
-        step_ns[i] += between - before;
-        if (st == ST_OK && e->p->steps[i].kind == STEP_CONV) {
+        if (st == ST_OK && alone_ns && e->p->steps[i].kind == STEP_CONV) {
             st = bound_run(&e->steps[i], e, images, err);
-            alone_ns[i] += clock_now_ns(clk) - between;
+            before = clock_now_ns(clk);
+            alone_ns[i] += before - after;
         }
     }
     return st;

@@ -19,15 +19,11 @@ void exec_free(struct exec *e); /* NULL is allowed */
 
 /* One iteration. images[batch]: (C,H,W) f32 each. */
 enum status exec_run(struct exec *e, const float *const *images, struct err *err);
-/* The same; adds each step's time to step_ns[step_count of the plan]. */
-enum status exec_run_timed(struct exec *e, const float *const *images, const struct clock *clk,
-                           uint64_t *step_ns, struct err *err);
-
-/* The same; each convolution runs a second time right after itself, operands and code still in the caches,
- * and alone_ns[step] gets the time of that: what the primitive reaches alone. (Convolutions never work in
- * place, so the second run gives the same.) step_ns is of the first run. */
-enum status exec_run_alone(struct exec *e, const float *const *images, const struct clock *clk,
-                           uint64_t *step_ns, uint64_t *alone_ns, struct err *err);
+/* The same; adds each step's time to step_ns[step_count of the plan]. With alone_ns (same size, else NULL) each
+ * convolution runs a second time right after itself, operands and code still in the caches, and its time is added
+ * there: what the primitive reaches alone. (Convolutions never work in place, so the second run gives the same.) */
+enum status exec_run_timed(struct exec *e, const float *const *images, const struct clock *clk, uint64_t *step_ns,
+                           uint64_t *alone_ns, struct err *err);
 
 int exec_batch(const struct exec *e);
 /* (N,C,H,W) f32 of the last run; valid until the next one. */

@@ -22,7 +22,7 @@ static enum status time_both(struct exec *e, struct inputs *inputs, const float 
     enum status st = ST_OK;
     for (int i = 0; i < iterations && st == ST_OK; i++) {
         inputs_next(inputs, exec_batch(e), images);
-        st = exec_run_timed(e, images, &clk, step_ns, err);
+        st = exec_run_timed(e, images, &clk, step_ns, NULL, err);
         inputs_next(inputs, exec_batch(e), images);
         uint64_t before = clock_now_ns(&clk);
         if (st == ST_OK)

@@ -46,7 +46,7 @@ static enum status measure(struct sums *out, const struct model_config *config, 
         st = exec_run(exec, (const float *const *)&image, err);
     }
     for (int i = 0; i < iterations && st == ST_OK; i++)
-        st = exec_run_alone(exec, (const float *const *)&image, &clk, step_ns, alone_ns, err);
+        st = exec_run_timed(exec, (const float *const *)&image, &clk, step_ns, alone_ns, err);
     *out = (struct sums){ 0 };
     for (int i = 0; st == ST_OK && i < plan->step_count; i++) {
         bool conv = plan->steps[i].kind == STEP_CONV;
