@@ -20,11 +20,31 @@ struct output_for { /* one row of output.for: which target a model's entry is ma
     char model[64], engine[64], device[64], precision[16];
 };
 
+/* What is to be good. */
+enum objective { OBJECTIVE_THROUGHPUT, OBJECTIVE_LATENCY, OBJECTIVE_ENERGY, OBJECTIVE_COUNT };
+const char *objective_name(enum objective objective); /* "throughput" "latency" "energy" */
+
+/* A limit on times: "percentile p of them is at most limit_ms". */
+struct latency_limit {
+    bool   response;                 /* from the planned arrival to the result; else of one batch (service) */
+    double percentile;               /* .95; 0: no limit */
+    double limit_ms;
+};
+/* "p95=300ms", "p50=2s", "p99.9=1s", "response:p95=300ms". ST_USAGE: no percentile in (0,100), no time. */
+enum status latency_limit_read(struct latency_limit *out, const char *text, struct err *err);
+
+/* When requests arrive: "poisson:20/s", "20/s" (the same), or "trace:FILE" (one offset in seconds a line). */
+struct arrivals {
+    double rate;                     /* images/s; 0: by the trace, or none were given */
+    char  *trace;                    /* path; NULL: none */
+};
+
 struct config {
     /* what to measure */
     bool   all_models;
     struct name_list models, engines, devices, precisions;
     struct int_list  threads;        /* 0 = auto */
+    struct int_list  instances;      /* workers side by side; each count is a target of its own */
     int    input_h, input_w;         /* 0: the model's own */
     bool   batches_auto;             /* the ascent; else `batches` */
     struct int_list batches;
@@ -33,6 +53,11 @@ struct config {
     /* how to decide */
     double within;                   /* X, fraction */
     double alpha;
+    enum objective objective;
+    struct latency_limit limit;
+    bool   fresh;                    /* no incumbent */
+    bool   refine;                   /* all sizes in between race */
+    struct arrivals arrivals;        /* --open-loop of tune, --rate and --trace of queue */
     uint64_t budget_ns;
     bool   budget_set;               /* else 15 min x targets */
     uint64_t seed;
@@ -52,9 +77,10 @@ struct config {
     bool   allow_scripted;
     char  *base;                     /* --base: FILE, "none" or NULL */
     /* replay */
-    char  *curve, *slo, *objective, *noise; /* as given; NULL: not given (objective: "throughput") */
+    char  *curve, *noise;            /* as given; NULL: not given */
+    bool   within_named, alpha_named; /* replay of a campaign: stood on the command line */
     /* the run */
-    bool   resume, quiet, json, csv;
+    bool   resume, quiet, json, csv, why;
     char  *config_file;              /* --config: as given; NULL: none */
     /* stood on the command line: what the user named must be there, what a file or a preset names may be
      * missing */
@@ -80,6 +106,8 @@ enum config_group {
     CONFIG_SOURCE  = 1 << 10,        /* --config */
     CONFIG_SEED    = 1 << 11,        /* --seed */
     CONFIG_REPLAY  = 1 << 12,        /* --curve ..., and --within */
+    CONFIG_QUEUE   = 1 << 13,        /* --rate, --trace, --delay ..., and --slo */
+    CONFIG_WHY     = 1 << 14,        /* --why */
 };
 
 /* The command line of one verb, after its name. */

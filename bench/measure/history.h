@@ -22,6 +22,13 @@ struct block_fact {
     double   y, wall_images_per_s, t_iter_ns;
     uint64_t measured_ns;            /* of the worker's clock */
     uint64_t spent_ns;               /* of bench's clock */
+    double   energy_j;               /* of the block; NaN: not known */
+    uint64_t *iteration_ns;          /* [iterations], owned by the history; NULL for warm-up and coarse blocks */
+};
+/* A size that was prepared outside of the ascent: in which kind of execution. */
+struct trial {
+    char    label[16];               /* of the execution: "ceiling", "fill" */
+    struct prepared_row row;
 };
 /* A size that died during rounds, or was taken out of them. */
 struct loss {
@@ -35,6 +42,8 @@ struct history {
     size_t count, room;
     struct prepared_row *prepared;   /* results of probes, in order */
     size_t prepared_count, prepared_room;
+    struct trial *trials;            /* in order; a size is never looked for here by history_prepared */
+    size_t trial_count, trial_room;
     struct loss *losses;
     size_t loss_count, loss_room;
 };
@@ -42,6 +51,8 @@ struct history {
 /* ST_OUT_OF_MEMORY, or ST_OK. */
 enum status history_add_block(struct history *h, const struct block_fact *fact, struct err *err);
 enum status history_add_prepared(struct history *h, const struct prepared_row *row, struct err *err);
+enum status history_add_trial(struct history *h, const char *label, const struct prepared_row *row,
+                              struct err *err);
 /* One death of a size (why NONE), or its end. */
 enum status history_add_loss(struct history *h, int batch, enum why why, int round, const char *detail,
                              struct err *err);

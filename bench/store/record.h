@@ -45,11 +45,14 @@ struct target_row {
     char    device_name[128];
     uint64_t device_memory_bytes;
     char    result[32], detail[RECORD_TEXT]; /* why the whole target ended ("", or a status kind and sentence) */
+    int     incumbent, pending;      /* size in use, and the one the tune before left pending, when the campaign
+                                        began; 0: none */
+    char    incumbent_source[16];    /* "store", "import", "" */
 };
 
 struct execution_row {
     int64_t id, target;
-    char    label[16];               /* "probe", "gate", "normal", "verify" */
+    char    label[16];               /* "probe", "gate", "normal", "verify", "ceiling", "fill", "open_loop" */
     const char *command;
     int64_t pid;
     int64_t start_unix_s, end_unix_s;
@@ -113,8 +116,9 @@ struct mark_row {
 struct estimate_row {                /* of one point; a view: can be made again from the blocks */
     int64_t target;
     int     batch;
-    char    method[16];              /* "race", "coarse" */
-    char    kind[16];                /* "fixed", "sequential", "none" (too few blocks for an interval) */
+    char    method[16];              /* "race", "coarse", "verify" */
+    char    kind[16];                /* "fixed", "sequential", "range" (verify: over its executions), "none" (too few
+                                        blocks for an interval) */
     double  y, y_low, y_high;        /* ln images/s; low/high NaN where kind is none */
     double  mad, wall_images_per_s;
     int     executions, rounds, blocks, invalid_blocks, iterations;
@@ -141,6 +145,58 @@ struct decision_row {
     bool    ceiling_is_lower_bound;
     char    first_failed_why[32];
     double  noise_floor;             /* NaN unknown */
+    int     optimal;                 /* size to be served: batch, or a smaller one if a size below batch failed; 0:
+                                        none */
+    char    objective[16];           /* "throughput", "latency", "energy" */
+    char    slo_kind[16];            /* "service", "response"; "": no limit */
+    double  slo_percentile, slo_limit_ms; /* .95; NaN: no limit */
+    int     candidates;              /* sizes that raced */
+    double  control_m, control_c;    /* NaN unknown */
+    int     break_even_against;      /* 0: the size is 1, or not known */
+    int64_t break_even_images, break_even_calls; /* -1: never */
+    double  queue_rate;              /* images/s that the open loop sent; NaN: none was run */
+    int     queue_batch, queue_instances;
+    double  queue_delay_ms, queue_p95_ms, queue_limit_ms; /* NaN: none */
+};
+
+struct look_row {                    /* one comparison of one look of the race; control: i == j */
+    int64_t target;
+    int     look, n, i, j;
+    double  m, se, df, c, r1;        /* NaN unknown */
+    char    outcome[16];             /* race_outcome_name */
+};
+
+struct verify_row {                  /* one member in one verifying execution */
+    int64_t target;
+    int     batch, execution;        /* execution from 1 */
+    double  q;                       /* median over passes of its y minus the leader's; NaN: not measured */
+    double  y;                       /* median over passes */
+};
+
+struct fill_row {                    /* what a batch of so many images costs */
+    int64_t target;
+    int     images;
+    double  service_p50_ms;          /* NaN: it failed */
+    int     iterations;
+    double  first_use_ms;            /* NaN unknown */
+    char    advice[8];               /* "exact", "pad", "split"; "" if it failed */
+    int     as[2];                   /* sizes to execute in its place; 0: none */
+    char    failed[32];              /* "", or the reason why it does not run */
+};
+
+struct import_row {                  /* a file that was taken as the incumbent */
+    int64_t id;
+    int64_t time_unix_s;
+    char    sha256[RECORD_HASH];
+    const char *bytes;               /* the file as it was; size bytes and a NUL */
+    size_t  size;
+};
+struct import_model_row {
+    int64_t import;
+    char    model[RECORD_NAME];
+    int     optimal, max_safe;
+    const char *claims;              /* everything else that the file says of it, as a JSON object; never a
+                                        measurement */
 };
 
 struct why_row {                     /* exactly one per candidate, tried size and skipped power of two */
@@ -170,7 +226,9 @@ struct accuracy_row {
 struct point_view {                  /* everything that is known of one batch size of a target */
     int     batch;
     bool    has_estimate, has_prepared, has_why;
-    struct estimate_row estimate;
+    struct estimate_row estimate;    /* of the race, else coarse */
+    bool    has_verified;
+    struct estimate_row verified;    /* published instead of estimate where it is there */
     struct prepared_row prepared;    /* of the probe if there is one */
     struct why_row      why;
     double  first_use_ms;            /* prepare + first run - median iteration; NaN unknown */
@@ -185,6 +243,12 @@ struct target_view {
     size_t              accuracy_count;
     struct mark_row    *marks;
     size_t              mark_count;
+    struct look_row    *looks;
+    size_t              look_count;
+    struct verify_row  *verifications; /* ascending batch, then execution */
+    size_t              verification_count;
+    struct fill_row    *fill;        /* ascending images */
+    size_t              fill_count;
 };
 struct campaign {
     struct run_row      run;         /* argv and config_text owned */
