@@ -41,6 +41,20 @@ enum status history_add_prepared(struct history *h, const struct prepared_row *r
     return st;
 }
 
+enum status history_add_trial(struct history *h, const char *label, const struct prepared_row *row,
+                              struct err *err)
+{
+    void *items = h->trials;
+    enum status st = grow(&items, h->trial_count, &h->trial_room, sizeof *h->trials, err);
+    h->trials = items;
+    if (st != ST_OK)
+        return st;
+    struct trial *trial = &h->trials[h->trial_count++];
+    trial->row = *row;
+    snprintf(trial->label, sizeof trial->label, "%s", label);
+    return ST_OK;
+}
+
 static struct loss *find_loss(const struct history *h, int batch)
 {
     for (size_t i = 0; i < h->loss_count; i++)
@@ -110,6 +124,7 @@ void history_free(struct history *h)
 {
     free(h->blocks);
     free(h->prepared);
+    free(h->trials);
     free(h->losses);
     *h = (struct history){ 0 };
 }
