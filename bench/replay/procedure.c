@@ -3,25 +3,45 @@
 #include <math.h>
 #include <stdlib.h>
 
+enum { COARSE_BLOCKS = 3, RETRIES = 3, RETRIES_ALWAYS = 3 };
+static const double retry_share = .25; /* of a size's blocks, beyond RETRIES_ALWAYS */
 
-enum { COARSE_BLOCKS = 3 };
+struct tally {
+    size_t blocks, repeated;  /* of a size in a stage */
+};
+
+/* A block of a size, measured again while the machine throttles: at most RETRIES times, and of the size's
+ * blocks at most a quarter are retries. meter->throttled: the one that is given was throttled too. */
+static double measure(const struct procedure_ask *ask, struct procedure_answer *a, int batch, struct tally *t)
+{
+    for (int retry = 0;; retry++) {
+        double y = meter_block(ask->meter, batch);
+        t->blocks++;
+        bool may = t->repeated < RETRIES_ALWAYS || (double)t->repeated < retry_share * (double)t->blocks;
+        if (isnan(y) || !ask->meter->throttled || retry == RETRIES || !may)
+            return y;
+        t->repeated++;
+        a->repeated++;
+    }
+}
 
 /* --- ascent --------------------------------------------------------------------------------------------- */
 
 static struct search_result probe(const struct procedure_ask *ask, struct procedure_answer *a, int batch)
 {
     struct search_result r = { .batch = batch, .y = -INFINITY };
+    struct tally t = { 0 };
     for (int i = 0; i < COARSE_BLOCKS; i++) {
-        double y = meter_block(ask->meter, batch);
+        double y = measure(ask, a, batch, &t);
         if (isnan(y)) {
             r.why = ask->fails ? ask->fails(ask->meter->curve, batch) : WHY_UNSUPPORTED;
             return r;
         }
         r.y = fmax(r.y, y);
-        a->coarse_blocks++;
         if (ask->thrifty && search_probed_enough(&a->search, batch, r.y, i + 1))
             break;
     }
+    a->coarse_blocks += t.blocks;
     r.t_iter_ns = 1e9 * batch / exp(r.y);
     if (ask->limit && ask->limit(ask->meter->curve, batch) == SLO_FAIL)
         r.why = WHY_OVER_SLO;
@@ -54,7 +74,8 @@ static void add_candidates(const struct procedure_ask *ask, struct procedure_ans
 }
 
 /* One block of every size alive and the control's second one, in shuffled order. */
-static void measure_round(const struct procedure_ask *ask, struct procedure_answer *a, struct rng *order)
+static void measure_round(const struct procedure_ask *ask, struct procedure_answer *a, struct rng *order,
+                          struct tally *tallies)
 {
     int columns[RACE_SIZES_MAX + 1];
     size_t n = 0, k = a->race.count;
@@ -73,10 +94,12 @@ static void measure_round(const struct procedure_ask *ask, struct procedure_answ
     rng_shuffle(order, columns, n);
     for (size_t i = 0; i < n; i++) {
         size_t column = (size_t)columns[i], size = column == k ? control : column;
-        row[column].y = meter_block(ask->meter, a->candidates[size].batch);
+        struct tally *t = &tallies[size];
+        size_t before = t->blocks;
+        row[column].y = measure(ask, a, a->candidates[size].batch, t);
         row[column].y += column == k ? ask->control_bias : 0;
-        row[column].mark = RACE_VALID;
-        a->race_blocks++;
+        row[column].mark = ask->meter->throttled ? RACE_THROTTLED : RACE_VALID;
+        a->race_blocks += t->blocks - before;
     }
     a->rounds++;
 }
@@ -84,12 +107,13 @@ static void measure_round(const struct procedure_ask *ask, struct procedure_answ
 static void race(const struct procedure_ask *ask, struct procedure_answer *a)
 {
     struct rng order = rng_seeded(ask->seed);
+    struct tally tallies[RACE_SIZES_MAX] = { { 0 } };
     struct race_ask r = { .candidates = a->candidates, .blocks = a->blocks, .within = ask->within,
                           .alpha = ask->alpha, .control = a->search.knee, .count = a->race.count,
                           .thrifty = ask->thrifty };
     for (race_step(&a->race, &r, NULL); a->race.state == RACE_GO_ON; race_step(&a->race, &r, NULL)) {
         while (a->rounds < a->race.next_look)
-            measure_round(ask, a, &order);
+            measure_round(ask, a, &order, tallies);
         r.rounds = a->rounds;
     }
 }
@@ -100,17 +124,19 @@ static void measure_execution(const struct procedure_ask *ask, struct procedure_
                               double x[VERIFY_PASSES][DECIDE_MEMBERS_MAX])
 {
     size_t n = a->decision.member_count;
+    struct tally tallies[DECIDE_MEMBERS_MAX] = { { 0 } };
     meter_next_execution(ask->meter);
     for (size_t p = 0; p < VERIFY_PASSES; p++) {
         double sum[DECIDE_MEMBERS_MAX] = { 0 };
         for (size_t i = 0; i < 2 * n; i++) {
             size_t member = i < n ? i : 2 * n - 1 - i;
-            sum[member] += meter_block(ask->meter, a->decision.members[member]);
-            a->verify_blocks++;
+            sum[member] += measure(ask, a, a->decision.members[member], &tallies[member]);
         }
         for (size_t i = 0; i < n; i++)
             x[p][i] = sum[i] / 2;
     }
+    for (size_t i = 0; i < n; i++)
+        a->verify_blocks += tallies[i].blocks;
 }
 
 static void verify(const struct procedure_ask *ask, struct procedure_answer *a)

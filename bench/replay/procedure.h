@@ -40,7 +40,8 @@ struct procedure_answer {
     struct decide_answer decision;
     struct verify_answer verification;
     struct decide_why whys[SEARCH_SIZES_MAX]; /* [search.count] */
-    size_t coarse_blocks, race_blocks, verify_blocks;
+    size_t coarse_blocks, race_blocks, verify_blocks; /* repeated ones are counted too */
+    size_t repeated;          /* blocks that were measured again because the machine throttled */
 };
 /* ST_OUT_OF_MEMORY is all that can go wrong; *out is NULL then. */
 enum status procedure_run(struct procedure_answer **out, const struct procedure_ask *ask, struct err *err);
