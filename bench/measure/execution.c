@@ -25,6 +25,35 @@ bool execution_is_open(const struct execution *x)
     return x->worker != NULL;
 }
 
+bool execution_is_alive(const struct execution *x)
+{
+    return x->worker && worker_alive(x->worker);
+}
+
+struct worker_end execution_end_of(const struct execution *x)
+{
+    return x->worker ? worker_end_of(x->worker) : (struct worker_end){ 0 };
+}
+
+/* --- all instances -------------------------------------------------------------------------------------- */
+
+enum status execution_prepare(struct execution *x, int batch, struct worker_prepare_result *out,
+                              struct err *err)
+{
+    return worker_prepare(x->worker, batch, out, WORKER_PREPARE_NS, err);
+}
+
+enum status execution_release(struct execution *x, int batch, struct err *err)
+{
+    return worker_release(x->worker, batch, WORKER_SHORT_NS, err);
+}
+
+enum status execution_memory(struct execution *x, struct worker_memory_result *out, struct err *err)
+{
+    *out = (struct worker_memory_result){ 0 };
+    return x->hello.can_memory ? worker_memory(x->worker, out, WORKER_SHORT_NS, err) : ST_OK;
+}
+
 /* --- start ---------------------------------------------------------------------------------------------- */
 
 /* The command in one line, for the record. */
@@ -178,9 +207,7 @@ static enum status load_model(struct execution *x, const struct execution_ask *a
 static enum status read_base_memory(struct execution *x, struct err *err)
 {
     struct worker_memory_result memory;
-    if (!x->hello.can_memory)
-        return ST_OK;
-    enum status st = worker_memory(x->worker, &memory, WORKER_SHORT_NS, err);
+    enum status st = execution_memory(x, &memory, err);
     if (st == ST_OK)
         x->base_bytes = memory.current_bytes;
     return st;

@@ -40,6 +40,19 @@ enum status execution_open(struct execution *x, struct campaign_state *c, struct
 /* Ends the worker and records how. Allowed on one that is not open. Statuses of the store. */
 enum status execution_close(struct execution *x, struct err *err);
 bool execution_is_open(const struct execution *x);
+/* Open, and nothing has ended yet: it can be asked. */
+bool execution_is_alive(const struct execution *x);
+/* How the worker ended that ended first by itself; all zero while all live. */
+struct worker_end execution_end_of(const struct execution *x);
+
+/* What a size needs once, in every instance: times are the longest, bytes the sum over the
+ * instances. Statuses of worker_prepare. */
+enum status execution_prepare(struct execution *x, int batch, struct worker_prepare_result *out,
+                              struct err *err);
+enum status execution_release(struct execution *x, int batch, struct err *err);
+/* Memory of all instances together: the sum of theirs. All zero where the engine cannot tell. Statuses of
+ * worker_memory. */
+enum status execution_memory(struct execution *x, struct worker_memory_result *out, struct err *err);
 
 /* Did the worker, and not the store or this program, cause this status? */
 bool status_is_of_worker(enum status st);
