@@ -134,7 +134,19 @@ static struct block_fact fact_of(const struct gathered *g)
         .t_iter_ns = g->values.median_ns,
         .measured_ns = r->worker_end_ns - r->worker_start_ns,
         .spent_ns = r->end_ns - r->start_ns,
+        .energy_j = NAN,
     };
+}
+
+static enum status remember(struct block_fact *fact, struct execution *x, const struct worker_run_result *run,
+                            struct err *err)
+{
+    if (fact->kind != BLOCK_WARMUP) {
+        fact->iteration_ns = history_copy_times(run->iteration_ns, run->iterations);
+        if (!fact->iteration_ns)
+            return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for %zu iteration times", run->iterations);
+    }
+    return history_add_block(&x->target->history, fact, err);
 }
 
 enum status block_measure(struct block_fact *out, struct worker_run_result *run, struct execution *x,
@@ -150,7 +162,7 @@ enum status block_measure(struct block_fact *out, struct worker_run_result *run,
     st = store_gathered(&g, x, &answer, err);
     if (st == ST_OK) {
         *out = fact_of(&g);
-        st = history_add_block(&x->target->history, out, err);
+        st = remember(out, x, &answer, err);
     }
     if (st == ST_OK && run)
         *run = answer;

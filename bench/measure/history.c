@@ -1,5 +1,6 @@
 #include "bench/measure/history.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,17 @@ enum status history_add_block(struct history *h, const struct block_fact *fact, 
     h->blocks = items;
     if (st == ST_OK)
         h->blocks[h->count++] = *fact;
+    else
+        free(fact->iteration_ns);
     return st;
+}
+
+uint64_t *history_copy_times(const uint64_t *iteration_ns, size_t n)
+{
+    uint64_t *copy = malloc((n ? n : 1) * sizeof *copy);
+    if (copy && n)
+        memcpy(copy, iteration_ns, n * sizeof *copy);
+    return copy;
 }
 
 enum status history_add_prepared(struct history *h, const struct prepared_row *row, struct err *err)
@@ -120,8 +131,18 @@ uint64_t history_t_iter(const struct history *h, int batch)
     return 0;
 }
 
+int history_last_round(const struct history *h)
+{
+    int last = 0;
+    for (size_t i = 0; i < h->count; i++)
+        last = h->blocks[i].round > last ? h->blocks[i].round : last;
+    return last;
+}
+
 void history_free(struct history *h)
 {
+    for (size_t i = 0; i < h->count; i++)
+        free(h->blocks[i].iteration_ns);
     free(h->blocks);
     free(h->prepared);
     free(h->trials);
@@ -170,7 +191,12 @@ static enum status load_block(void *context, const struct store_block *block, st
         .t_iter_ns = v.median_ns,
         .measured_ns = row->worker_end_ns - row->worker_start_ns,
         .spent_ns = row->end_ns - row->start_ns,
+        .energy_j = NAN,
     };
+    if (row->kind != BLOCK_WARMUP)
+        fact.iteration_ns = history_copy_times(block->samples.iteration_ns, (size_t)row->iterations);
+    if (row->kind != BLOCK_WARMUP && !fact.iteration_ns)
+        return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for %d iteration times", row->iterations);
     return history_add_block(l->history, &fact, err);
 }
 
@@ -186,25 +212,48 @@ static enum status load_losses(struct history *h, const struct mark_row *marks, 
     return st;
 }
 
+static const char *label_of(const struct execution_row *executions, size_t count, int64_t id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (executions[i].id == id)
+            return executions[i].label;
+    return "";
+}
+
+/* Probes are what the search knows; what other kinds of execution prepared by itself are trials. */
+static enum status load_prepared(struct history *h, struct store *store, int64_t target, struct err *err)
+{
+    struct prepared_row *prepared = NULL;
+    struct execution_row *executions = NULL;
+    size_t prepared_count = 0, count = 0;
+    enum status st = store_load_prepared(&prepared, &prepared_count, store, target, err);
+    if (st == ST_OK)
+        st = store_load_executions(&executions, &count, store, target, err);
+    for (size_t i = 0; i < prepared_count && st == ST_OK; i++) {
+        const char *label = label_of(executions, count, prepared[i].execution);
+        st = strcmp(label, "probe") == 0 ? history_add_prepared(h, &prepared[i], err)
+                                         : history_add_trial(h, label, &prepared[i], err);
+    }
+    store_free_executions(executions, count);
+    free(prepared);
+    return st;
+}
+
 enum status history_load(struct history *out, struct store *store, int64_t target, const char *mode,
                          struct err *err)
 {
     struct mark_row *marks = NULL;
-    struct prepared_row *prepared = NULL;
-    size_t mark_count = 0, prepared_count = 0;
+    size_t mark_count = 0;
     *out = (struct history){ 0 };
     enum status st = store_load_marks(&marks, &mark_count, store, target, err);
     if (st == ST_OK)
-        st = store_load_prepared(&prepared, &prepared_count, store, target, err);
-    for (size_t i = 0; i < prepared_count && st == ST_OK; i++)
-        st = history_add_prepared(out, &prepared[i], err);
+        st = load_prepared(out, store, target, err);
     struct loading l = { out, mode, marks, mark_count };
     if (st == ST_OK)
         st = store_visit_blocks(store, target, true, load_block, &l, err);
     if (st == ST_OK)
         st = load_losses(out, marks, mark_count, err);
     free(marks);
-    free(prepared);
     if (st != ST_OK)
         history_free(out);
     return st;

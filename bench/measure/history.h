@@ -23,7 +23,7 @@ struct block_fact {
     uint64_t measured_ns;            /* of the worker's clock */
     uint64_t spent_ns;               /* of bench's clock */
     double   energy_j;               /* of the block; NaN: not known */
-    uint64_t *iteration_ns;          /* [iterations], owned by the history; NULL for warm-up and coarse blocks */
+    uint64_t *iteration_ns;          /* [iterations], owned by the history; NULL for warm-up blocks */
 };
 /* A size that was prepared outside of the ascent: in which kind of execution. */
 struct trial {
@@ -48,7 +48,7 @@ struct history {
     size_t loss_count, loss_room;
 };
 
-/* ST_OUT_OF_MEMORY, or ST_OK. */
+/* ST_OUT_OF_MEMORY, or ST_OK. fact->iteration_ns is taken over, whatever the status: malloc'ed or NULL. */
 enum status history_add_block(struct history *h, const struct block_fact *fact, struct err *err);
 enum status history_add_prepared(struct history *h, const struct prepared_row *row, struct err *err);
 enum status history_add_trial(struct history *h, const char *label, const struct prepared_row *row,
@@ -65,6 +65,10 @@ const struct prepared_row *history_prepared(const struct history *h, int batch);
 int history_count_results(const struct history *h, int batch, const char *result);
 /* Median iteration of the newest block of a size; 0: none. */
 uint64_t history_t_iter(const struct history *h, int batch);
+/* The largest round number so far; rounds count on over all stages from 1. 0: none yet. */
+int history_last_round(const struct history *h);
+/* A copy of n iteration times for a fact; NULL: not enough memory. */
+uint64_t *history_copy_times(const uint64_t *iteration_ns, size_t n);
 void history_free(struct history *h);
 
 /* Everything of a stored target. mode: its mode. Statuses of the store. On failure *out is empty. */
