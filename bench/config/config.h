@@ -30,7 +30,8 @@ struct latency_limit {
     double percentile;               /* .95; 0: no limit */
     double limit_ms;
 };
-/* "p95=300ms", "p50=2s", "p99.9=1s", "response:p95=300ms". ST_USAGE: no percentile in (0,100), no time. */
+/* "p95=300ms", "p50=2s", "p99.9=1s", "response:p95=300ms". ST_USAGE: no percentile of 1..99.99, no time of
+ * more than 0 and at most 24 h. *out is all zero unless ST_OK. */
 enum status latency_limit_read(struct latency_limit *out, const char *text, struct err *err);
 
 /* When requests arrive: "poisson:20/s", "20/s" (the same), or "trace:FILE" (one offset in seconds a line). */
@@ -76,6 +77,10 @@ struct config {
     int    max_age_days;
     bool   allow_scripted;
     char  *base;                     /* --base: FILE, "none" or NULL */
+    /* queue */
+    uint64_t delay_ns;               /* --delay */
+    bool   delay_set;                /* else several delays are compared */
+    bool   median;                   /* the median time of each size, not its measured times */
     /* replay */
     char  *curve, *noise;            /* as given; NULL: not given */
     bool   within_named, alpha_named; /* replay of a campaign: stood on the command line */

@@ -65,10 +65,11 @@ void config_print_help(FILE *out, unsigned groups)
 {
     static const struct { unsigned groups; const char *title; } titles[] = {
         { CONFIG_MODELS | CONFIG_TARGETS, "What is measured" },
-        { CONFIG_BATCHES | CONFIG_DECIDE | CONFIG_SEED | CONFIG_MEMORY | CONFIG_REPLAY,
+        { CONFIG_BATCHES | CONFIG_DECIDE | CONFIG_SEED | CONFIG_MEMORY | CONFIG_REPLAY |
+              CONFIG_QUEUE,
           "How it is measured and decided" },
         { CONFIG_FILES | CONFIG_OUT, "Where results go" },
-        { CONFIG_RUN | CONFIG_JSON | CONFIG_CSV | CONFIG_SOURCE, "This run" },
+        { CONFIG_RUN | CONFIG_WHY | CONFIG_JSON | CONFIG_CSV | CONFIG_SOURCE, "This run" },
     };
     size_t count;
     const struct config_row *rows = config_rows(&count);

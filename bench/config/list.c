@@ -234,27 +234,37 @@ static bool batches_write(FILE *out, const struct config *c, const struct config
 const struct config_type config_type_batches = { .read = batches_read, .write = batches_write,
                                                  .release = batches_release, .allowed = batches_allowed };
 
+static void counts_allowed(char *out, size_t size, const struct config_row *row)
+{
+    snprintf(out, size, "a list of whole numbers %.0f..%.0f, each once", row->min, row->max);
+}
+
 static void threads_allowed(char *out, size_t size, const struct config_row *row)
 {
     snprintf(out, size, "auto, or a list of whole numbers %.0f..%.0f, each once", row->min, row->max);
 }
 
-static void threads_release(struct config *c, const struct config_row *row)
+static void counts_release(struct config *c, const struct config_row *row)
 {
-    (void)row;
-    ints_release(&c->threads);
+    ints_release(config_field(c, row));
 }
 
-/* `auto` is stored as 0. */
-static enum status threads_read(struct config *c, const struct config_row *row, const struct config_value *v,
-                                struct err *err)
+/* Only threads may be `auto`, which is stored as 0. */
+static int item_count(const char *text, const struct config_row *row)
+{
+    bool is_auto = row->type == &config_type_threads && strcmp(text, "auto") == 0;
+    return is_auto ? 0 : item_number(text, row);
+}
+
+static enum status counts_read(struct config *c, const struct config_row *row, const struct config_value *v,
+                               struct err *err)
 {
     int *values = calloc(v->count ? v->count : 1, sizeof *values);
     if (!values)
         return no_memory(v, err);
     const char *bad = v->count ? NULL : "";
     for (size_t i = 0; i < v->count && !bad; i++) {
-        values[i] = strcmp(v->items[i], "auto") == 0 ? 0 : item_number(v->items[i], row);
+        values[i] = item_count(v->items[i], row);
         bad = values[i] < 0 ? v->items[i] : NULL;
     }
     if (!bad)
@@ -265,25 +275,27 @@ static enum status threads_read(struct config *c, const struct config_row *row, 
         free(values);
         return config_refuse(row, v, bad, NULL, err);
     }
-    ints_release(&c->threads);
-    c->threads = (struct int_list){ values, v->count };
+    ints_release(config_field(c, row));
+    *(struct int_list *)config_field(c, row) = (struct int_list){ values, v->count };
     return ST_OK;
 }
 
-static bool threads_write(FILE *out, const struct config *c, const struct config_row *row)
+static bool counts_write(FILE *out, const struct config *c, const struct config_row *row)
 {
-    (void)row;
-    for (size_t i = 0; i < c->threads.count; i++)
-        if (c->threads.values[i] == 0)
+    const struct int_list *list = config_field(c, row);
+    for (size_t i = 0; i < list->count; i++)
+        if (list->values[i] == 0)
             fprintf(out, "%sauto", i ? ", " : "[");
         else
-            fprintf(out, "%s%d", i ? ", " : "[", c->threads.values[i]);
+            fprintf(out, "%s%d", i ? ", " : "[", list->values[i]);
     fputs("]", out);
     return true;
 }
 
-const struct config_type config_type_threads = { .read = threads_read, .write = threads_write,
-                                                 .release = threads_release, .allowed = threads_allowed };
+const struct config_type config_type_threads = { .read = counts_read, .write = counts_write,
+                                                 .release = counts_release, .allowed = threads_allowed };
+const struct config_type config_type_counts = { .read = counts_read, .write = counts_write,
+                                                .release = counts_release, .allowed = counts_allowed };
 
 /* --- output.for ----------------------------------------------------------------------------------------- */
 

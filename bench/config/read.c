@@ -73,7 +73,6 @@ static enum status set_presets(struct config *c, struct err *err)
     size_t count;
     const struct config_row *rows = config_rows(&count);
     enum status st = ST_OK;
-    c->alpha = 0.05; /* policy of the decision rule, not a setting */
     for (size_t i = 0; i < count && st == ST_OK; i++)
         if (rows[i].preset)
             st = set_text(c, &rows[i], rows[i].key ? rows[i].key : rows[i].flag, rows[i].preset, err);
@@ -357,6 +356,30 @@ static enum status settle_models(struct config *c, const struct flag *models_fla
     return ST_OK;
 }
 
+/* Two ways to say when requests arrive. */
+static enum status check_arrivals(const struct flag *flags, size_t count, struct err *err)
+{
+    bool rate = false, trace = false;
+    for (size_t i = 0; i < count; i++) {
+        rate = rate || strcmp(flags[i].row->flag, "rate") == 0;
+        trace = trace || strcmp(flags[i].row->flag, "trace") == 0;
+    }
+    return rate && trace
+               ? err_set(err, ST_USAGE, "--rate and --trace exclude each other: leave one of them out")
+               : ST_OK;
+}
+
+/* The time from arrival to result means nothing before it is known when requests arrive. */
+static enum status check_limit(const struct config *c, const struct config_ask *ask, struct err *err)
+{
+    if (!(ask->groups & CONFIG_DECIDE) || !c->limit.response || c->arrivals.rate > 0 || c->arrivals.trace)
+        return ST_OK;
+    return err_set(err, ST_USAGE,
+                   "a limit on response times needs arrivals: add --open-loop poisson:20/s, or "
+                   "limit the time of one batch with --slo p%.10g=%.10gms",
+                   100 * c->limit.percentile, c->limit.limit_ms);
+}
+
 static enum status set_flags(struct config *c, const struct flag *flags, size_t count, struct err *err)
 {
     enum status st = ST_OK;
@@ -404,7 +427,11 @@ enum status config_read(struct config *out, const char **words, size_t *word_cou
         st = set_base(out, ask->base_text, err);
     out->look_up = ask->look_up; /* what nobody has named may be missing until it is needed */
     if (st == ST_OK)
+        st = check_arrivals(flags, flag_count, err);
+    if (st == ST_OK)
         st = set_flags(out, flags, flag_count, err);
+    if (st == ST_OK)
+        st = check_limit(out, ask, err);
     free(flags);
     return finish(out, st, err);
 }

@@ -81,7 +81,7 @@ const struct config_type config_type_int = { .read = int_read, .write = int_writ
 
 static void percent_allowed(char *out, size_t size, const struct config_row *row)
 {
-    snprintf(out, size, "a percentage %.0f%%..%.0f%%", row->min, row->max);
+    snprintf(out, size, "a percentage %g%%..%g%%", row->min, row->max);
 }
 
 /* "5%" and "5" are both five percent; the field holds 0.05. */
@@ -126,7 +126,7 @@ static enum status duration_read(struct config *c, const struct config_row *row,
     return ST_OK;
 }
 
-static bool duration_write(FILE *out, const struct config *c, const struct config_row *row)
+void config_write_duration(FILE *out, uint64_t ns)
 {
     static const struct { const char *unit; uint64_t ns;
     } units[] = {
@@ -137,16 +137,20 @@ static bool duration_write(FILE *out, const struct config *c, const struct confi
         { "us", 1000 },
         { "ns", 1 },
     };
-    uint64_t value = *(const uint64_t *)config_field(c, row);
     size_t i = 0;
-    if (row->given && !*(const bool *)((const char *)c + row->given))
-        return false;
-    while (value % units[i].ns != 0)
+    while (ns % units[i].ns != 0)
         i++;
-    if (value == 0)
+    if (ns == 0)
         fputs("0", out);
     else
-        fprintf(out, "%" PRIu64 "%s", value / units[i].ns, units[i].unit);
+        fprintf(out, "%" PRIu64 "%s", ns / units[i].ns, units[i].unit);
+}
+
+static bool duration_write(FILE *out, const struct config *c, const struct config_row *row)
+{
+    if (row->given && !*(const bool *)((const char *)c + row->given))
+        return false;
+    config_write_duration(out, *(const uint64_t *)config_field(c, row));
     return true;
 }
 
@@ -354,6 +358,25 @@ static enum status choice_read(struct config *c, const struct config_row *row, c
 const struct config_type config_type_choice = {
     .read = choice_read, .write = text_write, .release = text_release, .allowed = choice_allowed
 };
+
+static enum status objective_read(struct config *c, const struct config_row *row,
+                                  const struct config_value *v, struct err *err)
+{
+    int place = choice_find(row, v, err);
+    if (place < 0)
+        return err->status;
+    *(enum objective *)config_field(c, row) = (enum objective)place;
+    return ST_OK;
+}
+
+static bool objective_write(FILE *out, const struct config *c, const struct config_row *row)
+{
+    fputs(row->choices[*(const enum objective *)config_field(c, row)], out);
+    return true;
+}
+
+const struct config_type config_type_objective = { .read = objective_read, .write = objective_write,
+                                                   .allowed = choice_allowed };
 
 /* Two words for a bool: the first is true. */
 static enum status either_read(struct config *c, const struct config_row *row, const struct config_value *v,

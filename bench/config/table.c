@@ -13,7 +13,9 @@ static const char *const precisions[] = { "f32", "bf16", "f16", "tf32" };
 static const char *const modes[] = { "e2e", "compute" };
 static const char *const max_safe_rules[] = { "executed", "ceiling" };
 
-static const char *const objectives[] = { "throughput", "latency" };
+/* in the order of enum objective */
+static const char *const objectives[] = { "throughput", "latency", "energy" };
+_Static_assert(LEN(objectives) == OBJECTIVE_COUNT, "every objective has its name");
 
 static const struct config_row rows[] = {
     { .key = "all_models", .flag = "all-models", .type = &config_type_bool, .group = CONFIG_MODELS,
@@ -36,6 +38,10 @@ static const struct config_row rows[] = {
       .unit = "LIST",
       AT(threads), .min = 1, .max = 4096, .preset = "auto",
       .help = "threads of a worker; auto: the CPUs and the quota that this process has" },
+    { .key = "instances", .flag = "instances", .type = &config_type_counts, .group = CONFIG_TARGETS,
+      .unit = "LIST",
+      AT(instances), .min = 1, .max = 64, .preset = "1",
+      .help = "workers side by side, each with its threads on CPUs of its own; every count is a target" },
     { .key = "input", .flag = "input", .type = &config_type_size, .group = CONFIG_TARGETS, .unit = "HxW",
       AT(input_h), .min = 1, .max = MODEL_SIDE_MAX, .preset = "auto", .preset_text = "each model's own",
       .help = "height and width of the images" },
@@ -55,16 +61,47 @@ static const struct config_row rows[] = {
       AT(max_batch), .min = 1, .max = BATCH_MAX, .preset = "128", .help = "where auto stops doubling" },
 
     { .key = "within", .flag = "within", .type = &config_type_percent, .group = CONFIG_DECIDE | CONFIG_REPLAY,
-      .unit = "PERCENT", AT(within), .min = 1, .max = 20, .preset = "5%",
+      .unit = "PERCENT", AT(within), NAMED(within_named), .min = 1, .max = 20, .preset = "5%",
       .help = "choose the smallest batch size within this of the best" },
+    { .key = "alpha", .flag = "alpha", .type = &config_type_percent,
+      .group = CONFIG_DECIDE | CONFIG_REPLAY, .unit = "PERCENT", AT(alpha),
+      NAMED(alpha_named), .min = 0.1, .max = 20, .preset = "5%",
+      .help = "how often the choice may be wrong by more than --within" },
+    { .key = "objective", .flag = "objective", .type = &config_type_objective,
+      .group = CONFIG_DECIDE | CONFIG_REPLAY, .unit = "WHAT", AT(objective),
+      CHOICES(objectives), .preset = "throughput",
+      .help = "what is to be good: throughput (images/s), latency (the time of one batch) or energy "
+              "(joules per image, where the machine counts them)" },
+    { .key = "slo", .flag = "slo", .type = &config_type_limit,
+      .group = CONFIG_DECIDE | CONFIG_REPLAY | CONFIG_QUEUE, .unit = "LIMIT", AT(limit),
+      .preset_text = "none",
+      .help = "limit on the time of one batch (p95=300ms), or with response: on the time from arrival to "
+              "result (response:p95=300ms, needs --open-loop; bench queue means this one always)" },
+    { .key = "fresh", .flag = "fresh", .type = &config_type_bool, .group = CONFIG_DECIDE, AT(fresh),
+      .preset = "false",
+      .help = "choose as if no batch size were in use: ignore the last decision and imports" },
+    { .key = "refine", .flag = "refine", .type = &config_type_bool, .group = CONFIG_DECIDE, AT(refine),
+      .preset = "false",
+      .help = "let every size between the powers of two race, not only those that look faster" },
+    { .key = "open_loop", .flag = "open-loop", .type = &config_type_arrivals, .group = CONFIG_DECIDE,
+      .unit = "ARRIVALS", AT(arrivals),
+      .preset_text = "none",
+      .help = "prove the choice with requests that arrive by themselves: poisson:20/s, or trace:FILE with "
+              "one offset in seconds a line" },
+    { .flag = "rate", .type = &config_type_rate, .group = CONFIG_QUEUE, .unit = "RATE", AT(arrivals),
+      .preset_text = "50, 70 and 85 % of what the target can do",
+      .help = "how many images arrive, at random times (20/s)" },
+    { .flag = "trace", .type = &config_type_trace, .group = CONFIG_QUEUE, .unit = "FILE", AT(arrivals),
+      .max = 4095,
+      .preset_text = "none", .help = "arrival times instead of --rate: one offset in seconds a line" },
+    { .flag = "delay", .type = &config_type_duration, .group = CONFIG_QUEUE, .unit = "TIME", AT(delay_ns),
+      GIVEN(delay_set), .max = 3600e9, .preset_text = "0 to 500 ms are compared",
+      .help = "how long the oldest request of a batch that is not full waits for more" },
+    { .flag = "median", .type = &config_type_bool, .group = CONFIG_QUEUE, AT(median), .preset = "false",
+      .help = "simulate with the median time of every size instead of its measured times" },
     { .flag = "curve", .type = &config_type_text, .group = CONFIG_REPLAY, .unit = "FILE", AT(curve),
       .max = 4095,
       .preset_text = "none", .help = "recorded curve: a CSV file with the columns batch and images_per_s" },
-    { .flag = "slo", .type = &config_type_text, .group = CONFIG_REPLAY, .unit = "LIMIT", AT(slo), .max = 64,
-      .preset_text = "none", .help = "limit on the time of one batch: p95=300ms or p50=0.2s" },
-    { .flag = "objective", .type = &config_type_choice, .group = CONFIG_REPLAY, .unit = "WHAT", AT(objective),
-      CHOICES(objectives), .preset = "throughput",
-      .help = "what is to be good: throughput, or latency (the time of one batch)" },
     { .flag = "noise", .type = &config_type_text, .group = CONFIG_REPLAY, .unit = "SPEC", AT(noise),
       .max = 512,
       .preset_text = "off: the curve is taken as exact",
@@ -119,6 +156,8 @@ static const struct config_row rows[] = {
       .help = "YAML file with any of the keys named here; flags go over it" },
     { .flag = "resume", .type = &config_type_bool, .group = CONFIG_RUN, AT(resume), .preset = "false",
       .help = "continue the last unfinished campaign of the store; no completed block is repeated" },
+    { .flag = "why", .type = &config_type_bool, .group = CONFIG_WHY, AT(why), .preset = "false",
+      .help = "say of every batch size why it was chosen or not, and all comparisons of the race" },
     { .flag = "quiet", .type = &config_type_bool, .group = CONFIG_RUN, AT(quiet), .preset = "false",
       .help = "no progress, only results, warnings and errors" },
     { .flag = "json", .type = &config_type_bool, .group = CONFIG_JSON, AT(json), .preset = "false",
@@ -126,6 +165,11 @@ static const struct config_row rows[] = {
     { .flag = "csv", .type = &config_type_bool, .group = CONFIG_CSV, AT(csv), .preset = "false",
       .help = "print the result as CSV" },
 };
+
+const char *objective_name(enum objective objective)
+{
+    return objectives[objective];
+}
 
 const struct config_row *config_rows(size_t *count)
 {

@@ -4,28 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernels/base/text.h"
-
-enum status replay_limit_read(struct replay_limit *out, const char *text, struct err *err)
-{
-    uint64_t ns;
-    const char *equals = strchr(text, '=');
-    *out = (struct replay_limit){ 0 };
-    if (strncmp(text, "response", 8) == 0)
-        return err_set(err, ST_USAGE,
-                       "--slo %s: response times need an arrival rate, a curve has only service times: "
-                       "use p95=300ms", text);
-    if (strncmp(text, "p95=", 4) == 0)
-        out->percentile = .95;
-    else if (strncmp(text, "p50=", 4) == 0)
-        out->percentile = .50;
-    else
-        return err_set(err, ST_USAGE, "--slo must be p95=TIME or p50=TIME (p95=300ms), got \"%s\"", text);
-    if (text_duration_ns(&ns, equals + 1) || ns == 0)
-        return err_set(err, ST_USAGE, "--slo %s: \"%s\" is no time (300ms, 2s)", text, equals + 1);
-    out->ms = (double)ns / 1e6;
-    return ST_OK;
-}
 
 /* --- what the simulated campaign sees of the curve ------------------------------------------------------ */
 
@@ -48,17 +26,25 @@ static enum why reason_of_failure(const void *context, int batch)
 
 static double limited_ms(const struct replay_ask *ask, int batch)
 {
-    return curve_value(ask->curve, batch, ask->limit.percentile == .50 ? CURVE_P50_MS : CURVE_P95_MS);
+    bool median = fabs(ask->limit.percentile - .50) < 1e-9;
+    return curve_value(ask->curve, batch, median ? CURVE_P50_MS : CURVE_P95_MS);
 }
 
 static enum slo_status limit_status(const void *context, int batch)
 {
     const struct replay_ask *ask = context;
-    return limited_ms(ask, batch) <= ask->limit.ms ? SLO_PASS : SLO_FAIL;
+    return limited_ms(ask, batch) <= ask->limit.limit_ms ? SLO_PASS : SLO_FAIL;
 }
 
 static enum status check_limit(const struct replay_ask *ask, struct err *err)
 {
+    double p = ask->limit.percentile;
+    if (ask->limit.response)
+        return err_set(err, ST_USAGE, "--slo: response times need an arrival rate, a curve has only service "
+                                      "times: use p%.10g=%.10gms", 100 * p, ask->limit.limit_ms);
+    if (p > 0 && fabs(p - .95) > 1e-9 && fabs(p - .50) > 1e-9)
+        return err_set(err, ST_USAGE, "--slo must be p95=TIME or p50=TIME for a curve, got p%.10g=%.10gms",
+                       100 * p, ask->limit.limit_ms);
     for (size_t i = 0; i < ask->curve->count && ask->limit.percentile > 0; i++)
         if (ask->curve->points[i].ran && isnan(limited_ms(ask, ask->curve->points[i].batch)))
             return err_set(err, ST_USAGE,
@@ -112,7 +98,7 @@ static void say_none(struct replay_answer *out, const struct replay_ask *ask)
     }
     if (best && ask->limit.percentile > 0)
         snprintf(out->reason, sizeof out->reason, "no batch size meets %g ms: the best p%.0f is %g ms, at %d",
-                 ask->limit.ms, 100 * ask->limit.percentile, limited_ms(ask, best->batch), best->batch);
+                 ask->limit.limit_ms, 100 * ask->limit.percentile, limited_ms(ask, best->batch), best->batch);
     else
         snprintf(out->reason, sizeof out->reason, "no batch size ran");
 }
@@ -141,7 +127,7 @@ static void say(struct replay_answer *out, const struct replay_ask *ask)
                      race_cause_text(d->cause));
     if (n > 0 && ask->limit.percentile > 0 && (size_t)n < sizeof out->reason)
         snprintf(out->reason + n, sizeof out->reason - (size_t)n, ", of those with p%.0f <= %g ms",
-                 100 * ask->limit.percentile, ask->limit.ms);
+                 100 * ask->limit.percentile, ask->limit.limit_ms);
 }
 
 enum status replay_curve(struct replay_answer *out, const struct replay_ask *ask, struct err *err)

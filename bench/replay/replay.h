@@ -6,24 +6,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bench/config/config.h"
 #include "bench/replay/curve.h"
 #include "bench/replay/noise.h"
 #include "bench/replay/procedure.h"
 #include "kernels/base/err.h"
 #include "tuner/max_safe.h"
 
-struct replay_limit {         /* on the service time of one batch */
-    double percentile;        /* .95 or .50; 0: no limit */
-    double ms;
-};
-/* "p95=300ms", "p50=2s". ST_USAGE: another percentile than p50 and p95, a limit on response times, no
- * duration. */
-enum status replay_limit_read(struct replay_limit *out, const char *text, struct err *err);
-
 struct replay_ask {
     const struct recorded_curve *curve;
     double within, alpha;
-    struct replay_limit limit;
+    struct latency_limit limit; /* service times; percentile .95 or .50, else ST_USAGE */
     bool   latency;           /* good is a short time of one batch, else many images/s */
     const struct noise *noise; /* NULL: exact values, all recorded sizes compared. Else: ascent, race, choice
                                   and verification on simulated blocks; sizes between recorded ones are

@@ -35,9 +35,9 @@ static enum status read_ask(struct replay_ask *ask, struct noise *noise, const s
 {
     enum status st = ST_OK;
     *ask = (struct replay_ask){ .within = c->within, .alpha = c->alpha, .seed = c->seed_set ? c->seed : 1,
-                                .latency = c->objective[0] == 'l' };
-    if (c->slo)
-        st = replay_limit_read(&ask->limit, c->slo, err);
+                                .latency = c->objective == OBJECTIVE_LATENCY, .limit = c->limit };
+    if (c->objective == OBJECTIVE_ENERGY)
+        st = err_set(err, ST_USAGE, "--objective energy: a curve holds no energy, only rates and times");
     if (st == ST_OK && c->noise) {
         st = noise_read(noise, c->noise, err);
         ask->noise = noise;
