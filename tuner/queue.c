@@ -57,34 +57,30 @@ static size_t first_free(const double *free_s, int instances)
     return k;
 }
 
-static double arrival(const struct queue_ask *a, size_t i)
+struct queue_batch queue_form(const double *arrivals, size_t count, double rate, size_t first, double free_s,
+                              int batch, double delay_s)
 {
-    return a->arrivals[i] / a->rate;
-}
-
-/* Requests i .. i+n-1 make the batch that starts at start_s. */
-static size_t batch_from(const struct queue_ask *a, size_t i, double start_s)
-{
-    size_t n = 1;
-    while (n < (size_t)a->batch && i + n < a->count && arrival(a, i + n) <= start_s)
-        n++;
-    return n;
+    size_t most = (size_t)batch, images = 1;
+    double oldest = arrivals[first] / rate;
+    double full = first + most - 1 < count ? arrivals[first + most - 1] / rate : INFINITY;
+    double start = fmax(fmax(free_s, oldest), fmin(full, oldest + delay_s));
+    while (images < most && first + images < count && arrivals[first + images] / rate <= start)
+        images++;
+    return (struct queue_batch){ start, images };
 }
 
 static size_t serve_all(struct server *s, double *response_s)
 {
     const struct queue_ask *a = s->ask;
     double free_s[QUEUE_INSTANCES_MAX] = { 0 };
-    size_t batches = 0, room = (size_t)a->batch;
+    size_t batches = 0;
     for (size_t i = 0; i < a->count; batches++) {
         size_t k = first_free(free_s, a->instances);
-        double oldest = arrival(a, i), full = i + room - 1 < a->count ? arrival(a, i + room - 1) : INFINITY;
-        double start = fmax(fmax(free_s[k], oldest), fmin(full, oldest + a->delay_s));
-        size_t n = batch_from(a, i, start);
-        free_s[k] = start + service_s(s, n);
-        for (size_t j = 0; j < n; j++)
-            response_s[i + j] = free_s[k] - arrival(a, i + j);
-        i += n;
+        struct queue_batch b = queue_form(a->arrivals, a->count, a->rate, i, free_s[k], a->batch, a->delay_s);
+        free_s[k] = b.start_s + service_s(s, b.images);
+        for (size_t j = i; j < i + b.images; j++)
+            response_s[j] = free_s[k] - a->arrivals[j] / a->rate;
+        i += b.images;
     }
     return batches;
 }
@@ -106,7 +102,7 @@ bool queue_simulate(struct queue_answer *out, double *response_s, const struct q
     prepare(&s, ask);
     *out = (struct queue_answer){ .capacity = ask->instances * ask->batch / s.median_s[ask->batch] };
     out->batches = serve_all(&s, response_s);
-    out->counted = ask->count - ask->count / TENTHS;
+    out->counted = ask->count - queue_dropped(ask->count);
     out->mean_images = (double)ask->count / (double)out->batches;
     out->mean_s = mean_of_tenths(response_s, ask->count, 1, TENTHS);
     out->saturated = ask->rate >= out->capacity ||
@@ -115,12 +111,52 @@ bool queue_simulate(struct queue_answer *out, double *response_s, const struct q
     return true;
 }
 
-const double *queue_sorted_responses(double *response_s, size_t count, size_t *counted)
+size_t queue_dropped(size_t count)
 {
-    size_t dropped = count / TENTHS;
-    *counted = count - dropped;
-    stats_sort(response_s + dropped, *counted);
-    return response_s + dropped;
+    return count / TENTHS;
+}
+
+static double middle_of_three(double a, double b, double c)
+{
+    return fmax(fmin(a, b), fmin(fmax(a, b), c));
+}
+
+/* Reorders x[n] so that x[k] is the value that sorting would put there, smaller ones before it (Hoare's
+ * selection: a percentile needs no whole order). */
+static double selected(double *x, ptrdiff_t n, ptrdiff_t k)
+{
+    ptrdiff_t lo = 0, hi = n - 1;
+    while (lo < hi) {
+        double pivot = middle_of_three(x[lo], x[lo + (hi - lo) / 2], x[hi]);
+        ptrdiff_t i = lo, j = hi;
+        while (i <= j) {
+            while (x[i] < pivot)
+                i++;
+            while (x[j] > pivot)
+                j--;
+            if (i > j)
+                break;
+            double swapped = x[i];
+            x[i++] = x[j];
+            x[j--] = swapped;
+        }
+        if (k > j && k < i) /* between both parts: equal to the pivot */
+            break;
+        lo = k >= i ? i : lo;
+        hi = k <= j ? j : hi;
+    }
+    return x[k];
+}
+
+void queue_percentiles(double *out, const double *p, size_t percentiles, double *response_s, size_t count)
+{
+    double *x = response_s + queue_dropped(count);
+    size_t n = count - queue_dropped(count), within = n; /* the smaller percentiles lie below the larger ones */
+    for (size_t i = percentiles; i-- > 0;) {
+        size_t rank = n ? stats_rank(n, p[i]) : 0;
+        out[i] = rank ? selected(x, (ptrdiff_t)within, (ptrdiff_t)rank - 1) : NAN;
+        within = rank;
+    }
 }
 
 static bool keeps(const struct queue_point *p, double limit_s)

@@ -16,11 +16,11 @@ struct queue_times {           /* measured service times of one batch size */
     size_t count;
 };
 struct queue_ask {
-    /* [count] ascending arrivals at rate 1: arrival i happens at arrivals[i] / rate. For a recorded trace
-     * (offsets in seconds) rate = 1. */
+    /* [count] ascending arrivals at rate 1: arrival i happens at arrivals[i] / rate. A recorded trace is
+     * multiplied by its own mean rate beforehand. */
     const double *arrivals;
     size_t count;
-    double rate;               /* > 0 */
+    double rate;               /* images/s, > 0 */
     const double *uniform;     /* [count] in (0,1), draws of service times: one per batch; NULL: every size
                                   takes the median of its times */
     const struct queue_times *times; /* [time_count] ascending by images; a size without takes the next larger
@@ -46,9 +46,20 @@ struct queue_answer {
  * above. */
 bool queue_simulate(struct queue_answer *out, double *response_s, const struct queue_ask *ask);
 
-/* The counted responses of a simulation, sorted in place: *counted values from the returned pointer on (it
- * lies in response_s). For stats_quantile_sorted. */
-const double *queue_sorted_responses(double *response_s, size_t count, size_t *counted);
+/* Responses that count: all but the first tenth, while the queue fills. How many are left out of `count`. */
+size_t queue_dropped(size_t count);
+/* out[i] = the percentile p[i] (x[ceil(p n)], p ascending in (0,1]) of the responses that count; response_s is
+ * reordered. NaN without any. */
+void queue_percentiles(double *out, const double *p, size_t percentiles, double *response_s, size_t count);
+
+/* The batch that is formed next, the rule of which everything here is made. */
+struct queue_batch {
+    double start_s;            /* full, or its oldest request has waited w; not before an instance is free */
+    size_t images;             /* requests first .. first + images - 1 */
+};
+/* arrivals, count, rate as above; request `first` is the oldest that waits; free_s: an instance is free. */
+struct queue_batch queue_form(const double *arrivals, size_t count, double rate, size_t first, double free_s,
+                              int batch, double delay_s);
 
 /* Queue delays that are tried, seconds, ascending: 0 1 2 5 10 20 50 100 200 500 ms. */
 #define QUEUE_DELAYS 10

@@ -193,15 +193,39 @@ static void a_stall_shows_in_responses(void **state)
                              .time_count = 1,
                              .batch = 1, .instances = 1, .uniform = w->uniform };
     struct queue_answer a;
-    size_t n;
+    double p99;
     draw(w->arrivals, w->uniform, 3);
     assert_true(queue_simulate(&a, w->response, &ask));
-    const double *sorted = queue_sorted_responses(w->response, MANY, &n);
+    queue_percentiles(&p99, (const double[]){ .99 }, 1, w->response, MANY);
     stats_sort(service, CALLS);
-    assert_int_equal(n, MANY - MANY / 10);
     assert_true(stats_quantile_sorted(service, CALLS, .99) == .01);
-    assert_true(stats_quantile_sorted(sorted, n, .99) > .2);
+    assert_true(p99 > .2);
     free(w);
+}
+
+/* Selection gives what sorting gives; the first tenth is left out. Few different values, many, all equal. */
+static void percentiles_are_those_of_sorting(void **state)
+{
+    static const double p[] = { .01, .5, .9, .95, .99, 1 };
+    static double x[1000], sorted[1000];
+    double got[6], short_of[6];
+    struct rng r = rng_seeded(5);
+    (void)state;
+    for (int trial = 0; trial < 60; trial++) {
+        size_t n = trial < 20 ? (size_t)trial + 1 : 1000 - (size_t)trial;
+        double values = trial % 3 == 0 ? 1 : trial % 3 == 1 ? 7 : 1e9;
+        for (size_t i = 0; i < n; i++)
+            x[i] = i < n / 10 ? 1e12 : floor(rng_uniform(&r) * values);
+        for (size_t i = 0; i < n - n / 10; i++)
+            sorted[i] = x[n / 10 + i];
+        stats_sort(sorted, n - n / 10);
+        queue_percentiles(got, p, 6, x, n);
+        for (size_t i = 0; i < 6; i++)
+            assert_true(got[i] == stats_quantile_sorted(sorted, n - n / 10, p[i]));
+    }
+    queue_percentiles(short_of, p, 6, x, 0);
+    assert_true(isnan(short_of[0]));
+    assert_int_equal(queue_dropped(1009), 100);
 }
 
 /* --- recommendation ------------------------------------------------------------------------------------- */
@@ -248,6 +272,7 @@ int main(void)
         cmocka_unit_test(mean_wait_agrees_with_the_formula),
         cmocka_unit_test(overload_is_called_saturated),
         cmocka_unit_test(a_stall_shows_in_responses),
+        cmocka_unit_test(percentiles_are_those_of_sorting),
         cmocka_unit_test(smallest_delay_near_the_best_is_recommended),
         cmocka_unit_test(rate_that_fits_is_found),
     };
