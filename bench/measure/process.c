@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,7 +66,8 @@ static void run_child(const struct pipes *p, const char *program, const struct w
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    int failed = dup2(p->in[0], STDIN_FILENO) < 0 || dup2(p->out[1], STDOUT_FILENO) < 0 ||
+    int failed = (start->cpus && sched_setaffinity(0, sizeof *start->cpus, start->cpus) != 0) ||
+                 dup2(p->in[0], STDIN_FILENO) < 0 || dup2(p->out[1], STDOUT_FILENO) < 0 ||
                  dup2(p->err[1], STDERR_FILENO) < 0 || (start->folder && chdir(start->folder) != 0);
     if (!failed)
         execve(program, start->command, environment);

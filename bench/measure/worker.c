@@ -35,11 +35,17 @@ void worker_close(struct worker *w)
     if (!w)
         return;
     w->interrupt = NULL; /* two seconds are kept even after Ctrl-C: the worker may have a device to give back */
-    if (!w->broken)
+    if (!w->broken && !w->request.open)
         worker_quit(w, PROCESS_GRACE_NS, NULL);
     process_close(&w->process);
     line_close(&w->answers);
     free(w);
+}
+
+void worker_abort(struct worker *w)
+{
+    w->broken = true;
+    process_kill(&w->process);
 }
 
 bool worker_alive(const struct worker *w)

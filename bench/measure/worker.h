@@ -18,6 +18,7 @@
 #define MEASURE_WORKER_H
 
 #include <jansson.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,6 +43,8 @@ static inline uint64_t worker_run_deadline(uint64_t predicted_ns)
     return WORKER_RUN_SLACK_NS + WORKER_RUN_FACTOR * predicted_ns;
 }
 
+#define WORKER_GROUP_MAX 64          /* workers that can be awaited together */
+#define WORKER_CLOCK_SHARE 0.01      /* by how much a worker's clock may differ from ours */
 #define WORKER_ITEMS_MAX 16
 #define WORKER_NAME_MAX 96
 #define WORKER_STDERR_LINES 20
@@ -54,6 +57,7 @@ struct worker_start {
     const char *const *environment;  /* "NAME=value" added to ours, ended by NULL; NULL: none */
     const char *log_path;            /* standard error is appended to it; NULL: only the last lines are kept */
     const volatile sig_atomic_t *interrupt; /* not 0: every wait ends with ST_INTERRUPTED; NULL: never */
+    const cpu_set_t *cpus;           /* that it may use; NULL: ours */
     uint64_t memory_limit_bytes;     /* a SIGKILL with a resident set of >= 90 % of it was the out-of-memory killer;
                                       * 0: the smallest limit of the cgroups and the machine */
     uint64_t *virtual_now_ns;        /* of the caller: `now` of campaigns in virtual time, moved forward by the
@@ -67,6 +71,12 @@ enum status worker_open(struct worker **out, const struct worker_start *start, s
 /* Ends the worker if it lives: quit and end of input if it waits for a request (2 s), else SIGTERM (2 s),
  * then SIGKILL to its group; frees. NULL is allowed. */
 void worker_close(struct worker *w);
+
+/* Ends it at once (SIGTERM, 2 s, SIGKILL), because it is of no use without another one. */
+void worker_abort(struct worker *w);
+/* Waits until each of workers[count] has answered, has ended or has run out of time, or the interrupt is set; their
+ * _receive calls then return at once. Answers are time-stamped as they come. count <= WORKER_GROUP_MAX. */
+void worker_await(struct worker *const *workers, size_t count);
 
 bool worker_alive(const struct worker *w);
 pid_t worker_pid(const struct worker *w);
@@ -140,6 +150,10 @@ struct worker_prepare_result {
 };
 enum status worker_prepare(struct worker *w, int batch, struct worker_prepare_result *out,
                            uint64_t deadline_ns, struct err *err);
+/* The same in two halves, so that several workers do it at once: send to all, worker_await, receive from
+ * each. Between them nothing else may be asked of the worker. */
+enum status worker_prepare_send(struct worker *w, int batch, uint64_t deadline_ns, struct err *err);
+enum status worker_prepare_receive(struct worker *w, struct worker_prepare_result *out, struct err *err);
 enum status worker_release(struct worker *w, int batch, uint64_t deadline_ns, struct err *err);
 
 /* --- run ------------------------------------------------------------------------------------------------ */
@@ -156,6 +170,9 @@ struct worker_run_result {
     uint64_t *h2d_ns, *compute_ns, *d2h_ns; /* [iterations], or all NULL if the worker reports no stages */
     uint64_t start_ns, end_ns;       /* of the worker's clock, around the measured iterations */
     uint64_t sent_ns, answered_ns;   /* of worker_clock, around the whole call: unmeasured iterations included */
+    uint64_t began_ns;               /* start_ns by worker_clock: what runs of several workers are compared by */
+    bool     clocks_agree;           /* without unmeasured iterations: end - start is the caller's time within
+                                      * WORKER_CLOCK_SHARE + 1 ms; else true */
     bool     times_add_up;           /* false: iterations longer than end - start, or stages than their iteration:
                                       * a block to be stored and marked invalid (`worker`), not a broken answer */
     json_t  *telemetry;              /* object of the answer, or NULL */
@@ -166,6 +183,11 @@ struct worker_run_result {
  * needs to be only after ST_OK. */
 enum status worker_run(struct worker *w, const struct worker_run_ask *ask, struct worker_run_result *out,
                        uint64_t deadline_ns, struct err *err);
+/* The two halves, as for prepare. ask: the same in both. */
+enum status worker_run_send(struct worker *w, const struct worker_run_ask *ask, uint64_t deadline_ns,
+                            struct err *err);
+enum status worker_run_receive(struct worker *w, const struct worker_run_ask *ask,
+                               struct worker_run_result *out, struct err *err);
 void worker_run_free(struct worker_run_result *r);
 
 /* --- memory, output, profile, quit ---------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* The operations: what is sent, and how every member of an answer is checked before anybody uses it. */
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,8 @@
 #include "bench/measure/worker_state.h"
 #include "kernels/base/json.h"
 #include "kernels/worker/protocol.h"
+
+#define CLOCK_SLACK_NS 1000000 /* what sending, waking up and answering may take */
 
 /* The members of one answer; the first that is wrong is kept in `why`, reading goes on without effect. */
 struct answer {
@@ -204,13 +207,16 @@ static json_t *batch_member(int batch)
     return json_pack("{s:i}", "batch", batch);
 }
 
-enum status worker_prepare(struct worker *w, int batch, struct worker_prepare_result *out,
-                           uint64_t deadline_ns, struct err *err)
+enum status worker_prepare_send(struct worker *w, int batch, uint64_t deadline_ns, struct err *err)
+{
+    return worker_send(w, protocol_op_name(OP_PREPARE), batch_member(batch), deadline_ns, err);
+}
+
+enum status worker_prepare_receive(struct worker *w, struct worker_prepare_result *out, struct err *err)
 {
     json_t *answer;
     *out = (struct worker_prepare_result){ 0 };
-    enum status st = worker_ask(w, protocol_op_name(OP_PREPARE), batch_member(batch), deadline_ns, &answer,
-                                err);
+    enum status st = worker_receive(w, &answer, err);
     if (st != ST_OK)
         return st;
     struct answer a = { .object = answer, .op = "prepare" };
@@ -225,6 +231,14 @@ enum status worker_prepare(struct worker *w, int batch, struct worker_prepare_re
     if (st != ST_OK)
         *out = (struct worker_prepare_result){ 0 };
     return st;
+}
+
+enum status worker_prepare(struct worker *w, int batch, struct worker_prepare_result *out,
+                           uint64_t deadline_ns, struct err *err)
+{
+    *out = (struct worker_prepare_result){ 0 };
+    enum status st = worker_prepare_send(w, batch, deadline_ns, err);
+    return st == ST_OK ? worker_prepare_receive(w, out, err) : st;
 }
 
 enum status worker_release(struct worker *w, int batch, uint64_t deadline_ns, struct err *err)
@@ -336,21 +350,41 @@ static void read_run(struct answer *a, const struct worker_run_ask *ask, struct 
     r->times_add_up = !a->why.status && times_add_up(r);
 }
 
-enum status worker_run(struct worker *w, const struct worker_run_ask *ask, struct worker_run_result *out,
-                       uint64_t deadline_ns, struct err *err)
+/* When the first measured iteration began, by bench's clock. */
+static uint64_t began_ns(const struct worker *w, const struct worker_run_result *r)
 {
-    const struct clock clk = worker_clock(w);
-    json_t *answer,
-        *members = json_pack("{s:i, s:I, s:i, s:i, s:i}", "batch", ask->batch, "min_ns",
-                             (json_int_t)ask->min_ns, "min_iterations", ask->min_iterations, "max_iterations",
-                             ask->max_iterations, "unmeasured", ask->unmeasured);
+    if (w->is_virtual) /* its clock stood still while the caller waited */
+        return r->sent_ns + (r->start_ns - w->request.told_before_ns);
+    bool same_clock = r->start_ns + CLOCK_SLACK_NS >= r->sent_ns && r->end_ns <= r->answered_ns + CLOCK_SLACK_NS;
+    return same_clock ? r->start_ns : r->answered_ns - (r->end_ns - r->start_ns);
+}
+
+/* Without unmeasured iterations its time and ours are the same time. */
+static bool clocks_agree(const struct worker_run_result *r, int unmeasured)
+{
+    double ours = (double)(r->answered_ns - r->sent_ns), theirs = (double)(r->end_ns - r->start_ns);
+    return unmeasured > 0 || fabs(ours - theirs) <= WORKER_CLOCK_SHARE * ours + CLOCK_SLACK_NS;
+}
+
+enum status worker_run_send(struct worker *w, const struct worker_run_ask *ask, uint64_t deadline_ns,
+                            struct err *err)
+{
+    json_t *members = json_pack("{s:i, s:I, s:i, s:i, s:i}", "batch", ask->batch, "min_ns",
+                                (json_int_t)ask->min_ns, "min_iterations", ask->min_iterations,
+                                "max_iterations", ask->max_iterations, "unmeasured", ask->unmeasured);
+    return worker_send(w, protocol_op_name(OP_RUN), members, deadline_ns, err);
+}
+
+enum status worker_run_receive(struct worker *w, const struct worker_run_ask *ask,
+                               struct worker_run_result *out, struct err *err)
+{
+    json_t *answer;
     *out = (struct worker_run_result){ 0 };
-    uint64_t sent_ns = clock_now_ns(&clk);
-    enum status st = worker_ask(w, protocol_op_name(OP_RUN), members, deadline_ns, &answer, err);
+    enum status st = worker_receive(w, &answer, err);
     if (st != ST_OK)
         return st;
-    out->answered_ns = clock_now_ns(&clk);
-    out->sent_ns = sent_ns;
+    out->sent_ns = w->request.sent_ns;
+    out->answered_ns = w->request.answered_ns;
     struct answer a = { .object = answer, .op = "run" };
     read_run(&a, ask, out);
     json_decref(answer);
@@ -362,8 +396,19 @@ enum status worker_run(struct worker *w, const struct worker_run_ask *ask, struc
                                           .outputs = st == ST_WRONG_OUTPUT ? out->outputs : 0 };
         worker_run_free(out);
         *out = kept;
+        return st;
     }
-    return st;
+    out->began_ns = began_ns(w, out);
+    out->clocks_agree = clocks_agree(out, ask->unmeasured);
+    return ST_OK;
+}
+
+enum status worker_run(struct worker *w, const struct worker_run_ask *ask, struct worker_run_result *out,
+                       uint64_t deadline_ns, struct err *err)
+{
+    *out = (struct worker_run_result){ 0 };
+    enum status st = worker_run_send(w, ask, deadline_ns, err);
+    return st == ST_OK ? worker_run_receive(w, ask, out, err) : st;
 }
 
 void worker_run_free(struct worker_run_result *r)

@@ -1,4 +1,5 @@
-/* One request and its answer: writing, waiting, deadlines, and what a silent or dead worker means. */
+/* One request and its answer: writing, waiting (for one worker or for several at once), deadlines, and what a
+ * silent or dead worker means. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -13,13 +14,6 @@
 #define TICK_MS 200                      /* how late an interrupt or a death that closed no pipe may be seen */
 #define VIRTUAL_WAIT_NS (30 * WORKER_S)  /* real time that an answer in virtual time may take */
 #define DEATH_WAIT_NS (2 * WORKER_S)     /* from the end of a worker's output to its own end */
-
-/* What is waited for, and until when in real time. */
-struct wait {
-    struct clock clk;
-    uint64_t start_ns, limit_ns;
-    const char *op;
-};
 
 static enum status crashed(struct worker *w, const char *op, struct err *err)
 {
@@ -50,26 +44,52 @@ enum status worker_broken_answer(struct worker *w, const char *op, const char *w
                    w->name, op, why);
 }
 
-/* Waits for at most a tick until fd can be read (or written), reading standard error
- * meanwhile. ST_OK: look again. */
-static enum status pause_for(struct worker *w, const struct wait *wait, int fd, short events, struct err *err)
+/* --- waiting -------------------------------------------------------------------------------------------- */
+
+static uint64_t system_now_ns(void)
 {
-    struct pollfd fds[2] = { { .fd = fd, .events = events }, { .fd = w->process.err_fd, .events = POLLIN } };
-    uint64_t waited_ns = clock_now_ns(&wait->clk) - wait->start_ns;
-    if (w->interrupt && *w->interrupt) {
-        w->broken = true;
-        return err_set(err, ST_INTERRUPTED, "%s: interrupted while waiting for %s", w->name, wait->op);
-    }
-    if (waited_ns >= wait->limit_ns)
-        return hung(w, wait->op, waited_ns, err);
-    uint64_t left_ms = (wait->limit_ns - waited_ns) / (WORKER_S / 1000) + 1;
-    poll(fds, 2, left_ms < TICK_MS ? (int)left_ms : TICK_MS);
-    process_drain(&w->process);
-    return ST_OK;
+    const struct clock clk = clock_system();
+    return clock_now_ns(&clk);
 }
 
-static enum status send_text(struct worker *w, const struct wait *wait, const char *text, size_t size,
-                             struct err *err)
+/* May the open request still be waited for? */
+static enum status check_wait(struct worker *w, struct err *err)
+{
+    uint64_t waited_ns = system_now_ns() - w->request.start_ns;
+    if (w->interrupt && *w->interrupt) {
+        w->broken = true;
+        return err_set(err, ST_INTERRUPTED, "%s: interrupted while waiting for %s", w->name, w->request.op);
+    }
+    return waited_ns < w->request.limit_ns ? ST_OK : hung(w, w->request.op, waited_ns, err);
+}
+
+static int pause_ms(const struct worker *w)
+{
+    uint64_t waited_ns = system_now_ns() - w->request.start_ns;
+    uint64_t left_ms = waited_ns < w->request.limit_ns
+                           ? (w->request.limit_ns - waited_ns) / (WORKER_S / 1000) + 1 : 0;
+    return left_ms < TICK_MS ? (int)left_ms : TICK_MS;
+}
+
+/* Waits for at most a tick until each of these can be read or wrote to its standard error, which is taken. */
+static void pause_for_answers(struct worker *const *workers, size_t count)
+{
+    struct pollfd fds[2 * WORKER_GROUP_MAX];
+    nfds_t used = 0;
+    int ms = TICK_MS;
+    for (size_t i = 0; i < count; i++) {
+        const struct worker *w = workers[i];
+        int own_ms = pause_ms(w);
+        fds[used++] = (struct pollfd){ .fd = w->process.out_fd, .events = POLLIN };
+        fds[used++] = (struct pollfd){ .fd = w->process.err_fd, .events = POLLIN };
+        ms = own_ms < ms ? own_ms : ms;
+    }
+    poll(fds, used, ms);
+    for (size_t i = 0; i < count; i++)
+        process_drain(&workers[i]->process);
+}
+
+static enum status send_text(struct worker *w, const char *text, size_t size, struct err *err)
 {
     while (size) {
         ssize_t wrote = write(w->process.in_fd, text, size);
@@ -77,40 +97,73 @@ static enum status send_text(struct worker *w, const struct wait *wait, const ch
             text += wrote;
             size -= (size_t)wrote;
         } else if (wrote < 0 && errno != EAGAIN && errno != EINTR) {
-            return crashed(w, wait->op, err); /* nobody reads any more */
+            return crashed(w, w->request.op, err); /* nobody reads any more */
         } else {
-            enum status st = pause_for(w, wait, w->process.in_fd, POLLOUT, err);
+            enum status st = check_wait(w, err);
             if (st != ST_OK)
                 return st;
+            struct pollfd fds[2] = { { .fd = w->process.in_fd, .events = POLLOUT },
+                                     { .fd = w->process.err_fd, .events = POLLIN } };
+            poll(fds, 2, pause_ms(w));
+            process_drain(&w->process);
         }
     }
     return ST_OK;
 }
 
-/* The next line of the worker, borrowed until the next call. */
-static enum status receive_line(struct worker *w, const struct wait *wait, char **text, size_t *size,
-                                struct err *err)
+/* Takes what is there of the answer without waiting. *whole: the line is there, in w->request. */
+static enum status take_bytes(struct worker *w, bool *whole, struct err *err)
 {
-    bool dead = false;
+    struct worker_request *r = &w->request;
     for (;;) {
-        enum line_event event = line_next(&w->answers, text, size);
-        if (event == LINE_READY)
+        enum line_event event = line_next(&w->answers, &r->line, &r->size);
+        *whole = event == LINE_READY;
+        if (*whole) {
+            r->answered_ns = system_now_ns();
             return ST_OK;
+        }
         if (event == LINE_TOO_LONG)
-            return worker_broken_answer(w, wait->op, "it has more than 64 MiB", err);
+            return worker_broken_answer(w, r->op, "it has more than 64 MiB", err);
         long got = line_fill(&w->answers, w->process.out_fd);
         if (got > 0)
             continue;
-        if (got == 0 || dead)
-            return crashed(w, wait->op, err);
+        if (got == 0 || r->dead)
+            return crashed(w, r->op, err);
         if (errno == ENOMEM)
-            return worker_broken_answer(w, wait->op, "there is no memory to read it", err);
-        enum status st = pause_for(w, wait, w->process.out_fd, POLLIN, err);
+            return worker_broken_answer(w, r->op, "there is no memory to read it", err);
+        enum status st = check_wait(w, err);
         if (st != ST_OK)
             return st;
-        dead = process_ended(&w->process, 0); /* a child of it may hold the pipe open: read what is there, then stop */
+        r->dead = process_ended(&w->process, 0); /* a child of it may hold the pipe open: read what is there, then stop */
+        if (!r->dead)
+            return ST_OK;
     }
 }
+
+/* True if nothing is to be waited for any more: the answer is there, or there will be none (r->why). */
+static bool is_settled(struct worker *w)
+{
+    struct worker_request *r = &w->request;
+    bool whole = false;
+    if (r->open && !r->settled)
+        r->settled = take_bytes(w, &whole, &r->why) != ST_OK || whole;
+    return !r->open || r->settled;
+}
+
+void worker_await(struct worker *const *workers, size_t count)
+{
+    struct worker *waiting[WORKER_GROUP_MAX];
+    for (size_t left = 1; left;) {
+        left = 0;
+        for (size_t i = 0; i < count && i < WORKER_GROUP_MAX; i++)
+            if (!is_settled(workers[i]))
+                waiting[left++] = workers[i];
+        if (left)
+            pause_for_answers(waiting, left);
+    }
+}
+
+/* --- answers -------------------------------------------------------------------------------------------- */
 
 static enum status worker_error(struct worker *w, const char *op, const json_t *answer, struct err *err)
 {
@@ -137,44 +190,48 @@ static enum status worker_error(struct worker *w, const char *op, const json_t *
 }
 
 /* Virtual time moves on by as much as the worker's did since its last answer: the caller may have waited
- * meanwhile, which the worker's clock does not know. ST_HUNG if that is longer than the deadline. */
-static enum status move_time(struct worker *w, const char *op, const json_t *answer, uint64_t deadline_ns,
-                             struct err *err)
+ * meanwhile, which the worker's clock does not know. What several workers do at once passes once.
+ * ST_HUNG if that is longer than the deadline. */
+static enum status move_time(struct worker *w, const json_t *answer, struct err *err)
 {
+    struct worker_request *r = &w->request;
     const json_t *now = json_object_get(answer, PROTOCOL_NOW);
     if (!now)
         now = json_object_get(answer, "end_ns");
-    if (!w->is_virtual || !json_is_integer(now) || json_integer_value(now) < 0)
+    if (!w->is_virtual)
+        return ST_OK;
+    r->told_before_ns = w->told_now_ns;
+    r->answered_ns = r->sent_ns;
+    if (!json_is_integer(now) || json_integer_value(now) < 0)
         return ST_OK;
     uint64_t told_ns = (uint64_t)json_integer_value(now);
     uint64_t passed_ns = told_ns > w->told_now_ns ? told_ns - w->told_now_ns : 0;
+    bool in_time = passed_ns <= r->deadline_ns;
     w->told_now_ns = told_ns;
-    if (passed_ns <= deadline_ns) {
-        *w->now_ns += passed_ns;
-        return ST_OK;
-    }
-    *w->now_ns += deadline_ns; /* nobody would have waited longer */
-    return hung(w, op, deadline_ns, err);
+    r->answered_ns += in_time ? passed_ns : r->deadline_ns; /* nobody would have waited longer */
+    if (r->answered_ns > *w->now_ns)
+        *w->now_ns = r->answered_ns;
+    return in_time ? ST_OK : hung(w, r->op, r->deadline_ns, err);
 }
 
-/* Reads the line as an answer to request `id`. */
-static enum status take_answer(struct worker *w, const char *op, int64_t id, const char *line, size_t size,
-                               json_t **answer, struct err *err)
+/* Reads the line as the answer to the open request. */
+static enum status take_answer(struct worker *w, json_t **answer, struct err *err)
 {
+    const struct worker_request *r = &w->request;
     struct err why = { 0 };
-    json_t *got = json_read_text("answer", line, size, &why);
+    json_t *got = json_read_text("answer", r->line, r->size, &why);
     const json_t *ok = json_object_get(got, "ok"), *its_id = json_object_get(got, "id");
     enum status st = ST_OK;
     if (!got) {
         char text[200];
-        snprintf(text, sizeof text, "no JSON (\"%.100s\")", line);
-        st = worker_broken_answer(w, op, text, err);
-    } else if (!json_is_integer(its_id) || json_integer_value(its_id) != id) {
-        st = worker_broken_answer(w, op, "it does not carry the id of the request", err);
+        snprintf(text, sizeof text, "no JSON (\"%.100s\")", r->line);
+        st = worker_broken_answer(w, r->op, text, err);
+    } else if (!json_is_integer(its_id) || json_integer_value(its_id) != r->id) {
+        st = worker_broken_answer(w, r->op, "it does not carry the id of the request", err);
     } else if (!json_is_boolean(ok)) {
-        st = worker_broken_answer(w, op, "its `ok` is neither true nor false", err);
+        st = worker_broken_answer(w, r->op, "its `ok` is neither true nor false", err);
     } else if (!json_is_true(ok)) {
-        st = worker_error(w, op, got, err);
+        st = worker_error(w, r->op, got, err);
     }
     if (st == ST_OK)
         *answer = got;
@@ -182,6 +239,8 @@ static enum status take_answer(struct worker *w, const char *op, int64_t id, con
         json_decref(got);
     return st;
 }
+
+/* --- requests ------------------------------------------------------------------------------------------- */
 
 static char *request_text(int64_t id, const char *op, json_t *members)
 {
@@ -196,36 +255,56 @@ static char *request_text(int64_t id, const char *op, json_t *members)
     return text;
 }
 
-enum status worker_ask(struct worker *w, const char *op, json_t *members, uint64_t deadline_ns,
-                       json_t **answer, struct err *err)
+enum status worker_send(struct worker *w, const char *op, json_t *members, uint64_t deadline_ns,
+                        struct err *err)
 {
-    struct wait wait = { .clk = clock_system(), .op = op, .limit_ns = deadline_ns };
-    char *line = NULL;
-    size_t size = 0;
-    *answer = NULL;
+    const struct clock own = worker_clock(w);
     if (w->broken) {
         json_decref(members);
         return err_set(err, ST_CRASHED, "%s: the worker has ended, %s cannot be asked", w->name, op);
     }
-    if (w->is_virtual && wait.limit_ns > VIRTUAL_WAIT_NS)
-        wait.limit_ns = VIRTUAL_WAIT_NS;
-    wait.start_ns = clock_now_ns(&wait.clk);
-    int64_t id = w->next_id++;
-    char *text = request_text(id, op, members);
+    w->request = (struct worker_request){ .op = op, .id = w->next_id++, .deadline_ns = deadline_ns,
+                                          .limit_ns = deadline_ns };
+    if (w->is_virtual && w->request.limit_ns > VIRTUAL_WAIT_NS)
+        w->request.limit_ns = VIRTUAL_WAIT_NS;
+    char *text = request_text(w->request.id, op, members);
     char *end = text ? strchr(text, '\n') : NULL; /* JSON_LINE text has no newline of its own */
     if (!end)
         return err_set(err, ST_OUT_OF_MEMORY, "%s: no memory for the request %s", w->name, op);
-    enum status st = send_text(w, &wait, text, (size_t)(end - text) + 1, err);
+    w->request.start_ns = system_now_ns();
+    w->request.sent_ns = clock_now_ns(&own);
+    enum status st = send_text(w, text, (size_t)(end - text) + 1, err);
     free(text);
+    w->request.open = st == ST_OK;
+    return st;
+}
+
+enum status worker_receive(struct worker *w, json_t **answer, struct err *err)
+{
+    *answer = NULL;
+    if (!w->request.open)
+        return err_set(err, ST_CRASHED, "%s: the worker was asked nothing that it could answer", w->name);
+    worker_await(&w, 1);
+    w->request.open = false;
+    if (w->request.why.status != ST_OK) {
+        if (err)
+            *err = w->request.why;
+        return w->request.why.status;
+    }
+    enum status st = take_answer(w, answer, err);
     if (st == ST_OK)
-        st = receive_line(w, &wait, &line, &size, err);
-    if (st == ST_OK)
-        st = take_answer(w, op, id, line, size, answer, err);
-    if (st == ST_OK)
-        st = move_time(w, op, *answer, deadline_ns, err);
+        st = move_time(w, *answer, err);
     if (st != ST_OK && *answer) {
         json_decref(*answer);
         *answer = NULL;
     }
     return st;
+}
+
+enum status worker_ask(struct worker *w, const char *op, json_t *members, uint64_t deadline_ns,
+                       json_t **answer, struct err *err)
+{
+    *answer = NULL;
+    enum status st = worker_send(w, op, members, deadline_ns, err);
+    return st == ST_OK ? worker_receive(w, answer, err) : st;
 }
