@@ -75,7 +75,7 @@ struct prepared_row {
 };
 
 enum block_kind { BLOCK_WARMUP, BLOCK_COARSE, BLOCK_RACE, BLOCK_CONTROL, BLOCK_SLO, BLOCK_VERIFY, BLOCK_FILL,
-                  BLOCK_NIGHT, BLOCK_KIND_COUNT };
+                  BLOCK_NIGHT, BLOCK_OPEN_LOOP, BLOCK_KIND_COUNT };
 
 struct block_row {
     int64_t id, execution;

@@ -165,6 +165,7 @@ const char *table_kind_name(enum block_kind kind)
     static const char *const names[BLOCK_KIND_COUNT] = {
         [BLOCK_WARMUP] = "warmup", [BLOCK_COARSE] = "coarse", [BLOCK_RACE] = "race", [BLOCK_CONTROL] = "control",
         [BLOCK_SLO] = "slo", [BLOCK_VERIFY] = "verify", [BLOCK_FILL] = "fill", [BLOCK_NIGHT] = "night",
+        [BLOCK_OPEN_LOOP] = "open_loop",
     };
     return names[kind];
 }
