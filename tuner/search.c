@@ -193,6 +193,12 @@ static bool gains(const struct walk *w, const struct search_size *s)
     return s->has_y && !is_power(s->batch) && s->y >= w->best + midpoint_gain;
 }
 
+/* A size in between that may race. */
+static bool is_admitted(const struct walk *w, const struct search_size *s)
+{
+    return gains(w, s) || (w->ask->refine && s->has_y && !is_power(s->batch));
+}
+
 /* Around every size in between that gains: half way to both neighbours, once. */
 static void probe_neighbours(struct walk *w)
 {
@@ -245,9 +251,9 @@ static void cut(struct walk *w)
     int leader = w->L;
     for (size_t i = 0; i < w->out->count; i++) {
         struct search_size *s = &w->out->sizes[i];
-        if (s->has_y && !is_power(s->batch) && !gains(w, s) && s->batch != w->ask->incumbent)
+        if (s->has_y && !is_power(s->batch) && !is_admitted(w, s) && s->batch != w->ask->incumbent)
             refuse(s, WHY_MIDPOINT_NO_GAIN, w->best, w->L);
-        else if (s->has_y && s->y > top && (is_power(s->batch) || gains(w, s))) {
+        else if (s->has_y && s->y > top && (is_power(s->batch) || is_admitted(w, s))) {
             top = s->y;
             leader = s->batch;
         }

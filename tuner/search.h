@@ -28,6 +28,7 @@ struct search_ask {
     size_t result_count;
     bool   out_of_budget;     /* nothing more can be probed: finish with what there is */
     int    incumbent;         /* size in use: a candidate wherever it runs, probed last; 0: none */
+    bool   refine;            /* every size in between that runs is a candidate, whatever it gains */
 };
 struct search_size {          /* a size that was tried, or a given size or power of two that was not */
     int    batch;

@@ -33,7 +33,8 @@ struct decision_rules {
 struct decision_ask {
     const struct decision_rules *rules;
     const struct history *history;
-    bool   search_over, race_over;   /* no time is left for another probe, or for another round or proof */
+    bool   search_over;              /* no time is left for another probe */
+    bool   rounds_over, race_over;   /* no time is left for another round; nor for another proof of a limit */
 };
 struct decision {
     struct search_answer search;     /* .next: a size to probe; then nothing below holds yet */
@@ -41,6 +42,7 @@ struct decision {
     struct race_candidate *candidates; /* [count] */
     struct race_block *blocks;       /* [rounds][count + 1] */
     size_t rounds;                   /* complete ones */
+    int    round;                    /* number of the one that was begun and is not complete; 0: none */
     struct race_answer race;
     struct race_look *looks;         /* [look_count] */
     size_t look_count;
@@ -51,12 +53,21 @@ struct decision {
     struct fill_table fill;
     struct max_safe_answer max_safe;
     int    optimal;                  /* choice.batch, or the choice among smaller ones if a size below it failed; 0:
-                                        none */
+                                        none. max_safe is of this size; its failed_below says why it is another */
     struct decide_why whys[SEARCH_SIZES_MAX]; /* [search.count] */
 };
 /* ST_OUT_OF_MEMORY is all that can go wrong; *out is NULL then. */
 enum status decision_make(struct decision **out, const struct decision_ask *ask, struct err *err);
 void decision_free(struct decision *d); /* NULL is allowed */
+
+/* The rules of a target, from its configuration and row. given: [count] sizes, borrowed; NULL: the ascent. */
+struct decision_rules decision_rules_of(const struct config *config, const struct target_row *row,
+                                        const int *given, size_t count);
+
+/* Blocks of kind slo that a size gets at most to be proved under or over a limit, in ns of measured time. */
+#define DECISION_PROOF_NS UINT64_C(60000000000)
+/* Measured ns of a size's blocks of kind slo. */
+uint64_t decision_proof_ns(const struct history *h, int batch);
 
 /* The value of a block under an objective: ln images/s, -ln(ms of one batch), -ln(J per image); NaN: not known. */
 double decision_value(const struct block_fact *f, enum objective objective);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "bench/measure/history.h"
+#include "bench/measure/place.h"
 #include "tuner/stats.h"
 #include "tuner/stop.h"
 #include "tuner/why.h"
@@ -34,12 +35,6 @@ void point_free(struct point *p);
 /* Over the valid blocks images/wall lies more than 5 % below the median rate: stalls that a median hides. */
 bool point_is_skewed(const struct point *p);
 
-/* One place of a round: is its block still to be run? */
-enum place_state {
-    PLACE_MISSING,                   /* run it; *retry is its number (0: first try) */
-    PLACE_DONE,                      /* a valid block is there */
-    PLACE_EXHAUSTED,                 /* only invalid ones, and no more retries are allowed */
-};
 enum place_state point_place(int *retry, const struct history *h, int batch, int round);
 /* Pause before retry 1, 2, 3: 1, 2, 4 s. 0 before a first try. */
 uint64_t point_retry_pause_ns(int retry);
