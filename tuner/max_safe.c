@@ -29,7 +29,8 @@ void max_safe_of(struct max_safe_answer *out, const struct max_safe_ask *ask)
         return;
     }
     int below = first_failed == INT_MAX ? INT_MAX : first_failed - 1;
-    out->max_safe = ask->executed          ? largest_good(ask, first_failed)
+    int unknown = !ask->not_run ? INT_MAX : ask->not_run > ask->decision ? ask->not_run : ask->decision + 1;
+    out->max_safe = ask->executed          ? largest_good(ask, first_failed < unknown ? first_failed : unknown)
                     : ask->ceiling < below ? ask->ceiling
                                            : below;
 }

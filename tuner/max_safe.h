@@ -29,6 +29,8 @@ struct max_safe_ask {
     const int
         *failed; /* [failed_count] sizes that failed, in any order: while probing or in the fill table */
     size_t failed_count;
+    int    not_run;           /* smallest n that was not run yet, failed or not; 0: all were. Nothing above the
+                                 decision is safe from there on */
     bool   executed;          /* else `ceiling` */
 };
 struct max_safe_answer {

@@ -323,6 +323,7 @@ static void add_sizes(struct safe_sizes *s, const struct decision *d, const stru
                                     .within = rules->within,
                                     .ceiling = d->ceiling.batch > batch ? d->ceiling.batch : batch,
                                     .failed = s->failed,
+                                    .not_run = (int)d->fill.count + 1,
                                     .executed = rules->max_safe_executed };
     for (size_t i = 0; i < d->search.count; i++) {
         const struct race_size *size = race_size_of(d, race, whys[i].batch);
@@ -333,8 +334,8 @@ static void add_sizes(struct safe_sizes *s, const struct decision *d, const stru
         if (has_failed(d->whys[i].why))
             s->failed[s->ask.failed_count++] = d->whys[i].batch;
     }
-    if (d->fill.first_failed)
-        s->failed[s->ask.failed_count++] = d->fill.first_failed;
+    if (d->ceiling.first_failed) /* of the ascent, the ceiling and the fill table */
+        s->failed[s->ask.failed_count++] = d->ceiling.first_failed;
 }
 
 /* A candidate of the search that ran, below a size that failed: the smallest near the best of them. */
@@ -407,6 +408,7 @@ static enum status find_max_safe(struct decision *d, const struct decision_rules
         serve_below(d, rules, b);
     if (d->max_safe.max_safe < d->optimal) /* chosen without proof: it is all that is known to run */
         d->max_safe.max_safe = d->optimal;
+    fill_advise(&d->fill, d->max_safe.max_safe);
     free(b);
     return ST_OK;
 }

@@ -8,13 +8,13 @@
 #include <stdint.h>
 
 #include "bench/measure/history.h"
-#include "bench/measure/point.h"
+#include "bench/measure/place.h"
 #include "tuner/decide.h"
 
 /* Index of the member that stands at a place 0..2 members - 1 of a pass. */
 size_t verify_member_at(size_t members, int place);
 
-/* One place of a pass, as point_place has it for the race: an invalid block is repeated, a member at most three
+/* One place of a pass, as race_place has it for the race: an invalid block is repeated, a member at most three
  * times in an execution (a quarter of its six blocks is less). *retry: the number of the next try. */
 enum place_state verify_place(int *retry, const struct history *h, int64_t execution, int round, int place);
 

@@ -362,6 +362,27 @@ static void max_safe_is_fast_fits_and_has_no_hole_below(void **state)
     assert_int_equal(a.max_safe, 8);
 }
 
+/* The time ended before every n was run: what lies beyond is not known to run, the decision itself raced. */
+static void max_safe_ends_where_the_fill_table_does(void **state)
+{
+    static const struct { int not_run, failed, max_safe; } cases[] = {
+        { 17, 0, 16 }, { 16, 0, 8 }, { 9, 0, 8 }, { 8, 0, 4 }, { 5, 0, 4 }, { 2, 0, 4 }, { 1, 0, 4 }, { 12, 7, 4 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct max_safe_answer a;
+        struct max_safe_ask ask = { .sizes = ladder, .count = 6, .decision = 4, .best = 0, .within = .05,
+                                    .ceiling = 64, .failed = &cases[i].failed, .failed_count = cases[i].failed > 0,
+                                    .not_run = cases[i].not_run, .executed = true };
+        max_safe_of(&a, &ask);
+        assert_int_equal(a.max_safe, cases[i].max_safe);
+        assert_int_equal(a.wanted, 16);
+        ask.executed = false; /* a cap asks for no table */
+        max_safe_of(&a, &ask);
+        assert_int_equal(a.max_safe, cases[i].failed ? 6 : 64);
+    }
+}
+
 static void hole_below_the_decision_asks_for_another(void **state)
 {
     (void)state;
@@ -389,6 +410,7 @@ int main(void)
         cmocka_unit_test(larger_and_slow_is_not_called_fast),
         cmocka_unit_test(every_reason_has_a_name_of_its_own),
         cmocka_unit_test(max_safe_is_fast_fits_and_has_no_hole_below),
+        cmocka_unit_test(max_safe_ends_where_the_fill_table_does),
         cmocka_unit_test(hole_below_the_decision_asks_for_another),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
