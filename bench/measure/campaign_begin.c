@@ -220,6 +220,8 @@ static enum status begin_targets(struct campaign_state *c, const struct target_r
         struct target_state *t = &c->targets[i];
         t->plan = &plan->targets[i];
         t->gpu = strncmp(t->plan->device, "cpu:", 4) != 0;
+        for (size_t k = 0; !t->plan->batches_auto && k < t->plan->point_count; k++)
+            t->given[t->given_count++] = t->plan->points[k].batch;
         c->target_count++;
         if (i < known_count) {
             st = continue_target(c, t, &known[i], err);

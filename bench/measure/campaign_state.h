@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "bench/measure/campaign.h"
+#include "bench/measure/decision.h"
 #include "bench/measure/history.h"
 #include "bench/measure/plan.h"
 #include "kernels/base/clock.h"
@@ -27,8 +28,11 @@ struct target_state {
     enum why ended_why;              /* that goes for every size; WHY_NONE: it never ran here at all */
     bool   gated;                    /* the gate is over and was passed */
     bool   searched;                 /* the ascent is over: `search` holds */
-    bool   measured;                 /* every point has stopped */
-    bool   cut;                      /* its share of the budget ended first */
+    bool   measured;                 /* the race has ended by itself */
+    bool   cut;                      /* its share of the budget ended before everything was measured */
+    bool   search_over, rounds_over, race_over; /* no time for another probe, round, proof: see decision_ask */
+    int    given[PLAN_BATCHES_MAX];  /* [given_count] sizes in place of the ascent; 0: the ascent */
+    size_t given_count;
     struct search_answer search;
 };
 
@@ -78,6 +82,12 @@ void campaign_tell(const struct campaign_state *c, const struct target_state *t,
 /* Time of the budget that is left for target t: an equal share of the rest for every target from t on, of
  * which `part` (0..1] may be used now. UINT64_MAX without a budget. */
 uint64_t campaign_share_ns(const struct campaign_state *c, const struct target_state *t, double part);
+
+/* What a target is decided by, and the decision from its blocks as they stand: decision_free(*out). What is over
+ * is as t's marks say. ST_OUT_OF_MEMORY. */
+struct decision_rules target_rules(const struct campaign_state *c, const struct target_state *t);
+enum status target_decide(struct decision **out, const struct campaign_state *c, const struct target_state *t,
+                          struct err *err);
 
 /* Ends a target: nothing more of it is measured. why: the reason of every size, WHY_NONE if it never ran.
  * Stores the result. Statuses of the store. */
