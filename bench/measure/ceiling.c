@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "bench/measure/ascent.h"
 #include "bench/measure/trial.h"
 
 enum { FRESH_PROCESSES = 2 };
@@ -9,7 +10,7 @@ enum { FRESH_PROCESSES = 2 };
 static bool ran_in_ascent(const struct history *h, int batch)
 {
     const struct prepared_row *row = history_prepared(h, batch);
-    return row && strcmp(row->result, TRIAL_FEASIBLE) == 0;
+    return row && strcmp(row->result, ASCENT_FEASIBLE) == 0;
 }
 
 /* Why a size cannot be executed, whichever stage found it out. */
@@ -30,7 +31,7 @@ static int fresh_runs(const struct history *h, int batch)
     int n = 0;
     for (size_t i = 0; i < h->trial_count; i++)
         n += h->trials[i].row.batch == batch && strcmp(h->trials[i].label, TRIAL_CEILING) == 0 &&
-             strcmp(h->trials[i].row.result, TRIAL_FEASIBLE) == 0;
+             strcmp(h->trials[i].row.result, ASCENT_FEASIBLE) == 0;
     return n;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/measure/ascent.h"
 #include "bench/measure/trial.h"
 #include "tuner/stats.h"
 
@@ -73,7 +74,7 @@ static double first_calls_ns(const struct history *h, int images, double *room)
         size_t n = 0;
         for (size_t i = 0; i < h->trial_count; i++) {
             const struct prepared_row *row = &h->trials[i].row;
-            if (row->batch == images && strcmp(row->result, TRIAL_FEASIBLE) == 0 && row->first_run_ns > 0 &&
+            if (row->batch == images && strcmp(row->result, ASCENT_FEASIBLE) == 0 && row->first_run_ns > 0 &&
                 (!alone || is_first_of_process(h, i)))
                 room[n++] = (double)(row->prepare_ns + row->first_run_ns);
         }

@@ -5,16 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/measure/ascent.h"
+#include "bench/measure/attempt.h"
 #include "bench/measure/block.h"
 #include "bench/measure/block_rule.h"
 #include "bench/measure/execution.h"
 #include "bench/measure/warm.h"
-#include "kernels/base/text.h"
 #include "tuner/warmup.h"
 
 enum { PROBE_ITERATIONS = 2, COARSE_BLOCKS = 3, TRIES = 2 };
 static const double ascent_part = 0.5; /* of a target's share of the time: the rest is for its rounds */
-static const char feasible[] = "feasible";
 
 /* --- what is known -------------------------------------------------------------------------------------- */
 
@@ -54,7 +54,7 @@ static bool result_of(struct search_result *out, const struct history *h, int ba
     const struct prepared_row *row = history_prepared(h, batch);
     if (!row || !is_final(h, batch))
         return false;
-    bool runs = strcmp(row->result, feasible) == 0;
+    bool runs = strcmp(row->result, ASCENT_FEASIBLE) == 0;
     *out = (struct search_result){ .batch = batch,
                                    .why = runs ? WHY_NONE : why_of_name(row->result),
                                    .y = runs ? coarse_y(h, batch) : NAN,
@@ -91,7 +91,7 @@ static int largest_below(const struct history *h, int batch)
 {
     int best = 0;
     for (size_t i = 0; i < h->prepared_count; i++)
-        if (strcmp(h->prepared[i].result, feasible) == 0 && h->prepared[i].batch < batch &&
+        if (strcmp(h->prepared[i].result, ASCENT_FEASIBLE) == 0 && h->prepared[i].batch < batch &&
             h->prepared[i].batch > best)
             best = h->prepared[i].batch;
     return best;
@@ -140,56 +140,11 @@ static void begin_memory(struct target_state *t, uint64_t base_bytes)
 
 /* --- one probe ------------------------------------------------------------------------------------------ */
 
-static void set_result(struct prepared_row *row, const char *result, const char *detail)
-{
-    snprintf(row->result, sizeof row->result, "%s", result);
-    snprintf(row->detail, sizeof row->detail, "%.*s", (int)sizeof row->detail - 1, detail);
-}
-
-/* The reason that a failure of the worker is for a size. */
-static void set_failure(struct prepared_row *row, const struct execution *x, enum status st,
-                        const struct err *err)
-{
-    struct worker_end end = worker_end_of(x->worker);
-    char detail[RECORD_TEXT];
-    if (st == ST_OUT_OF_MEMORY || end.out_of_memory_killer) {
-        snprintf(detail, sizeof detail, "%s: %.400s", st == ST_OUT_OF_MEMORY ? "allocator" : "killed",
-                 err->text);
-        set_result(row, why_name(WHY_OUT_OF_MEMORY), detail);
-    } else if (st == ST_HUNG || st == ST_UNSUPPORTED || st == ST_WRONG_OUTPUT) {
-        set_result(row, status_kind(st), err->text);
-    } else { /* crashed, internal, device_lost; a worker that cannot go on with this size */
-        set_result(row, why_name(WHY_CRASHED), err->text);
-    }
-}
-
-static bool over_limit(struct prepared_row *row, const char *how, uint64_t bytes, uint64_t limit_bytes)
-{
-    char detail[RECORD_TEXT], wanted[32], allowed[32];
-    if (!limit_bytes || bytes <= limit_bytes)
-        return false;
-    text_of_bytes(wanted, sizeof wanted, bytes);
-    text_of_bytes(allowed, sizeof allowed, limit_bytes);
-    snprintf(detail, sizeof detail, "%s: %s wanted, the limit is %s", how, wanted, allowed);
-    set_result(row, why_name(WHY_OVER_MEMORY), detail);
-    return true;
-}
-
 static enum status prepare_size(struct prepared_row *row, struct execution *x, struct err *err)
 {
-    struct worker_prepare_result prepared;
-    struct worker_memory_result before = { 0 }; /* asking also starts a new peak */
-    enum status st = x->hello.can_memory ? worker_memory(x->worker, &before, WORKER_SHORT_NS, err) : ST_OK;
-    row->before_bytes = before.current_bytes;
-    if (st == ST_OK)
-        st = worker_prepare(x->worker, row->batch, &prepared, WORKER_PREPARE_NS, err);
+    enum status st = attempt_prepare(row, x, err);
     if (st != ST_OK)
         return st;
-    row->prepare_ns = prepared.prepare_ns;
-    row->first_run_ns = prepared.first_run_ns;
-    row->planned_weights_bytes = prepared.planned_weights_bytes;
-    row->planned_activations_bytes = prepared.planned_activations_bytes;
-    row->planned_workspace_bytes = prepared.planned_workspace_bytes;
     memory_add_plan(&x->target->memory, row->batch, row->planned_activations_bytes,
                     row->planned_workspace_bytes);
     if (!row->predicted_bytes) /* the first size: its own plan is the earliest knowledge */
@@ -199,14 +154,9 @@ static enum status prepare_size(struct prepared_row *row, struct execution *x, s
 
 static enum status read_peak(struct prepared_row *row, struct execution *x, struct err *err)
 {
-    struct worker_memory_result memory;
-    if (!x->hello.can_memory)
-        return ST_OK;
-    enum status st = worker_memory(x->worker, &memory, WORKER_SHORT_NS, err);
-    if (st != ST_OK)
+    enum status st = attempt_memory(row, x, err);
+    if (st != ST_OK || !row->peak_bytes)
         return st;
-    row->peak_bytes = memory.peak_bytes;
-    row->after_bytes = memory.current_bytes;
     memory_add_peak(&x->target->memory, row->batch, row->peak_bytes, row->predicted_bytes);
     if (!memory_model_off(memory_ratio(row->peak_bytes, row->predicted_bytes)))
         return ST_OK;
@@ -247,7 +197,6 @@ static enum status run_coarse(struct execution *x, int batch, struct err *err)
 /* prepare, 2 iterations, memory, three coarse blocks, release; row->result is set. */
 static enum status try_size(struct prepared_row *row, struct execution *x, struct err *err)
 {
-    uint64_t limit_bytes = x->campaign->memory_limit_bytes;
     enum status st = prepare_size(row, x, err);
     if (st != ST_OK)
         return st;
@@ -259,9 +208,9 @@ static enum status try_size(struct prepared_row *row, struct execution *x, struc
         st = read_peak(row, x, err);
     if (st != ST_OK)
         return st;
-    if (!over_limit(row, "measured", row->peak_bytes, limit_bytes)) {
+    if (!attempt_over_limit(row, x, "measured", row->peak_bytes)) {
         st = run_coarse(x, row->batch, err);
-        set_result(row, feasible, "");
+        attempt_succeed(row);
     }
     return st == ST_OK ? worker_release(x->worker, row->batch, WORKER_SHORT_NS, err) : st;
 }
@@ -271,11 +220,11 @@ static enum status try_size(struct prepared_row *row, struct execution *x, struc
 static enum status probe_size(struct execution *x, int batch, struct err *err)
 {
     struct target_state *t = x->target;
-    struct prepared_row row = { .execution = x->row.id, .batch = batch,
-                                .predicted_bytes = memory_predict(&t->memory, batch) };
+    struct prepared_row row = attempt_begin(x, batch);
     struct err failure = { 0 };
+    row.predicted_bytes = memory_predict(&t->memory, batch);
     campaign_tell(x->campaign, t, "probe", NULL, batch, 0);
-    if (!over_limit(&row, "predicted", row.predicted_bytes, x->campaign->memory_limit_bytes)) {
+    if (!attempt_over_limit(&row, x, "predicted", row.predicted_bytes)) {
         enum status st = try_size(&row, x, &failure);
         bool of_size = status_is_of_worker(st) && (!status_ends_target(st) || st == ST_UNSUPPORTED);
         if (st != ST_OK && !of_size) {
@@ -283,7 +232,7 @@ static enum status probe_size(struct execution *x, int batch, struct err *err)
             return st;
         }
         if (st != ST_OK)
-            set_failure(&row, x, st, &failure);
+            attempt_fail(&row, x, st, &failure);
     }
     enum status st = store_append_prepared(x->campaign->store, &row, err);
     return st == ST_OK ? history_add_prepared(&t->history, &row, err) : st;
@@ -307,7 +256,7 @@ static int smallest_feasible(const struct history *h)
 {
     int best = 0;
     for (size_t i = 0; i < h->prepared_count; i++)
-        if (strcmp(h->prepared[i].result, feasible) == 0 && (!best || h->prepared[i].batch < best))
+        if (strcmp(h->prepared[i].result, ASCENT_FEASIBLE) == 0 && (!best || h->prepared[i].batch < best))
             best = h->prepared[i].batch;
     return best;
 }
@@ -366,7 +315,7 @@ static enum status probe_next(struct execution *x, struct campaign_state *c, str
     }
     *failures = 0;
     const struct prepared_row *row = st == ST_OK ? history_prepared(&t->history, batch) : NULL;
-    if (row && strcmp(row->result, feasible) != 0) /* after a failure a fresh worker goes on */
+    if (row && strcmp(row->result, ASCENT_FEASIBLE) != 0) /* after a failure a fresh worker goes on */
         st = execution_close(x, err);
     return st;
 }

@@ -10,7 +10,6 @@
 
 #define TRIAL_CEILING "ceiling"      /* labels of executions */
 #define TRIAL_FILL "fill"
-#define TRIAL_FEASIBLE "feasible"    /* result of a size that ran; else a name of why.h */
 #define TRIAL_FILL_DEATHS 2          /* a worker that died once while filling the table is tried once more */
 
 /* Is this a reason why a size cannot be executed (unsupported, crashed, hung, memory, wrong output), and not one
