@@ -8,6 +8,9 @@
 #define ROUNDS_MAX 40 /* rounds at the last look: the cap */
 
 const size_t race_look_rounds[RACE_LOOKS] = { 6, 9, 13, 19, 28, ROUNDS_MAX };
+static const size_t often_rounds[RACE_LOOKS_OFTEN] = { 6, 8, 10, 13, 16, 19, 23, 28, 33, ROUNDS_MAX };
+/* Those ten looks err as seldom as seven independent ones, while k is at most OFTEN_FEW (Monte Carlo). */
+enum { OFTEN_SPLIT = 7, OFTEN_FEW = 10 };
 static const double valid_share = .75;     /* fewer valid blocks than this: the size is not comparable */
 static const double bias_tolerance = .01;  /* control: 1 % on top of what chance explains */
 static const double noise_level = 1 - .05 / 2;
@@ -39,6 +42,8 @@ struct race {
     const struct race_ask *ask;
     struct race_answer *out;
     struct race_looks *looks;             /* or NULL */
+    const size_t *look_rounds;            /* [look_count] */
+    size_t look_count;
     double margin;                        /* ln(1-X) */
     double level;                         /* of one test, as a quantile */
     double quantile[ROUNDS_MAX];          /* t(level, df), 0: not computed yet */
@@ -215,9 +220,10 @@ static void limits_of(struct race *w, size_t rounds)
     }
 }
 
-bool race_has_control(bool thrifty, size_t rounds)
+bool race_has_control(enum race_thrift thrifty, size_t rounds)
 {
-    return !thrifty || rounds < race_look_rounds[1] || rounds % 2 == 0;
+    return thrifty == RACE_OFTEN ? rounds < often_rounds[0] || rounds % 3 == 0
+           : thrifty == RACE_PLAIN || rounds < race_look_rounds[1] || rounds % 2 == 0;
 }
 
 /* --- a look --------------------------------------------------------------------------------------------- */
@@ -435,16 +441,16 @@ static void sum_up(struct race *w, size_t rounds)
 static size_t walk(struct race *w)
 {
     size_t rounds = w->ask->rounds < ROUNDS_MAX ? w->ask->rounds : ROUNDS_MAX, seen = 0;
-    for (size_t l = 0; l < RACE_LOOKS && race_look_rounds[l] <= rounds; l++) {
-        for (; seen < race_look_rounds[l]; seen++)
+    for (size_t l = 0; l < w->look_count && w->look_rounds[l] <= rounds; l++) {
+        for (; seen < w->look_rounds[l]; seen++)
             w->control_of[seen] = control_after(w, seen);
         limits_of(w, seen);
         if (take_look(w, seen))
             return seen;
     }
     w->out->next_look = 0;
-    for (size_t l = RACE_LOOKS; l-- > 0 && race_look_rounds[l] > rounds;)
-        w->out->next_look = race_look_rounds[l];
+    for (size_t l = w->look_count; l-- > 0 && w->look_rounds[l] > rounds;)
+        w->out->next_look = w->look_rounds[l];
     if (w->ask->out_of_budget || w->out->next_look == 0) {
         w->out->next_look = 0;
         close_race(w, rounds == ROUNDS_MAX ? RACE_CAUSE_MARGIN : RACE_CAUSE_BUDGET);
@@ -464,7 +470,11 @@ void race_step(struct race_answer *out, const struct race_ask *ask, struct race_
     w.out = out;
     w.looks = looks;
     w.margin = log1p(-ask->within);
-    w.level = 1 - ask->alpha / (rivals * RACE_LOOKS);
+    bool often = ask->thrifty == RACE_OFTEN;
+    w.look_rounds = often ? often_rounds : race_look_rounds;
+    w.look_count = often ? RACE_LOOKS_OFTEN : RACE_LOOKS;
+    double split = often && ask->count <= OFTEN_FEW ? OFTEN_SPLIT : (double)w.look_count;
+    w.level = 1 - ask->alpha / (rivals * split);
     memset(w.quantile, 0, sizeof w.quantile);
     *out = (struct race_answer){ .state = RACE_GO_ON, .count = ask->count, .control_m = NAN, .control_c = NAN,
                                  .noise_floor = NAN };

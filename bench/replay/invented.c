@@ -57,8 +57,8 @@ static enum status refuse(const char *name, struct err *err)
     }
     const char *near = text_nearest(name, names, LEN(curves));
     return err_set(err, ST_USAGE,
-                   "--curve: there is no file %s and no invented curve of that name%s%s%s: these are %s", name,
-                   near ? " (did you mean " : "", near ? near : "", near ? "?)" : "", list);
+                   "--curve: no invented curve is called %s%s%s%s: allowed are %s, or the path of a CSV file",
+                   name, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "", list);
 }
 
 enum status invented_curve(struct recorded_curve *out, const char *name, struct err *err)

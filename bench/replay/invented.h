@@ -1,5 +1,6 @@
 /* invented.h - curves that nobody measured: shapes on which a rule for choosing can go wrong, each with one
- * right answer that follows by hand. Rates are in images/s, a batch always takes the same time (p50 = p95). */
+ * right answer that follows by hand. Rates are in images/s, a batch always takes the same time (p50 = p95).
+ */
 #ifndef REPLAY_INVENTED_H
 #define REPLAY_INVENTED_H
 

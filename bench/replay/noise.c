@@ -54,11 +54,11 @@ static enum status read_item(struct noise *out, const char *item, struct err *er
         if (!equals || strcmp(name, keys[i].name) != 0)
             continue;
         if (text_fraction(&value, equals + 1) && text_real(&value, equals + 1))
-            return err_set(err, ST_USAGE, "--noise: %s must be a number %g..%g, got \"%s\"", name, keys[i].min,
-                           keys[i].max, equals + 1);
+            return err_set(err, ST_USAGE, "--noise: %s must be a number %g..%g, got \"%s\"", name,
+                           keys[i].min, keys[i].max, equals + 1);
         if (!(value >= keys[i].min && value <= keys[i].max))
-            return err_set(err, ST_USAGE, "--noise: %s must be %g..%g, got %s", name, keys[i].min, keys[i].max,
-                           equals + 1);
+            return err_set(err, ST_USAGE, "--noise: %s must be %g..%g, got %s", name, keys[i].min,
+                           keys[i].max, equals + 1);
         memcpy((char *)out + keys[i].offset, &value, sizeof value);
         return ST_OK;
     }

@@ -13,8 +13,8 @@
 /* The value of block number `tick` (from 1): y = ln(rate) - drift (1 - exp(-tick / drift_blocks)) + wander a
  * + block g + execution e, and with probability `spikes` less a share between spike_min and spike_max. g and
  * e are standard normal (e once per execution), a is an AR(1) series of unit variance with lag-1 correlation
- * wander_lag. A negative drift makes the machine faster. For the share `throttle` of its time, in stretches of
- * throttle_blocks on average, the machine throttles: it loses throttle_loss of its speed, and says so. */
+ * wander_lag. A negative drift makes the machine faster. For the share `throttle` of its time, in stretches
+ * of throttle_blocks on average, the machine throttles: it loses throttle_loss of its speed, and says so. */
 struct noise {
     double drift, drift_blocks, wander, wander_lag, block, spikes, spike_min, spike_max, execution;
     double throttle, throttle_blocks, throttle_loss;

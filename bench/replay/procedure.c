@@ -38,7 +38,7 @@ static struct search_result probe(const struct procedure_ask *ask, struct proced
             return r;
         }
         r.y = fmax(r.y, y);
-        if (ask->thrifty && search_probed_enough(&a->search, batch, r.y, i + 1))
+        if (ask->thrifty != RACE_PLAIN && search_probed_enough(&a->search, batch, r.y, i + 1))
             break;
     }
     a->coarse_blocks += t.blocks;

@@ -22,7 +22,7 @@ struct procedure_ask {
     double within, alpha;
     int    incumbent, pending;
     uint64_t seed;            /* of the orders of rounds */
-    bool   thrifty;           /* as in race_ask, and fewer blocks of sizes whose probes already say enough */
+    enum race_thrift thrifty; /* as in race_ask; not RACE_PLAIN: probes end as soon as they say enough, too */
     bool   control;           /* one block per round is measured twice */
     double control_bias;      /* added to that second block, for tests; else 0 */
     bool   verify;

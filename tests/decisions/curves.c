@@ -26,6 +26,15 @@ struct curve curve_random(uint64_t seed)
     return c;
 }
 
+struct curve curve_of_record(const char *name, const struct recorded_curve *recorded)
+{
+    struct curve c = { .name = name, .kind = CURVE_RECORDED, .recorded = recorded };
+    for (size_t i = 0; i < recorded->count; i++)
+        if (recorded->points[i].ran)
+            c.recorded_best = fmax(c.recorded_best, recorded->points[i].images_per_s);
+    return c;
+}
+
 static double between(double x, double x0, double y0, double x1, double y1)
 {
     return y0 + (y1 - y0) * (x - x0) / (x1 - x0);
@@ -55,12 +64,16 @@ double curve_rate(const void *curve, int batch)
         return table_rate(c, batch);
     if (c->kind == CURVE_SAW)
         return saw_rate(batch);
+    if (c->kind == CURVE_RECORDED)
+        return curve_value(c->recorded, batch, CURVE_IMAGES_PER_S) / c->recorded_best;
     return batch / (batch + c->h) * exp(-c->u * batch) * (batch == c->dip ? .85 : 1);
 }
 
 double curve_best(const struct curve *c)
 {
     double best = 0;
+    if (c->kind == CURVE_RECORDED)
+        return 1;
     for (int b = 1; b <= CURVE_MAX; b *= 2) {
         best = fmax(best, curve_rate(c, b));
         if (c->kind != CURVE_TABLE && b > 1 && b < CURVE_MAX)

@@ -9,9 +9,15 @@
 
 enum { BLOCKS = 10, WINDOWS_MIN = 3, WINDOWS_MAX = 10 };
 
-static struct rule_answer answer(int power, size_t units)
+static double images_of(const struct meter *m)
 {
-    return (struct rule_answer){ .batch = 1 << power, .decided = 1, .units = units };
+    return 1000 * RULES_UNIT_S * m->work;
+}
+
+static struct rule_answer answer(int power, const struct meter *m)
+{
+    return (struct rule_answer){ .batch = 1 << power, .decided = 1, .units = m->tick,
+                                 .images = images_of(m) };
 }
 
 /* --- ten blocks of every size --------------------------------------------------------------------------- */
@@ -59,7 +65,7 @@ static struct rule_answer argmax(struct meter *m, uint64_t seed, int incumbent)
     for (int i = 1; i < CURVE_POWERS; i++)
         if (mean(t.y[i], BLOCKS) > mean(t.y[best], BLOCKS))
             best = i;
-    return answer(best, m->tick);
+    return answer(best, m);
 }
 
 static double mean_rate(const double *y, int n)
@@ -85,7 +91,7 @@ static struct rule_answer gain(struct meter *m, uint64_t seed, int incumbent)
             flat = 0;
         }
     }
-    return answer(best, m->tick);
+    return answer(best, m);
 }
 
 static int smallest_within(const struct table *t)
@@ -104,14 +110,14 @@ static struct rule_answer in_order(struct meter *m, uint64_t seed, int incumbent
     (void)seed;
     (void)incumbent;
     struct table t = measure_in_order(m);
-    return answer(smallest_within(&t), m->tick);
+    return answer(smallest_within(&t), m);
 }
 
 static struct rule_answer interleaved(struct meter *m, uint64_t seed, int incumbent)
 {
     (void)incumbent;
     struct table t = measure_interleaved(m, seed);
-    return answer(smallest_within(&t), m->tick);
+    return answer(smallest_within(&t), m);
 }
 
 /* --- other tools ---------------------------------------------------------------------------------------- */
@@ -131,18 +137,22 @@ static struct rule_answer trtexec(struct meter *m, uint64_t seed, int incumbent)
     (void)incumbent;
     double best_s = INFINITY;
     int best = 0;
+    size_t units = 0;
     for (int i = 0; i < CURVE_POWERS; i++) {
         double image_s = 0;
         for (int n = -UNMEASURED; n < UNITS; n++) {
             double t = exp(-meter_block(m, 1 << i));
             image_s += n >= 0 ? t / UNITS : 0;
         }
+        units += isfinite(image_s) ? UNITS : 0; /* those that count: without the warm-up */
         if (image_s < best_s) {
             best_s = image_s;
             best = i;
         }
     }
-    return answer(best, CURVE_POWERS * UNITS);
+    struct rule_answer out = answer(best, m);
+    out.units = units;
+    return out;
 }
 
 /* Mean of the last three windows once `stable` likes them; NaN if it never does. */
@@ -186,7 +196,7 @@ static struct rule_answer analyzer(struct meter *m, uint64_t seed, int incumbent
         best = rate;
         chosen = i;
     }
-    return answer(chosen, m->tick);
+    return answer(chosen, m);
 }
 
 static struct rule_answer navigator(struct meter *m, uint64_t seed, int incumbent)
@@ -207,7 +217,7 @@ static struct rule_answer navigator(struct meter *m, uint64_t seed, int incumben
             dropped = 0;
         }
     }
-    return answer(chosen, m->tick);
+    return answer(chosen, m);
 }
 
 /* --- ours ----------------------------------------------------------------------------------------------- */
@@ -234,7 +244,8 @@ static struct rule_answer run_ours(const struct procedure_ask *ask)
         abort();
     struct rule_answer out = { .batch = a->decision.batch, .decided = a->race.state == RACE_DECIDED,
                                .error = is_wrong(ask->meter, a->candidates, &a->race),
-                               .units = a->coarse_blocks + a->race_blocks + a->verify_blocks };
+                               .units = a->coarse_blocks + a->race_blocks + a->verify_blocks,
+                               .images = images_of(ask->meter) };
     procedure_free(a);
     return out;
 }
@@ -265,7 +276,8 @@ static struct rule_answer race_with(struct meter *m, uint64_t seed, double alpha
                     (struct race_block){ .y = meter_block(m, powers[columns[i]]), .mark = RACE_VALID };
         }
     struct rule_answer out = { .batch = a.batch, .decided = a.state == RACE_DECIDED,
-                               .error = is_wrong(m, candidates, &a), .units = m->tick };
+                               .error = is_wrong(m, candidates, &a), .units = m->tick,
+                               .images = images_of(m) };
     double best = -INFINITY;
     for (int i = 0; i < CURVE_POWERS; i++)
         best = a.sizes[i].alive ? fmax(best, a.sizes[i].est) : best;
@@ -287,18 +299,27 @@ static struct rule_answer race_unsplit(struct meter *m, uint64_t seed, int incum
     return race_with(m, seed, RULES_ALPHA * (CURVE_POWERS - 1) * RACE_LOOKS);
 }
 
-static struct rule_answer ours(struct meter *m, uint64_t seed, int incumbent)
+static struct rule_answer procedure_with(struct meter *m, uint64_t seed, int incumbent,
+                                         enum race_thrift thrifty)
 {
     return run_ours(&(struct procedure_ask){ .meter = m, .max_batch = CURVE_MAX, .within = RULES_WITHIN,
                                              .alpha = RULES_ALPHA, .incumbent = incumbent, .seed = seed,
-                                             .control = true });
+                                             .control = true, .thrifty = thrifty });
+}
+
+static struct rule_answer ours(struct meter *m, uint64_t seed, int incumbent)
+{
+    return procedure_with(m, seed, incumbent, RACE_PLAIN);
 }
 
 static struct rule_answer thrifty(struct meter *m, uint64_t seed, int incumbent)
 {
-    return run_ours(&(struct procedure_ask){ .meter = m, .max_batch = CURVE_MAX, .within = RULES_WITHIN,
-                                             .alpha = RULES_ALPHA, .incumbent = incumbent, .seed = seed,
-                                             .control = true, .thrifty = true });
+    return procedure_with(m, seed, incumbent, RACE_THRIFTY);
+}
+
+static struct rule_answer often(struct meter *m, uint64_t seed, int incumbent)
+{
+    return procedure_with(m, seed, incumbent, RACE_OFTEN);
 }
 
 const struct rule rule_argmax = { "argmax of means, in order", argmax };
@@ -312,3 +333,4 @@ const struct rule rule_analyzer = { "Model Analyzer on perf_analyzer", analyzer 
 const struct rule rule_navigator = { "Model Navigator", navigator };
 const struct rule rule_ours = { "ours", ours };
 const struct rule rule_thrifty = { "ours, thrifty", thrifty };
+const struct rule rule_often = { "ours, thrifty, looks often", often };

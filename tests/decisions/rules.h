@@ -14,6 +14,7 @@ struct rule_answer {
     int error;                /* ours: decided, but not the smallest candidate within X of the best candidate;
                                  or `within`, but outside that zone. The others: 0 */
     size_t units;
+    double images;            /* in them, at a device that makes 1000 images/s where the curve says 1 */
 };
 struct rule {
     const char *name;
@@ -41,7 +42,10 @@ extern const struct rule rule_navigator;
 extern const struct rule rule_ours;
 /* The same with fewer blocks: sizes rest whose part is settled, probes end as soon as they say enough. */
 extern const struct rule rule_thrifty;
+/* The same with looks more often. */
+extern const struct rule rule_often;
 
+#define RULES_UNIT_S .1
 #define RULES_ALPHA .05
 #define RULES_WITHIN .05
 

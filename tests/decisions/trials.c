@@ -33,6 +33,8 @@ static void count(struct trials *t, const struct curve *c, const struct rule_ans
     t->units += (double)a->units;
     t->units_sd += (double)a->units * (double)a->units;
     t->units_decided += a->decided ? (double)a->units : 0;
+    t->images += a->images;
+    t->images_decided += a->decided ? a->images : 0;
 }
 
 struct trials trials_run(const struct trials_ask *ask, int with_incumbent)
@@ -50,7 +52,9 @@ struct trials trials_run(const struct trials_ask *ask, int with_incumbent)
             t.flap_incumbent += run_once(ask, &c, seed + 2, a.batch).batch != a.batch;
     }
     double trials = (double)ask->trials, runs = 2 * trials;
-    t.units_decided /= t.decided;
+    t.units_decided = t.decided > 0 ? t.units_decided / t.decided : NAN;
+    t.images_decided = t.decided > 0 ? t.images_decided / t.decided : NAN;
+    t.images /= runs;
     t.exact /= runs;
     t.regret /= runs;
     t.outside /= runs;

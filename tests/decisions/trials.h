@@ -27,7 +27,8 @@ struct trials {               /* shares and means over all runs, two per trial *
     double flap_incumbent;    /* the same with the first run's size as the second's incumbent; NaN: not
                                  asked */
     double units, units_sd;
-    double units_decided;     /* mean of the decided runs */
+    double units_decided;     /* mean of the decided runs; NaN: there were none */
+    double images, images_decided;
     size_t runs;
 };
 struct trials trials_run(const struct trials_ask *ask, int with_incumbent);
