@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench/measure/block_rule.h"
+#include "bench/measure/open_loop_record.h"
 
 /* Room for one more item of `size` bytes; *items may move. */
 static enum status grow(void **items, size_t count, size_t *room, size_t size, struct err *err)
@@ -147,6 +148,7 @@ void history_free(struct history *h)
     free(h->prepared);
     free(h->trials);
     free(h->losses);
+    open_loops_free(&h->open_loops);
     *h = (struct history){ 0 };
 }
 
@@ -172,6 +174,8 @@ static enum status load_block(void *context, const struct store_block *block, st
 {
     const struct loading *l = context;
     const struct block_row *row = &block->row;
+    if (row->kind == BLOCK_OPEN_LOOP)
+        return ST_OK;
     struct block_values v = block_evaluate(l->mode, row->batch, block->samples.iteration_ns,
                                            block->samples.compute_ns, (size_t)row->iterations,
                                            row->worker_end_ns - row->worker_start_ns);
@@ -253,6 +257,8 @@ enum status history_load(struct history *out, struct store *store, int64_t targe
         st = store_visit_blocks(store, target, true, load_block, &l, err);
     if (st == ST_OK)
         st = load_losses(out, marks, mark_count, err);
+    if (st == ST_OK)
+        st = open_loops_load(&out->open_loops, store, target, err);
     free(marks);
     if (st != ST_OK)
         history_free(out);

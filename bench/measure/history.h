@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/measure/open_loop_fact.h"
 #include "bench/store/record.h"
 #include "bench/store/store.h"
 #include "kernels/base/err.h"
@@ -46,6 +47,7 @@ struct history {
     size_t trial_count, trial_room;
     struct loss *losses;
     size_t loss_count, loss_room;
+    struct open_loops open_loops;    /* their calls are no blocks of the history */
 };
 
 /* ST_OUT_OF_MEMORY, or ST_OK. fact->iteration_ns is taken over, whatever the status: malloc'ed or NULL. */
