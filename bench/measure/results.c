@@ -99,9 +99,9 @@ enum status results_store(int *batch, struct campaign_state *c, const struct tar
     if (st == ST_OK)
         st = results_rows_make(rows, c, view, p, cause, err);
     if (st == ST_OK) {
-        struct store_results results = { rows->estimates, rows->estimate_count,
-                                         rows->has_decision ? &rows->decision : NULL, rows->whys,
-                                         rows->why_count };
+        struct store_results results = { .estimates = rows->estimates, .estimate_count = rows->estimate_count,
+                                         .decision = rows->has_decision ? &rows->decision : NULL,
+                                         .whys = rows->whys, .why_count = rows->why_count };
         *batch = rows->decision.batch;
         st = store_replace_results(c->store, t->row.id, &results, err);
     }

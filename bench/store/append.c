@@ -3,6 +3,7 @@
 
 #include "bench/store/sql.h"
 #include "kernels/base/clock.h"
+#include "kernels/base/len.h"
 #include "kernels/base/rng.h"
 
 /* --- runs ----------------------------------------------------------------------------------------------- */
@@ -128,42 +129,54 @@ enum status store_append_accuracy(struct store *s, const struct accuracy_row *ro
 
 /* --- what is derived ------------------------------------------------------------------------------------ */
 
-static enum status forget_results(struct store *s, int64_t target, struct err *err)
+/* One kind of derived rows: where they come from in struct store_results. */
+struct derived {
+    const struct table *table;
+    const void *rows;
+    size_t count, size;
+};
+
+static enum status forget(struct store *s, const struct table *table, int64_t target, struct err *err)
 {
-    static const char *const tables[] = { "DELETE FROM estimate WHERE target = ?1",
-                                          "DELETE FROM decision WHERE target = ?1",
-                                          "DELETE FROM why WHERE target = ?1" };
-    enum status st = ST_OK;
-    for (size_t i = 0; i < 3 && st == ST_OK; i++) {
-        sqlite3_stmt *stmt = NULL;
-        st = sql_prepare(&stmt, s, tables[i], err);
-        if (st == ST_OK) {
-            sqlite3_bind_int64(stmt, 1, target);
-            st = sql_run(s, stmt, err);
-        }
-        sqlite3_finalize(stmt);
+    sqlite3_stmt *stmt = NULL;
+    char *text = sqlite3_mprintf("DELETE FROM \"%w\" WHERE target = ?1", table->name);
+    enum status st = sql_prepare(&stmt, s, text, err);
+    if (st == ST_OK) {
+        sqlite3_bind_int64(stmt, 1, target);
+        st = sql_run(s, stmt, err);
     }
+    sqlite3_finalize(stmt);
+    sqlite3_free(text);
     return st;
 }
 
-static enum status insert_results(struct store *s, int64_t target, const struct store_results *results,
-                                  struct err *err)
+/* Every derived row begins with its target. */
+#define CHECK_TARGET(row) _Static_assert(offsetof(struct row, target) == 0, #row)
+CHECK_TARGET(estimate_row);
+CHECK_TARGET(decision_row);
+CHECK_TARGET(why_row);
+CHECK_TARGET(look_row);
+CHECK_TARGET(verify_row);
+CHECK_TARGET(fill_row);
+
+union derived_row {                  /* room for one of any kind */
+    int64_t target;
+    struct estimate_row estimate;
+    struct decision_row decision;
+    struct why_row why;
+    struct look_row look;
+    struct verify_row verification;
+    struct fill_row fill;
+};
+
+static enum status replace(struct store *s, int64_t target, const struct derived *d, struct err *err)
 {
-    enum status st = ST_OK;
-    for (size_t i = 0; i < results->estimate_count && st == ST_OK; i++) {
-        struct estimate_row row = results->estimates[i];
+    union derived_row row;
+    enum status st = forget(s, d->table, target, err);
+    for (size_t i = 0; i < d->count && st == ST_OK; i++) {
+        memcpy(&row, (const char *)d->rows + i * d->size, d->size);
         row.target = target;
-        st = sql_insert(NULL, s, &table_estimate, &row, err);
-    }
-    for (size_t i = 0; i < results->why_count && st == ST_OK; i++) {
-        struct why_row row = results->whys[i];
-        row.target = target;
-        st = sql_insert(NULL, s, &table_why, &row, err);
-    }
-    if (st == ST_OK && results->decision) {
-        struct decision_row row = *results->decision;
-        row.target = target;
-        st = sql_insert(NULL, s, &table_decision, &row, err);
+        st = sql_insert(NULL, s, d->table, &row, err);
     }
     return st;
 }
@@ -171,11 +184,19 @@ static enum status insert_results(struct store *s, int64_t target, const struct 
 enum status store_replace_results(struct store *s, int64_t target, const struct store_results *results,
                                   struct err *err)
 {
+    const struct derived kinds[] = {
+        { &table_estimate, results->estimates, results->estimate_count, sizeof *results->estimates },
+        { &table_decision, results->decision, results->decision != NULL, sizeof *results->decision },
+        { &table_why, results->whys, results->why_count, sizeof *results->whys },
+        { &table_look, results->looks, results->look_count, sizeof *results->looks },
+        { &table_verification, results->verifications, results->verification_count,
+          sizeof *results->verifications },
+        { &table_fill, results->fill, results->fill_count, sizeof *results->fill },
+    };
     enum status st = sql_begin(s, err);
     if (st != ST_OK)
         return st;
-    st = forget_results(s, target, err);
-    if (st == ST_OK)
-        st = insert_results(s, target, results, err);
+    for (size_t i = 0; i < LEN(kinds) && st == ST_OK; i++)
+        st = replace(s, target, &kinds[i], err);
     return sql_end(s, st, err);
 }

@@ -9,7 +9,7 @@
 static enum status load_by_target(void **out, size_t *count, struct store *s, const struct table *table,
                                   int64_t target, size_t row_size, struct err *err)
 {
-    const struct sql_query query = { .table = table, .tail = "WHERE t.target = ?1 ORDER BY 1, 2", .id = target,
+    const struct sql_query query = { .table = table, .tail = "WHERE t.target = ?1 ORDER BY 1, 2, 3, 4, 5", .id = target,
                                      .row_size = row_size };
     return sql_load(out, count, s, &query, err);
 }
@@ -86,6 +86,11 @@ static void fill_points(struct target_view *t, const struct target_rows *r)
 {
     for (size_t i = 0; i < r->estimate_count; i++) {
         struct point_view *p = point_of(t, r->estimates[i].batch);
+        if (strcmp(r->estimates[i].method, "verify") == 0) {
+            p->verified = r->estimates[i];
+            p->has_verified = true;
+            continue;
+        }
         if (p->has_estimate && strcmp(r->estimates[i].method, "race") != 0)
             continue; /* coarse blocks do not replace what rounds gave */
         p->estimate = r->estimates[i];
@@ -133,6 +138,22 @@ static enum status load_points(struct target_view *t, struct store *s, struct er
 
 /* --- targets, the whole --------------------------------------------------------------------------------- */
 
+/* What the race compared, the verification and the fill table. */
+static enum status load_stages(struct target_view *t, struct store *s, struct err *err)
+{
+    void *looks = NULL, *verifications = NULL, *fill = NULL;
+    enum status st = load_by_target(&looks, &t->look_count, s, &table_look, t->row.id, sizeof *t->looks, err);
+    t->looks = looks;
+    if (st == ST_OK)
+        st = load_by_target(&verifications, &t->verification_count, s, &table_verification, t->row.id,
+                            sizeof *t->verifications, err);
+    t->verifications = verifications;
+    if (st == ST_OK)
+        st = load_by_target(&fill, &t->fill_count, s, &table_fill, t->row.id, sizeof *t->fill, err);
+    t->fill = fill;
+    return st;
+}
+
 static enum status load_target(struct target_view *t, struct store *s, struct err *err)
 {
     void *decisions = NULL;
@@ -145,6 +166,8 @@ static enum status load_target(struct target_view *t, struct store *s, struct er
         t->has_decision = true;
     }
     free(decisions);
+    if (st == ST_OK)
+        st = load_stages(t, s, err);
     if (st == ST_OK)
         st = store_load_accuracy(&t->accuracy, &t->accuracy_count, s, t->row.id, err);
     if (st == ST_OK)
@@ -236,6 +259,9 @@ void campaign_free(struct campaign *c)
         free(c->targets[i].points);
         free(c->targets[i].accuracy);
         free(c->targets[i].marks);
+        free(c->targets[i].looks);
+        free(c->targets[i].verifications);
+        free(c->targets[i].fill);
     }
     free(c->targets);
     free(c->environment);

@@ -49,15 +49,15 @@ static enum status connect_to(struct store *s, const char *name, int flags, stru
 
 static enum status open_for_writing(struct store *s, int64_t size, struct err *err)
 {
-    bool empty = false;
+    int version = 0;
     enum status st = connect_to(s, s->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
     if (st != ST_OK)
         return st;
     sqlite3_busy_timeout(s->db, BUSY_MS);
-    st = schema_check(&empty, s, err);
+    st = schema_check(&version, s, err);
     if (st == ST_OK)
         st = sql_exec(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", err);
-    if (st == ST_OK && empty)
+    if (st == ST_OK && version == 0)
         st = schema_create(s, err);
     else if (st == ST_OK && size <= CHECK_BYTES) {
         int64_t wrong = 0;
@@ -66,6 +66,8 @@ static enum status open_for_writing(struct store *s, int64_t size, struct err *e
         if (st == ST_OK && wrong)
             st = sql_fail(s, SQLITE_CORRUPT, err);
     }
+    if (st == ST_OK && version > 0 && version < STORE_SCHEMA_VERSION)
+        st = schema_upgrade(s, err);
     return st;
 }
 
@@ -93,11 +95,11 @@ static bool has_wal(const struct store *s)
 
 static enum status open_for_reading(struct store *s, struct err *err)
 {
-    bool empty = false;
+    int version = 0;
     enum status st = connect_to(s, s->path, SQLITE_OPEN_READONLY, err);
     if (st == ST_OK) {
         sqlite3_busy_timeout(s->db, BUSY_MS);
-        st = schema_check(&empty, s, err);
+        st = schema_check(&version, s, err);
     }
     const int rc = s->db ? sqlite3_errcode(s->db) & 0xff : SQLITE_OK;
     if (st == ST_IO && (rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY) && !has_wal(s)) {
@@ -110,9 +112,11 @@ static enum status open_for_reading(struct store *s, struct err *err)
                  : sql_out_of_memory(s, err);
         sqlite3_free(uri);
         if (st == ST_OK)
-            st = schema_check(&empty, s, err);
+            st = schema_check(&version, s, err);
     }
-    if (st == ST_OK && empty)
+    if (st == ST_OK && version > 0 && version < STORE_SCHEMA_VERSION)
+        st = schema_cover(s, err);
+    if (st == ST_OK && version == 0)
         st = err_set(err, ST_CONFIG, "%s holds no campaign: measure first (bench --all-models)", s->path);
     return st;
 }

@@ -125,6 +125,7 @@ struct estimate_row {                /* of one point; a view: can be made again 
     double  half_width, mde;         /* in y; NaN unknown */
     double  service_p50_ms, service_p90_ms, service_p95_ms, service_p99_ms; /* NaN: too few iterations */
     double  service_min_ms;
+    double  joules_per_image;        /* median over the valid blocks; 0 or NaN: not known */
     char    stop[16];                /* "precision", "budget", "cap" */
     char    labels[128];             /* "skewed correlated steady=no shared_machine", space separated */
 };
@@ -188,8 +189,9 @@ struct import_row {                  /* a file that was taken as the incumbent *
     int64_t id;
     int64_t time_unix_s;
     char    sha256[RECORD_HASH];
-    const char *bytes;               /* the file as it was; size bytes and a NUL */
-    size_t  size;
+    const char *bytes;               /* the file as it was, a text without NUL inside */
+    int64_t after;                   /* given by the store: number of the newest state of a run at that
+                                        moment; 0: none. What was decided by then is older than the import */
 };
 struct import_model_row {
     int64_t import;

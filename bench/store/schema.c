@@ -1,30 +1,31 @@
 #include "bench/store/schema.h"
 
-enum status schema_check(bool *empty, struct store *s, struct err *err)
+#include <string.h>
+
+enum status schema_check(int *version, struct store *s, struct err *err)
 {
-    int64_t application = 0, version = 0, things = 0;
+    int64_t application = 0, found = 0, things = 0;
+    *version = 0;
     enum status st = sql_integer(&application, s, "PRAGMA application_id", err);
     if (st == ST_OK)
-        st = sql_integer(&version, s, "PRAGMA user_version", err);
+        st = sql_integer(&found, s, "PRAGMA user_version", err);
     if (st == ST_OK)
         st = sql_integer(&things, s, "SELECT count(*) FROM sqlite_master", err);
-    if (st != ST_OK)
+    if (st != ST_OK || (things == 0 && application == 0 && found == 0))
         return st;
-    *empty = things == 0 && application == 0 && version == 0;
-    if (*empty)
-        return ST_OK;
     if (application != SCHEMA_APPLICATION)
         return err_set(err, ST_IO,
                        "%s is the SQLite database of another program: name another folder with --out",
                        s->path);
-    if (version > STORE_SCHEMA_VERSION)
+    if (found > STORE_SCHEMA_VERSION)
         return err_set(err, ST_CONFIG,
                        "%s was written by a newer version (schema %lld, this program knows %d): use "
                        "that version, or another folder with --out",
-                       s->path, (long long)version, STORE_SCHEMA_VERSION);
-    if (version < 1)
+                       s->path, (long long)found, STORE_SCHEMA_VERSION);
+    if (found < 1)
         return err_set(err, ST_IO, "%s is damaged: its schema version is %lld: move it away", s->path,
-                       (long long)version);
+                       (long long)found);
+    *version = (int)found;
     return ST_OK;
 }
 
@@ -68,6 +69,23 @@ static void append_triggers(sqlite3_str *text, const struct table *table)
                             table->name, refused[i], refused[i], table->name, table->name);
 }
 
+static void append_version(sqlite3_str *text)
+{
+    sqlite3_str_appendf(text, "PRAGMA application_id = %d; PRAGMA user_version = %d;", SCHEMA_APPLICATION,
+                        STORE_SCHEMA_VERSION);
+}
+
+/* Executes and frees a text of statements as one transaction. */
+static enum status run_text(struct store *s, sqlite3_str *text, struct err *err)
+{
+    char *sql = sqlite3_str_finish(text);
+    enum status st = sql ? sql_begin(s, err) : sql_out_of_memory(s, err);
+    if (st == ST_OK)
+        st = sql_end(s, sql_exec(s, sql, err), err);
+    sqlite3_free(sql);
+    return st;
+}
+
 enum status schema_create(struct store *s, struct err *err)
 {
     size_t count;
@@ -77,12 +95,119 @@ enum status schema_create(struct store *s, struct err *err)
         append_table(text, tables[i]);
         append_triggers(text, tables[i]);
     }
-    sqlite3_str_appendf(text, "PRAGMA application_id = %d; PRAGMA user_version = %d;", SCHEMA_APPLICATION,
-                        STORE_SCHEMA_VERSION);
-    char *sql = sqlite3_str_finish(text);
-    enum status st = sql ? sql_begin(s, err) : sql_out_of_memory(s, err);
+    append_version(text);
+    return run_text(s, text, err);
+}
+
+/* --- older versions ------------------------------------------------------------------------------------- */
+
+/* Which columns of a table are in the file? present[table->count]; *exists: the table is. */
+static enum status look_at_table(bool *exists, bool *present, struct store *s, const struct table *table,
+                                 struct err *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool more = true;
+    *exists = false;
+    memset(present, 0, table->count * sizeof *present);
+    enum status st = sql_prepare(&stmt, s, "SELECT name FROM pragma_table_info(?1)", err);
     if (st == ST_OK)
-        st = sql_end(s, sql_exec(s, sql, err), err);
+        sqlite3_bind_text(stmt, 1, table->name, -1, SQLITE_STATIC);
+    while (st == ST_OK && more) {
+        st = sql_step(&more, s, stmt, err);
+        const char *name = st == ST_OK && more ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
+        for (size_t i = 0; name && i < table->count; i++)
+            present[i] |= strcmp(table->columns[i].name, name) == 0;
+        *exists |= name != NULL;
+    }
+    sqlite3_finalize(stmt);
+    return st;
+}
+
+/* What stands in place of a value that was never stored. */
+static const char *unknown_sql(const struct column *column)
+{
+    return column->before                                                      ? column->before
+           : strncmp(column_sql(column->type), "INTEGER", strlen("INTEGER")) == 0 ? "0"
+                                                                               : "NULL";
+}
+
+static void append_missing_columns(sqlite3_str *text, const struct table *table, const bool *present)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct column *column = &table->columns[i];
+        const char *type = column_sql(column->type);
+        if (present[i])
+            continue;
+        sqlite3_str_appendf(text, "ALTER TABLE \"%w\" ADD COLUMN \"%w\" %s%s;\n", table->name,
+                            column->name, type, strstr(type, "NOT NULL") ? " DEFAULT 0" : "");
+        if (column->before)
+            sqlite3_str_appendf(text, "UPDATE \"%w\" SET \"%w\" = %s;\n", table->name, column->name,
+                                column->before);
+    }
+}
+
+/* A view with the name of the table goes before the table itself. */
+static void append_cover(sqlite3_str *text, const struct table *table, bool exists, const bool *present)
+{
+    size_t missing = 0;
+    for (size_t i = 0; i < table->count; i++)
+        missing += !present[i];
+    if (missing == 0)
+        return;
+    sqlite3_str_appendf(text, "CREATE TEMP VIEW \"%w\" AS SELECT ", table->name);
+    if (exists)
+        sqlite3_str_appendall(text, "*");
+    for (size_t i = 0, written = exists; i < table->count; i++)
+        if (!present[i])
+            sqlite3_str_appendf(text, "%s%s AS \"%w\"", written++ ? ", " : "",
+                                exists ? unknown_sql(&table->columns[i]) : "NULL", table->columns[i].name);
+    if (exists)
+        sqlite3_str_appendf(text, " FROM main.\"%w\";\n", table->name);
+    else
+        sqlite3_str_appendall(text, " WHERE 0;\n");
+}
+
+#define COLUMNS_MAX 64
+
+enum status schema_upgrade(struct store *s, struct err *err)
+{
+    size_t count;
+    bool exists, present[COLUMNS_MAX];
+    const struct table *const *tables = table_list(&count);
+    sqlite3_str *text = sqlite3_str_new(s->db);
+    enum status st = ST_OK;
+    for (size_t i = 0; i < count && st == ST_OK; i++) {
+        st = look_at_table(&exists, present, s, tables[i], err);
+        if (st == ST_OK && exists) {
+            append_missing_columns(text, tables[i], present);
+        } else if (st == ST_OK) {
+            append_table(text, tables[i]);
+            append_triggers(text, tables[i]);
+        }
+    }
+    append_version(text);
+    if (st == ST_OK)
+        return run_text(s, text, err);
+    sqlite3_free(sqlite3_str_finish(text));
+    return st;
+}
+
+enum status schema_cover(struct store *s, struct err *err)
+{
+    size_t count;
+    bool exists, present[COLUMNS_MAX];
+    const struct table *const *tables = table_list(&count);
+    sqlite3_str *text = sqlite3_str_new(s->db);
+    sqlite3_str_appendall(text, "PRAGMA temp_store = MEMORY;\n"); /* the folder may be read-only */
+    enum status st = ST_OK;
+    for (size_t i = 0; i < count && st == ST_OK; i++) {
+        st = look_at_table(&exists, present, s, tables[i], err);
+        if (st == ST_OK)
+            append_cover(text, tables[i], exists, present);
+    }
+    char *sql = sqlite3_str_finish(text);
+    if (st == ST_OK)
+        st = sql ? sql_exec(s, sql, err) : sql_out_of_memory(s, err);
     sqlite3_free(sql);
     return st;
 }

@@ -1,4 +1,5 @@
-/* schema.h - the tables in the file: made when it is empty, checked when it is not. */
+/* schema.h - the tables in the file: made when it is empty, checked when it is not, brought up to date when
+ * an older version is written, and read as they are when it is only read. */
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H
 
@@ -6,10 +7,15 @@
 
 #define SCHEMA_APPLICATION 0x424e4348 /* "BNCH": how a store of ours is told from another SQLite database */
 
-/* Is this file a store that we can use? *empty: it has no table yet. Changes nothing.
+/* Is this file a store that we can use? *version: of its tables; 0: it has no table yet. Changes nothing.
  * Statuses of store_open. */
-enum status schema_check(bool *empty, struct store *s, struct err *err);
+enum status schema_check(int *version, struct store *s, struct err *err);
 /* All tables, indexes, triggers and the version, in one transaction. */
 enum status schema_create(struct store *s, struct err *err);
+/* Makes the tables and columns that an older version does not have, in one transaction. */
+enum status schema_upgrade(struct store *s, struct err *err);
+/* Hides what an older version does not have behind views of this connection, with values that mean "not
+ * known": then it reads like a new one. Changes nothing in the file. */
+enum status schema_cover(struct store *s, struct err *err);
 
 #endif

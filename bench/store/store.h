@@ -23,7 +23,10 @@
 #include "bench/store/record.h"
 #include "kernels/base/err.h"
 
-#define STORE_SCHEMA_VERSION 1
+/* 1: campaigns that end with a race; 2: looks, verification, fill table, incumbents and imports. An older
+ * store is brought up to date when it is opened for writing; one that is only read is read as it is, with
+ * what it does not have unknown. */
+#define STORE_SCHEMA_VERSION 2
 
 struct store;
 
@@ -32,7 +35,8 @@ enum store_mode {
     STORE_READ,  /* must exist; never writes, also works beside a running campaign and in a read-only folder */
 };
 
-/* Opens path ("results/bench.sqlite"; its folder must exist). STORE_WRITE holds a lock on `path.lock` until
+/* Opens path ("results/bench.sqlite"; its folder must exist). STORE_WRITE brings an older version up to date
+ * and holds a lock on `path.lock` until
  * store_close or the end of the process, and ignores SIGXFSZ from then on, so that a size limit is an error,
  * no death. ST_BUSY: another process writes it: the sentence has its pid. ST_CONFIG: written by a newer
  * version (both numbers), or, in STORE_READ, no such file. ST_IO: a directory, no permission, damaged, or no
@@ -88,10 +92,33 @@ struct store_results {               /* everything derived of one target */
     const struct decision_row *decision; /* NULL: none */
     const struct why_row *whys;
     size_t why_count;
+    const struct look_row *looks;
+    size_t look_count;
+    const struct verify_row *verifications;
+    size_t verification_count;
+    const struct fill_row *fill;
+    size_t fill_count;
 };
 /* Replaces all derived rows of the target, in one transaction. The rows' own target is not read. */
 enum status store_replace_results(struct store *s, int64_t target, const struct store_results *results,
                                   struct err *err);
+
+/* --- imports -------------------------------------------------------------------------------------------- */
+
+/* Keeps a file as the newest import, with its models, in one transaction; row->id and row->after are given,
+ * the models' `import` is not read. *known: the newest import has the same bytes: nothing is appended,
+ * row->id, after and time_unix_s are those of that one. */
+enum status store_append_import(bool *known, struct store *s, struct import_row *row,
+                                const struct import_model_row *models, size_t count, struct err *err);
+/* All of them, newest first, with their bytes. store_free_imports(*out, *count). */
+enum status store_load_imports(struct import_row **out, size_t *count, struct store *s, struct err *err);
+/* The newest: *count is 0 or 1. store_free_imports(*out, *count). */
+enum status store_load_last_import(struct import_row **out, size_t *count, struct store *s, struct err *err);
+void store_free_imports(struct import_row *rows, size_t count);
+/* What an import says of its models, in the order of the file. store_free_import_models(*out, *count). */
+enum status store_load_import_models(struct import_model_row **out, size_t *count, struct store *s,
+                                     int64_t import, struct err *err);
+void store_free_import_models(struct import_model_row *rows, size_t count);
 
 /* --- reference outputs of the gate ---------------------------------------------------------------------- */
 
@@ -149,6 +176,23 @@ enum store_fields_of { STORE_FIELDS_RUN, STORE_FIELDS_EXECUTION, STORE_FIELDS_BL
 /* Environment of a run's host or of an execution, or telemetry of a block. */
 enum status store_load_fields(struct field_row **out, size_t *count, struct store *s, enum store_fields_of of,
                               int64_t id, struct err *err);
+
+struct store_incumbent {             /* the batch size in use before a campaign */
+    int     batch;                   /* 0: none */
+    int     pending;                 /* smaller size that the tune before accepted for the first time; 0: none */
+    char    source[16];              /* "store", "import"; "" */
+};
+struct store_incumbent_ask {
+    const char *key_sha256;          /* of the target: only measurements of the very same thing count */
+    const char *model;
+    const char *variant;             /* of the program: what a debug build chose does not bind a release build */
+};
+/* What the newest finished tune of this key decided, or a newer import says of the model. Finished is a tune
+ * whose run is done, or one that was cut short after this target's race had ended. What it left pending counts
+ * only if it is that newest one. Without a usable size in the newest one the size of an older one is still in
+ * use. */
+enum status store_load_incumbent(struct store_incumbent *out, struct store *s,
+                                 const struct store_incumbent_ask *ask, struct err *err);
 
 struct store_earlier {               /* newest that is known of a batch size, over all runs */
     int      batch;

@@ -16,6 +16,11 @@
 #define TEXT(row, member) COLUMN(#member, COLUMN_TEXT, row, member)
 #define SHAPE(row, member) COLUMN(#member, COLUMN_SHAPE, row, member)
 
+/* With what rows of an older version have in its place. */
+#define OLDER(row, member, column_type, text) \
+    { .name = #member, .type = column_type, .offset = offsetof(struct row, member), \
+      .size = sizeof(((struct row *)0)->member), .before = text }
+
 #define TABLE(table_name, table_class, ...) \
     const struct table table_##table_name = { .name = #table_name, .class = table_class, .columns = table_name##_columns, \
                                               .count = LEN(table_name##_columns), __VA_ARGS__ }
@@ -56,6 +61,7 @@ static const struct column target_state_columns[] = {
     U64(target_row, weight_bytes), U64(target_row, macs_per_image), SHAPE(target_row, output_shape),
     U64(target_row, memory_limit_bytes), CHARS(target_row, engine_versions), CHARS(target_row, device_name),
     U64(target_row, device_memory_bytes), CHARS(target_row, result), CHARS(target_row, detail),
+    INT(target_row, incumbent), INT(target_row, pending), CHARS(target_row, incumbent_source),
 };
 TABLE(target_state, TABLE_RAW, .index = "\"target\"");
 
@@ -128,6 +134,7 @@ static const struct column estimate_columns[] = {
     REAL(estimate_row, half_width), REAL(estimate_row, mde), REAL(estimate_row, service_p50_ms),
     REAL(estimate_row, service_p90_ms), REAL(estimate_row, service_p95_ms), REAL(estimate_row, service_p99_ms),
     REAL(estimate_row, service_min_ms), CHARS(estimate_row, stop), CHARS(estimate_row, labels),
+    REAL(estimate_row, joules_per_image),
 };
 TABLE(estimate, TABLE_DERIVED, .constraints = "PRIMARY KEY(\"target\", \"batch\", \"method\")");
 
@@ -139,6 +146,12 @@ static const struct column decision_columns[] = {
     INT(decision_row, ceiling_batch), INT(decision_row, max_safe), INT(decision_row, first_failed_batch),
     BOOL(decision_row, ceiling_is_lower_bound), CHARS(decision_row, first_failed_why),
     REAL(decision_row, noise_floor),
+    OLDER(decision_row, optimal, COLUMN_INT, "batch"), OLDER(decision_row, objective, COLUMN_CHARS, "'throughput'"),
+    CHARS(decision_row, slo_kind), REAL(decision_row, slo_percentile), REAL(decision_row, slo_limit_ms),
+    INT(decision_row, candidates), REAL(decision_row, control_m), REAL(decision_row, control_c),
+    INT(decision_row, break_even_against), I64(decision_row, break_even_images), I64(decision_row, break_even_calls),
+    REAL(decision_row, queue_rate), INT(decision_row, queue_batch), INT(decision_row, queue_instances),
+    REAL(decision_row, queue_delay_ms), REAL(decision_row, queue_p95_ms), REAL(decision_row, queue_limit_ms),
 };
 TABLE(decision, TABLE_DERIVED, .constraints = "PRIMARY KEY(\"target\")");
 
@@ -149,12 +162,45 @@ static const struct column why_columns[] = {
 };
 TABLE(why, TABLE_DERIVED, .constraints = "PRIMARY KEY(\"target\", \"batch\")");
 
+static const struct column look_columns[] = {
+    I64(look_row, target), INT(look_row, look), INT(look_row, n), INT(look_row, i), INT(look_row, j),
+    REAL(look_row, m), REAL(look_row, se), REAL(look_row, df), REAL(look_row, c), REAL(look_row, r1),
+    CHARS(look_row, outcome),
+};
+TABLE(look, TABLE_DERIVED, .constraints = "PRIMARY KEY(\"target\", \"look\", \"i\", \"j\")");
+
+static const struct column verification_columns[] = {
+    I64(verify_row, target), INT(verify_row, batch), INT(verify_row, execution), REAL(verify_row, q),
+    REAL(verify_row, y),
+};
+TABLE(verification, TABLE_DERIVED, .constraints = "PRIMARY KEY(\"target\", \"batch\", \"execution\")");
+
+static const struct column fill_columns[] = {
+    I64(fill_row, target), INT(fill_row, images), REAL(fill_row, service_p50_ms), INT(fill_row, iterations),
+    REAL(fill_row, first_use_ms), CHARS(fill_row, advice), COLUMN("as_first", COLUMN_INT, fill_row, as[0]),
+    COLUMN("as_second", COLUMN_INT, fill_row, as[1]), CHARS(fill_row, failed),
+};
+TABLE(fill, TABLE_DERIVED, .constraints = "PRIMARY KEY(\"target\", \"images\")");
+
+static const struct column import_columns[] = {
+    ID(import_row), I64(import_row, time_unix_s), CHARS(import_row, sha256), TEXT(import_row, bytes),
+    I64(import_row, after),
+};
+TABLE(import, TABLE_RAW, .index = NULL);
+
+static const struct column import_model_columns[] = {
+    I64(import_model_row, import), CHARS(import_model_row, model), INT(import_model_row, optimal),
+    INT(import_model_row, max_safe), TEXT(import_model_row, claims),
+};
+TABLE(import_model, TABLE_RAW, .index = "\"import\"");
+
 const struct table *const *table_list(size_t *count)
 {
     static const struct table *const list[] = {
         &table_run, &table_run_state, &table_target, &table_target_state, &table_execution, &table_execution_state,
         &table_environment, &table_prepared, &table_block, &table_samples, &table_telemetry, &table_mark,
         &table_accuracy, &table_output, &table_estimate, &table_decision, &table_why,
+        &table_look, &table_verification, &table_fill, &table_import, &table_import_model,
     };
     *count = LEN(list);
     return list;

@@ -22,6 +22,8 @@ struct column {
     const char *name;
     enum column_type type;
     size_t offset, size;
+    const char *before;       /* SQL text of the value in rows of a version that had no such column; NULL: 0, or
+                                 NULL where the type has one. Of derived tables only */
 };
 
 enum table_class {
@@ -50,7 +52,8 @@ struct output_entry {
  * digest; values_f32, digest. */
 extern const struct table table_run, table_run_state, table_environment, table_target, table_target_state,
     table_execution, table_execution_state, table_prepared, table_block, table_samples, table_telemetry,
-    table_mark, table_accuracy, table_output, table_estimate, table_decision, table_why;
+    table_mark, table_accuracy, table_output, table_estimate, table_decision, table_why, table_look,
+    table_verification, table_fill, table_import, table_import_model;
 /* All of them, parents first. */
 const struct table *const *table_list(size_t *count);
 

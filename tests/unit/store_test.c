@@ -1,5 +1,7 @@
 #include "tests/unit/store_fixture.h"
 
+#include "kernels/base/len.h"
+
 #include <math.h>
 #include <sqlite3.h>
 
@@ -149,7 +151,8 @@ static void raw_tables_cannot_be_changed(void **state)
     const struct estimate_row estimate = { .batch = 1 };
     const struct decision_row decision = { .batch = 1 };
     const struct why_row why = { .batch = 1 };
-    const struct store_results results = { &estimate, 1, &decision, &why, 1 };
+    const struct store_results results = { .estimates = &estimate, .estimate_count = 1, .decision = &decision,
+                                           .whys = &why, .why_count = 1 };
     assert_int_equal(fixture_append_block(s, ids.execution, 0, 1, &err), ST_OK);
     assert_int_equal(store_append_environment(s, ids.run, 0, &field, 1, &err), ST_OK);
     assert_int_equal(store_append_prepared(s, &prepared, &err), ST_OK);
@@ -215,16 +218,34 @@ static void an_output_is_kept_once(void **state)
     store_close(s);
 }
 
-static struct store_results results_of(struct estimate_row e[2], struct why_row w[2], struct decision_row *d)
+static const struct look_row looks[] = {
+    { .look = 2, .n = 9, .i = 1, .j = 4, .m = -.5, .se = .01, .df = 8, .c = .04, .r1 = NAN, .outcome = "reject" },
+    { .look = 1, .n = 6, .i = 4, .j = 4, .m = .001, .se = .01, .df = 5, .c = .05, .r1 = NAN, .outcome = "control" },
+    { .look = 1, .n = 6, .i = 1, .j = 4, .m = -.5, .se = .01, .df = 5, .c = .6, .r1 = NAN, .outcome = "open" },
+};
+static const struct verify_row verifications[] = {
+    { .batch = 4, .execution = 2, .q = NAN, .y = 4.4 }, { .batch = 4, .execution = 1, .q = -.01, .y = 4.3 },
+};
+static const struct fill_row fill[] = {
+    { .images = 2, .service_p50_ms = 30, .iterations = 15, .first_use_ms = NAN, .advice = "pad", .as = { 4, 0 } },
+    { .images = 1, .service_p50_ms = NAN, .first_use_ms = NAN, .failed = "crashed" },
+};
+
+static struct store_results results_of(struct estimate_row e[3], struct why_row w[2], struct decision_row *d)
 {
     e[0] = (struct estimate_row){ .batch = 1, .method = "race", .kind = "fixed", .y = log(50), .y_low = log(49),
                                   .y_high = log(51), .service_p50_ms = 20, .service_p99_ms = NAN, .mde = NAN };
     e[1] = (struct estimate_row){ .batch = 4, .method = "race", .kind = "none", .y = log(80), .y_low = NAN,
                                   .y_high = NAN, .service_p50_ms = 50 };
+    e[2] = (struct estimate_row){ .batch = 4, .method = "verify", .kind = "range", .y = 4.25, .y_low = 4.2,
+                                  .y_high = 4.3, .executions = 3 };
     w[0] = (struct why_row){ .batch = 1, .reason = "slower", .value = 0.6, .m = NAN };
     w[1] = (struct why_row){ .batch = 4, .reason = "chosen", .text = "the smallest within 5 %" };
     *d = (struct decision_row){ .batch = 4, .confidence = "coarse", .x = 0.05, .noise_floor = NAN };
-    return (struct store_results){ e, 2, d, w, 2 };
+    return (struct store_results){ .estimates = e, .estimate_count = 3, .decision = d, .whys = w, .why_count = 2,
+                                   .looks = looks, .look_count = LEN(looks), .verifications = verifications,
+                                   .verification_count = LEN(verifications), .fill = fill,
+                                   .fill_count = LEN(fill) };
 }
 
 /* All derived rows as text, floats bit for bit. */
@@ -232,9 +253,9 @@ static char *dump_derived(const char *path)
 {
     sqlite3 *db;
     sqlite3_str *text = sqlite3_str_new(NULL);
-    static const char *const tables[] = { "estimate", "decision", "why" };
+    static const char *const tables[] = { "estimate", "decision", "why", "look", "verification", "fill" };
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         sqlite3_stmt *stmt;
         char *sql = sqlite3_mprintf("SELECT * FROM %s", tables[i]);
         assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
@@ -257,7 +278,7 @@ static void derived_rows_are_rebuilt_alike(void **state)
 {
     const struct place *p = *state;
     struct err err = { 0 };
-    struct estimate_row e[2];
+    struct estimate_row e[3];
     struct why_row w[2];
     struct decision_row d;
     struct store *s = fixture_open(p, STORE_WRITE);
@@ -265,10 +286,17 @@ static void derived_rows_are_rebuilt_alike(void **state)
     const struct store_results results = results_of(e, w, &d);
     assert_int_equal(store_replace_results(s, ids.target, &results, &err), ST_OK);
     char *before = dump_derived(p->path);
-    assert_null(with_sqlite(p->path, "DELETE FROM estimate; DELETE FROM decision; DELETE FROM why"));
-    const struct estimate_row turned_e[2] = { e[1], e[0] };
+    assert_null(with_sqlite(p->path, "DELETE FROM estimate; DELETE FROM decision; DELETE FROM why; DELETE FROM look; "
+                                      "DELETE FROM verification; DELETE FROM fill"));
+    const struct estimate_row turned_e[3] = { e[2], e[1], e[0] };
     const struct why_row turned_w[2] = { w[1], w[0] };
-    const struct store_results turned = { turned_e, 2, &d, turned_w, 2 };
+    const struct look_row turned_looks[3] = { looks[2], looks[0], looks[1] };
+    const struct verify_row turned_verifications[2] = { verifications[1], verifications[0] };
+    const struct fill_row turned_fill[2] = { fill[1], fill[0] };
+    const struct store_results turned = { .estimates = turned_e, .estimate_count = 3, .decision = &d,
+                                          .whys = turned_w, .why_count = 2, .looks = turned_looks,
+                                          .look_count = 3, .verifications = turned_verifications,
+                                          .verification_count = 2, .fill = turned_fill, .fill_count = 2 };
     assert_int_equal(store_replace_results(s, ids.target, &turned, &err), ST_OK);
     char *after = dump_derived(p->path);
     assert_true(strlen(before) > 100);
@@ -287,7 +315,7 @@ static void a_campaign_is_gathered(void **state)
 {
     struct err err = { 0 };
     struct campaign *c;
-    struct estimate_row e[2];
+    struct estimate_row e[3];
     struct why_row w[2];
     struct decision_row d;
     struct store *s = fixture_open(*state, STORE_WRITE);
@@ -322,6 +350,16 @@ static void a_campaign_is_gathered(void **state)
     assert_true(t->points[1].has_why && t->points[1].has_estimate && !t->points[2].has_estimate);
     assert_true(isnan(t->points[0].estimate.service_p99_ms));
     assert_true(t->has_decision && t->decision.batch == 4);
+    assert_int_equal(t->look_count, 3); /* by look, then by the two sizes */
+    assert_true(t->looks[0].look == 1 && t->looks[0].i == 1 && t->looks[1].i == 4 && t->looks[2].look == 2);
+    assert_string_equal(t->looks[2].outcome, "reject");
+    assert_int_equal(t->verification_count, 2);
+    assert_true(t->verifications[0].execution == 1 && isnan(t->verifications[1].q));
+    assert_int_equal(t->fill_count, 2);
+    assert_string_equal(t->fill[0].failed, "crashed");
+    assert_true(t->fill[1].as[0] == 4 && t->fill[1].as[1] == 0 && isnan(t->fill[1].first_use_ms));
+    assert_true(t->points[1].has_verified && t->points[1].verified.y == 4.25); /* beside the race's */
+    assert_true(fabs(t->points[1].estimate.y - log(80)) < 1e-12 && !t->points[0].has_verified);
     campaign_free(c);
     assert_int_equal(store_load_campaign(&c, s, "20260301-014502-zzzz", &err), ST_CONFIG);
     assert_null(c);
@@ -333,7 +371,7 @@ static void earlier_measurements_are_found_by_key(void **state)
 {
     struct err err = { 0 };
     struct store_earlier *earlier;
-    struct estimate_row e[2];
+    struct estimate_row e[3];
     struct why_row w[2];
     struct decision_row d;
     size_t count;
