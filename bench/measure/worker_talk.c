@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/measure/worker_state.h"
@@ -71,20 +72,22 @@ static int pause_ms(const struct worker *w)
     return left_ms < TICK_MS ? (int)left_ms : TICK_MS;
 }
 
-/* Waits for at most a tick until each of these can be read or wrote to its standard error, which is taken. */
-static void pause_for_answers(struct worker *const *workers, size_t count)
+/* Waits for at most a tick and most_ns until one of these can be read or wrote to its standard error, which is
+ * taken. */
+static void pause_for_answers(struct worker *const *workers, size_t count, uint64_t most_ns)
 {
     struct pollfd fds[2 * WORKER_GROUP_MAX];
     nfds_t used = 0;
-    int ms = TICK_MS;
+    uint64_t ns = most_ns;
     for (size_t i = 0; i < count; i++) {
         const struct worker *w = workers[i];
-        int own_ms = pause_ms(w);
+        uint64_t own_ns = (uint64_t)pause_ms(w) * (WORKER_S / 1000);
         fds[used++] = (struct pollfd){ .fd = w->process.out_fd, .events = POLLIN };
         fds[used++] = (struct pollfd){ .fd = w->process.err_fd, .events = POLLIN };
-        ms = own_ms < ms ? own_ms : ms;
+        ns = own_ns < ns ? own_ns : ns;
     }
-    poll(fds, used, ms);
+    const struct timespec pause = { .tv_sec = (time_t)(ns / WORKER_S), .tv_nsec = (long)(ns % WORKER_S) };
+    ppoll(fds, used, &pause, NULL);
     for (size_t i = 0; i < count; i++)
         process_drain(&workers[i]->process);
 }
@@ -159,8 +162,28 @@ void worker_await(struct worker *const *workers, size_t count)
             if (!is_settled(workers[i]))
                 waiting[left++] = workers[i];
         if (left)
-            pause_for_answers(waiting, left);
+            pause_for_answers(waiting, left, TICK_MS * (WORKER_S / 1000));
     }
+}
+
+bool worker_await_any(struct worker *const *workers, size_t count, uint64_t until_ns)
+{
+    const uint64_t tick_ns = TICK_MS * (WORKER_S / 1000);
+    for (size_t i = 0; i < count && i < WORKER_GROUP_MAX; i++)
+        if (is_settled(workers[i]))
+            return true;
+    uint64_t now_ns = system_now_ns(), left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
+    pause_for_answers(workers, count < WORKER_GROUP_MAX ? count : WORKER_GROUP_MAX,
+                      left_ns < tick_ns ? left_ns : tick_ns);
+    for (size_t i = 0; i < count && i < WORKER_GROUP_MAX; i++)
+        if (is_settled(workers[i]))
+            return true;
+    return false;
+}
+
+bool worker_is_settled(struct worker *w)
+{
+    return is_settled(w);
 }
 
 /* --- answers -------------------------------------------------------------------------------------------- */
