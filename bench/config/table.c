@@ -101,12 +101,15 @@ static const struct config_row rows[] = {
       .help = "simulate with the median time of every size instead of its measured times" },
     { .flag = "curve", .type = &config_type_text, .group = CONFIG_REPLAY, .unit = "FILE", AT(curve),
       .max = 4095,
-      .preset_text = "none", .help = "recorded curve: a CSV file with the columns batch and images_per_s" },
+      .preset_text = "none",
+      .help = "recorded curve: a CSV file with the columns batch and images_per_s; or an invented one: flat, "
+              "saturating, knee, hump, cliff, sawtooth, dip, margin" },
     { .flag = "noise", .type = &config_type_text, .group = CONFIG_REPLAY, .unit = "SPEC", AT(noise),
       .max = 512,
       .preset_text = "off: the curve is taken as exact",
       .help =
-          "simulate a whole campaign on the curve: typical, none, or changes to typical (block=2%,spikes=0)" },
+          "simulate a whole campaign on the curve: typical, none, or changes to typical (drift=-20%,spikes=0) or "
+          "to none (none,throttle=30%)" },
     { .key = "budget", .flag = "budget", .type = &config_type_duration, .group = CONFIG_DECIDE,
       .unit = "TIME",
       AT(budget_ns), GIVEN(budget_set), .max = 30 * 86400e9, .preset_text = "15m for each target",
