@@ -5,7 +5,17 @@
 #include <string.h>
 
 #include "bench/measure/block_rule.h"
+#include "bench/measure/block_window.h"
 #include "bench/measure/validity.h"
+
+/* What the instances answered, and what the machine did meanwhile. */
+struct measured {
+    struct worker_run_result each[WORKER_GROUP_MAX]; /* [count]; of one: `all` */
+    size_t count;
+    struct worker_run_result all;    /* as one answer */
+    struct block_window window;      /* of several instances */
+    struct telemetry_block machine;
+};
 
 /* Everything that is stored of one block, gathered before the one transaction. */
 struct gathered {
@@ -14,35 +24,60 @@ struct gathered {
     struct mark_row marks[VALIDITY_COUNT + 1];
     size_t mark_count;
     struct block_values values;
+    double energy_j;
     bool   throttled;
 };
 
-static enum status run_between_looks(struct worker_run_result *run, struct telemetry_block *machine,
-                                     struct execution *x, const struct block_ask *ask, struct err *err)
+/* --- measure -------------------------------------------------------------------------------------------- */
+
+static struct worker_run_ask request_of(const struct block_ask *ask, size_t instances)
 {
-    int most = ask->max_iterations ? ask->max_iterations : BLOCK_MAX_ITERATIONS;
-    struct worker_run_ask request = { .batch = ask->batch,
-                                      .min_ns = ask->min_ns,
-                                      .min_iterations = ask->min_iterations,
-                                      .max_iterations = most,
-                                      .unmeasured = ask->unmeasured };
-    uint64_t iterations = (uint64_t)(ask->min_iterations + ask->unmeasured);
+    int least = instances > 1 && ask->min_iterations < WINDOW_LEAST_ITERATIONS ? WINDOW_LEAST_ITERATIONS
+                                                                               : ask->min_iterations;
+    int most = ask->max_iterations ? ask->max_iterations : BLOCK_MAX_ITERATIONS / (int)instances;
+    return (struct worker_run_ask){ .batch = ask->batch,
+                                    .min_ns = ask->min_ns,
+                                    .min_iterations = least < most ? least : most,
+                                    .max_iterations = most,
+                                    .unmeasured = ask->unmeasured };
+}
+
+static void free_each(struct measured *m)
+{
+    for (size_t i = 0; i < m->count; i++)
+        worker_run_free(&m->each[i]);
+}
+
+static enum status measure(struct measured *m, struct execution *x, const struct block_ask *ask, struct err *err)
+{
+    struct worker_run_ask request = request_of(ask, x->all.count);
+    uint64_t iterations = (uint64_t)(request.min_iterations + request.unmeasured);
     uint64_t deadline_ns = worker_run_deadline(ask->min_ns + iterations * ask->t_iter_ns);
-    if (worker_is_virtual(x->worker)) {
-        enum status st = worker_run(x->worker, &request, run, deadline_ns, err);
-        telemetry_of_answer(machine, st == ST_OK ? run->telemetry : NULL);
+    *m = (struct measured){ .count = x->all.count };
+    enum status st = execution_run(x, &request, m->each, &m->machine, deadline_ns, err);
+    if (st != ST_OK)
         return st;
+    if (m->count == 1) {
+        m->all = m->each[0];
+        return ST_OK;
     }
-    if (!x->telemetry) {
-        enum status st = telemetry_open(&x->telemetry, NULL, worker_pid(x->worker), err);
-        if (st != ST_OK)
-            return st;
-    }
-    telemetry_begin(x->telemetry);
-    enum status st = worker_run(x->worker, &request, run, deadline_ns, err);
-    telemetry_end(x->telemetry, machine);
+    m->window = block_window_of(m->each, m->count);
+    st = block_window_merge(&m->all, m->each, m->count, err);
+    if (st != ST_OK)
+        free_each(m);
     return st;
 }
+
+/* `all` may be kept by somebody else. */
+static void measured_free(struct measured *m, bool keep_all)
+{
+    if (m->count > 1)
+        free_each(m);
+    if (!keep_all)
+        worker_run_free(&m->all);
+}
+
+/* --- judge and store ------------------------------------------------------------------------------------ */
 
 static void add_mark(struct gathered *g, const char *reason, double value, double limit)
 {
@@ -54,14 +89,13 @@ static void add_mark(struct gathered *g, const char *reason, double value, doubl
 }
 
 /* Counts the block for the rule of shared machines, then judges it. */
-static void judge(struct gathered *g, struct campaign_state *c, const struct worker_run_result *run,
-                  const struct telemetry_block *machine)
+static void judge(struct gathered *g, struct campaign_state *c, const struct measured *m)
 {
-    struct validity v = validity_check(&(struct validity_ask){ .telemetry = machine,
-                                                               .caller_ns = run->answered_ns - run->sent_ns,
-                                                               .worker_ns = run->end_ns - run->start_ns,
-                                                               .iteration_ns = run->iteration_ns,
-                                                               .iterations = run->iterations });
+    struct validity v = validity_check(&(struct validity_ask){ .telemetry = &m->machine,
+                                                               .runs = m->each,
+                                                               .run_count = m->count,
+                                                               .window_ns = m->window.end_ns - m->window.start_ns,
+                                                               .longest_ns = m->window.longest_ns });
     c->blocks_seen++;
     c->blocks_shared += validity_shared_hit(&v);
     c->shared_machine = c->shared_machine || validity_machine_is_shared(c->blocks_seen, c->blocks_shared);
@@ -72,11 +106,20 @@ static void judge(struct gathered *g, struct campaign_state *c, const struct wor
             add_mark(g, validity_name((enum validity_rule)i), v.value[i], v.limit[i]);
 }
 
-static void gather(struct gathered *g, const struct execution *x, const struct block_ask *ask,
-                   const struct worker_run_result *run, const struct telemetry_block *machine)
+static struct block_values evaluate(const struct measured *m, const char *mode, int batch)
 {
-    g->values = block_evaluate(x->target->plan->mode, ask->batch, run->iteration_ns, run->compute_ns,
-                               run->iterations, run->end_ns - run->start_ns);
+    const struct worker_run_result *run = &m->all;
+    uint64_t wall_ns = run->end_ns - run->start_ns;
+    return m->count > 1 ? block_evaluate_window(batch, run->iteration_ns, run->iterations, m->window.iterations, wall_ns)
+                        : block_evaluate(mode, batch, run->iteration_ns, run->compute_ns, run->iterations, wall_ns);
+}
+
+static void gather(struct gathered *g, const struct execution *x, const struct block_ask *ask,
+                   const struct measured *m)
+{
+    const struct worker_run_result *run = &m->all;
+    double energy_uj = NAN;
+    g->values = evaluate(m, x->target->plan->mode, ask->batch);
     g->row = (struct block_row){
         .execution = x->row.id,
         .round = ask->round,
@@ -95,9 +138,11 @@ static void gather(struct gathered *g, const struct execution *x, const struct b
         .y = g->values.y,
         .wall_images_per_s = g->values.wall_images_per_s,
     };
-    telemetry_rows(g->telemetry, machine);
+    telemetry_get(&energy_uj, &m->machine, TELEMETRY_ENERGY_UJ);
+    g->energy_j = block_energy_j(energy_uj, run->answered_ns - run->sent_ns, g->row.images, g->row.wall_images_per_s);
+    telemetry_rows(g->telemetry, &m->machine);
     g->mark_count = 0;
-    judge(g, x->campaign, run, machine);
+    judge(g, x->campaign, m);
     if (g->values.grouped)
         add_mark(g, "grouped", g->values.median_ns, 50e3);
 }
@@ -134,7 +179,7 @@ static struct block_fact fact_of(const struct gathered *g)
         .t_iter_ns = g->values.median_ns,
         .measured_ns = r->worker_end_ns - r->worker_start_ns,
         .spent_ns = r->end_ns - r->start_ns,
-        .energy_j = NAN,
+        .energy_j = g->energy_j,
     };
 }
 
@@ -152,21 +197,20 @@ static enum status remember(struct block_fact *fact, struct execution *x, const 
 enum status block_measure(struct block_fact *out, struct worker_run_result *run, struct execution *x,
                           const struct block_ask *ask, struct err *err)
 {
-    struct worker_run_result answer = { 0 };
-    struct telemetry_block machine;
+    struct measured m;
     struct gathered g;
-    enum status st = run_between_looks(&answer, &machine, x, ask, err);
+    enum status st = measure(&m, x, ask, err);
     if (st != ST_OK)
         return st;
-    gather(&g, x, ask, &answer, &machine);
-    st = store_gathered(&g, x, &answer, err);
+    gather(&g, x, ask, &m);
+    st = store_gathered(&g, x, &m.all, err);
     if (st == ST_OK) {
         *out = fact_of(&g);
-        st = remember(out, x, &answer, err);
+        st = remember(out, x, &m.all, err);
     }
-    if (st == ST_OK && run)
-        *run = answer;
-    else
-        worker_run_free(&answer);
+    bool keep = st == ST_OK && run;
+    if (keep)
+        *run = m.all;
+    measured_free(&m, keep);
     return st;
 }

@@ -81,3 +81,20 @@ struct block_values block_evaluate(const char *mode, int batch, const uint64_t *
         v.y = NAN;
     return v;
 }
+
+struct block_values block_evaluate_window(int batch, const uint64_t *iteration_ns, size_t iterations,
+                                          double window_iterations, uint64_t window_ns)
+{
+    struct block_values v = { .median_ns = median_ns(iteration_ns, iterations), .y = NAN };
+    v.wall_images_per_s = window_ns ? window_iterations * batch / ((double)window_ns / 1e9) : 0;
+    v.grouped = block_is_grouped(v.median_ns);
+    if (v.wall_images_per_s > 0)
+        v.y = log(v.wall_images_per_s);
+    return v;
+}
+
+double block_energy_j(double energy_uj, uint64_t spent_ns, int images, double wall_images_per_s)
+{
+    double watt = spent_ns ? energy_uj * 1e-6 / ((double)spent_ns * 1e-9) : NAN;
+    return wall_images_per_s > 0 ? watt * images / wall_images_per_s : NAN;
+}

@@ -32,5 +32,13 @@ struct block_values {
  * mode has no y). iterations >= 1. */
 struct block_values block_evaluate(const char *mode, int batch, const uint64_t *iteration_ns,
                                    const uint64_t *compute_ns, size_t iterations, uint64_t wall_ns);
+/* The same of several instances side by side, whatever the mode: their images inside the window
+ * (block_window.h) over its length. iteration_ns: of all of them. */
+struct block_values block_evaluate_window(int batch, const uint64_t *iteration_ns, size_t iterations,
+                                          double window_iterations, uint64_t window_ns);
+
+/* Energy of a block's measured images: mean power between bench's looks (unmeasured iterations are in it) over the
+ * rate. NaN if one of them is not known. */
+double block_energy_j(double energy_uj, uint64_t spent_ns, int images, double wall_images_per_s);
 
 #endif

@@ -27,7 +27,7 @@ bool execution_is_open(const struct execution *x)
 
 bool execution_is_alive(const struct execution *x)
 {
-    return x->worker && worker_alive(x->worker);
+    return instances_alive(&x->all);
 }
 
 struct worker_end execution_end_of(const struct execution *x)
@@ -37,21 +37,35 @@ struct worker_end execution_end_of(const struct execution *x)
 
 /* --- all instances -------------------------------------------------------------------------------------- */
 
+/* Who asks how it ended wants to know of the one that ended first. */
+static enum status follow(struct execution *x, enum status st)
+{
+    if (x->all.ended)
+        x->worker = x->all.ended;
+    return st;
+}
+
+enum status execution_run(struct execution *x, const struct worker_run_ask *ask, struct worker_run_result *runs,
+                          struct telemetry_block *machine, uint64_t deadline_ns, struct err *err)
+{
+    return follow(x, instances_run(&x->all, ask, runs, machine, deadline_ns, err));
+}
+
 enum status execution_prepare(struct execution *x, int batch, struct worker_prepare_result *out,
                               struct err *err)
 {
-    return worker_prepare(x->worker, batch, out, WORKER_PREPARE_NS, err);
+    return follow(x, instances_prepare(&x->all, batch, out, err));
 }
 
 enum status execution_release(struct execution *x, int batch, struct err *err)
 {
-    return worker_release(x->worker, batch, WORKER_SHORT_NS, err);
+    return follow(x, instances_release(&x->all, batch, err));
 }
 
 enum status execution_memory(struct execution *x, struct worker_memory_result *out, struct err *err)
 {
     *out = (struct worker_memory_result){ 0 };
-    return x->hello.can_memory ? worker_memory(x->worker, out, WORKER_SHORT_NS, err) : ST_OK;
+    return x->hello.can_memory ? follow(x, instances_memory(&x->all, out, err)) : ST_OK;
 }
 
 /* --- start ---------------------------------------------------------------------------------------------- */
@@ -65,19 +79,23 @@ static void write_command(char *out, size_t size, char *const *command)
         used += (size_t)snprintf(out + used, size - used, "%s%s", used ? " " : "", *command);
 }
 
-static enum status start_worker(struct execution *x, const char *label, struct err *err)
+static enum status start_workers(struct execution *x, const struct execution_ask *ask, struct err *err)
 {
     struct campaign_state *c = x->campaign;
-    const struct engine_config *engine = x->target->plan->engine;
+    const struct plan_target *plan = x->target->plan;
+    const struct engine_config *engine = plan->engine;
+    size_t count = ask->alone || plan->instances < 1 ? 1 : (size_t)plan->instances;
+    int threads = count > 1 && !x->target->gpu ? plan->threads : 0; /* one alone is not bound */
     struct worker_start start = {
         .command = engine->command, .environment = (const char *const *)engine->environment,
         .interrupt = c->context->stop, .memory_limit_bytes = c->memory_limit_bytes,
         .virtual_now_ns = &c->virtual_now_ns,
     };
     char command[1024];
-    enum status st = worker_open(&x->worker, &start, err);
+    enum status st = instances_open(&x->all, &start, count, threads, err);
     if (st != ST_OK)
         return st;
+    x->worker = x->all.workers[0];
     write_command(command, sizeof command, engine->command);
     x->row = (struct execution_row){ .target = x->target->row.id,
                                      .command = command,
@@ -87,7 +105,7 @@ static enum status start_worker(struct execution *x, const char *label, struct e
                                      .granularity_ns = c->quality.granularity_ns,
                                      .exit_code = -1,
                                      .exit_signal = -1 };
-    snprintf(x->row.label, sizeof x->row.label, "%s", label);
+    snprintf(x->row.label, sizeof x->row.label, "%s", ask->label);
     st = store_append_execution(c->store, &x->row, err);
     x->row.command = "";
     return st;
@@ -198,7 +216,7 @@ static enum status load_model(struct execution *x, const struct execution_ask *a
         .mode = pipelined ? "pipelined" : NULL,
         .cold = strstr(p->mode, "+cold") != NULL,
     };
-    enum status st = worker_load(x->worker, &load, &x->loaded, WORKER_LOAD_NS, err);
+    enum status st = follow(x, instances_load(&x->all, &load, &x->loaded, err));
     if (st == ST_OK)
         x->row.load_ns = x->loaded.load_ns;
     return st;
@@ -215,9 +233,9 @@ static enum status read_base_memory(struct execution *x, struct err *err)
 
 static enum status bring_up(struct execution *x, const struct execution_ask *ask, struct err *err)
 {
-    enum status st = start_worker(x, ask->label, err);
+    enum status st = start_workers(x, ask, err);
     if (st == ST_OK)
-        st = worker_hello(x->worker, &x->hello, WORKER_HELLO_NS, err);
+        st = follow(x, instances_hello(&x->all, &x->hello, err));
     if (st == ST_OK)
         take_clock(x);
     if (st == ST_OK)
@@ -260,9 +278,7 @@ enum status execution_close(struct execution *x, struct err *err)
     x->row.stderr_tail = worker_stderr(x->worker);
     enum status st = x->row.id ? store_append_execution_state(x->campaign->store, &x->row, err) : ST_OK;
     x->row.stderr_tail = NULL;
-    telemetry_close(x->telemetry);
-    x->telemetry = NULL;
-    worker_close(x->worker);
+    instances_close(&x->all);
     x->worker = NULL;
     return st;
 }

@@ -1,24 +1,25 @@
-/* execution.h - one life of a worker for one target: started, greeted, loaded, recorded.
- * What execution_open gives, execution_close takes back. */
+/* execution.h - one life of the worker of one target, or of its workers if it has several instances: started,
+ * greeted, loaded, recorded. What execution_open gives, execution_close takes back. */
 #ifndef MEASURE_EXECUTION_H
 #define MEASURE_EXECUTION_H
 
 #include <stdbool.h>
 
 #include "bench/measure/campaign_state.h"
+#include "bench/measure/instances.h"
 #include "bench/measure/worker.h"
-#include "bench/telemetry/telemetry.h"
 #include "kernels/base/err.h"
 
 struct execution {
     struct campaign_state *campaign;
     struct target_state *target;
-    struct worker *worker;           /* NULL: not open */
+    struct instances all;            /* its workers */
+    struct worker *worker;           /* the first of them, for what one does alone; once one has ended by itself: that
+                                      * one; NULL: not open */
     struct worker_hello hello;
     struct worker_load_result loaded;
     struct execution_row row;
-    struct telemetry *telemetry;     /* opened with the first block; NULL in virtual time */
-    uint64_t base_bytes;             /* memory after load; 0: unknown */
+    uint64_t base_bytes;             /* memory after load, of all together; 0: unknown */
     int      warm_batch;             /* size it was warmed with; 0: none yet */
     bool     skewed;                 /* its clock cannot be trusted: nothing it measures is true */
 };
@@ -27,6 +28,7 @@ struct execution_ask {
     const char *progress;            /* phase that is told while it loads */
     const int  *shape;               /* [3]; NULL: the target's */
     int  max_batch;
+    bool alone;                      /* one instance, whatever the target has */
 };
 
 /* Starts, greets, checks device and precision, loads, and stores the execution row; then the target's
@@ -34,6 +36,7 @@ struct execution_ask {
  * worker and of the store, and
  *   ST_UNSUPPORTED  the worker does not list this precision
  *   ST_ENVIRONMENT  it does not list this device
+ *   ST_USAGE        this process may not use as many CPUs as the instances need
  *   ST_USAGE        the model is not the one that the campaign began with (its SHA-256 is named) */
 enum status execution_open(struct execution *x, struct campaign_state *c, struct target_state *t,
                            const struct execution_ask *ask, struct err *err);
@@ -45,6 +48,10 @@ bool execution_is_alive(const struct execution *x);
 /* How the worker ended that ended first by itself; all zero while all live. */
 struct worker_end execution_end_of(const struct execution *x);
 
+/* All instances run at once: runs[x->all.count], each for worker_run_free if ST_OK. Nothing is stored: that
+ * is block_measure's. machine: what the machine did meanwhile; may be NULL. Statuses of worker_run. */
+enum status execution_run(struct execution *x, const struct worker_run_ask *ask, struct worker_run_result *runs,
+                          struct telemetry_block *machine, uint64_t deadline_ns, struct err *err);
 /* What a size needs once, in every instance: times are the longest, bytes the sum over the
  * instances. Statuses of worker_prepare. */
 enum status execution_prepare(struct execution *x, int batch, struct worker_prepare_result *out,

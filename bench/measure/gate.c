@@ -126,7 +126,7 @@ static enum status take_look(struct look *l, struct err *err)
 {
     bool small = memcmp(l->shape, l->t->plan->shape, sizeof l->shape) != 0;
     struct execution_ask ask = {
-        .label = "gate", .progress = "gate", .shape = small ? l->shape : NULL, .max_batch = 1
+        .label = "gate", .progress = "gate", .shape = small ? l->shape : NULL, .max_batch = 1, .alone = true
     };
     enum status st = ST_CRASHED;
     for (int i = 0; i < TRIES && (st == ST_CRASHED || st == ST_HUNG); i++) {
@@ -402,7 +402,7 @@ static uint64_t expected_ns(const struct batch_check *b, int images)
 
 static enum status open_batch_check(struct batch_check *b, int largest, struct err *err)
 {
-    struct execution_ask ask = { .label = "gate", .progress = "gate", .max_batch = largest };
+    struct execution_ask ask = { .label = "gate", .progress = "gate", .max_batch = largest, .alone = true };
     b->single_count = at_most(largest, CYCLE);
     enum status st = execution_open(&b->x, b->c, b->t, &ask, err);
     return st == ST_OK && b->x.hello.can_output ? ask_singles(b, err) : st;

@@ -1,9 +1,10 @@
 #include "bench/measure/validity.h"
 
+#include "bench/measure/block_window.h"
+
 static const double steal_share = 0.005;     /* of the block, mean over the worker's CPUs */
 static const double pressure_share = 0.10;   /* of the block */
 static const double switches_per_s = 100;    /* involuntary, per worker thread; either alone is common */
-static const double clock_share = 0.01;      /* the worker's clock may run ahead of ours by so much */
 static const double shared_share = 0.10;
 enum { SHARED_FROM = 20 };
 
@@ -23,6 +24,7 @@ const char *validity_name(enum validity_rule rule)
 
 static void judge(struct validity *v, enum validity_rule rule, double value, double limit)
 {
+    v->looked[rule] = true;
     v->value[rule] = value;
     v->limit[rule] = limit;
     v->hit[rule] = value > limit;
@@ -41,20 +43,52 @@ static void check_contended(struct validity *v, const struct telemetry_block *t,
                                  switches / threads / (block_ns / 1e9) > switches_per_s;
 }
 
+static uint64_t spent_ns(const struct worker_run_result *r)
+{
+    return r->answered_ns - r->sent_ns;
+}
+
+/* The worker's time may be shorter than ours (unmeasured iterations, the way to it and back), hardly longer. */
 static void check_worker(struct validity *v, const struct validity_ask *ask)
 {
-    double sum_ns = 0, worker_ns = (double)ask->worker_ns;
-    for (size_t i = 0; i < ask->iterations; i++)
-        sum_ns += (double)ask->iteration_ns[i];
-    judge(v, VALIDITY_WORKER, worker_ns / (double)ask->caller_ns, 1 + clock_share);
-    v->hit[VALIDITY_WORKER] = v->hit[VALIDITY_WORKER] || sum_ns > worker_ns;
+    double most = 0;
+    bool add_up = true;
+    for (size_t i = 0; i < ask->run_count; i++) {
+        const struct worker_run_result *r = &ask->runs[i];
+        double ratio = (double)(r->end_ns - r->start_ns) / (double)(spent_ns(r) ? spent_ns(r) : 1);
+        most = ratio > most ? ratio : most;
+        add_up = add_up && r->times_add_up;
+    }
+    judge(v, VALIDITY_WORKER, most, 1 + WORKER_CLOCK_SHARE);
+    v->hit[VALIDITY_WORKER] = v->hit[VALIDITY_WORKER] || !add_up;
+}
+
+static void check_window(struct validity *v, const struct validity_ask *ask)
+{
+    if (!ask->longest_ns)
+        return;
+    v->looked[VALIDITY_WINDOW] = true;
+    v->value[VALIDITY_WINDOW] = (double)ask->window_ns / (double)ask->longest_ns;
+    v->limit[VALIDITY_WINDOW] = WINDOW_LEAST_SHARE;
+    v->hit[VALIDITY_WINDOW] = v->value[VALIDITY_WINDOW] < WINDOW_LEAST_SHARE;
+}
+
+/* From the first request to the last answer: what the telemetry is of. */
+static double block_length_ns(const struct validity_ask *ask)
+{
+    uint64_t sent_ns = ask->runs[0].sent_ns, answered_ns = ask->runs[0].answered_ns;
+    for (size_t i = 1; i < ask->run_count; i++) {
+        sent_ns = ask->runs[i].sent_ns < sent_ns ? ask->runs[i].sent_ns : sent_ns;
+        answered_ns = ask->runs[i].answered_ns > answered_ns ? ask->runs[i].answered_ns : answered_ns;
+    }
+    return answered_ns > sent_ns ? (double)(answered_ns - sent_ns) : 1;
 }
 
 struct validity validity_check(const struct validity_ask *ask)
 {
     struct validity v = { 0 };
     const struct telemetry_block *t = ask->telemetry;
-    double block_ns = (double)(ask->caller_ns ? ask->caller_ns : 1), number;
+    double block_ns = block_length_ns(ask), number;
     if (telemetry_get(&number, t, TELEMETRY_THERMAL_COUNT))
         judge(&v, VALIDITY_THERMAL, number, 0);
     if (telemetry_get(&number, t, TELEMETRY_THROTTLED_USEC))
@@ -63,6 +97,7 @@ struct validity validity_check(const struct validity_ask *ask)
         judge(&v, VALIDITY_STEAL, number / (t->cpus > 0 ? t->cpus : 1) / block_ns, steal_share);
     check_contended(&v, t, block_ns);
     check_worker(&v, ask);
+    check_window(&v, ask);
     return v;
 }
 

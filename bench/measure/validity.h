@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/measure/worker.h"
 #include "bench/telemetry/telemetry.h"
 
 /*        name       stored word   shared: a covariate where it is the rule on this machine */
@@ -15,7 +16,8 @@
     X(QUOTA,     "quota",     false) \
     X(STEAL,     "steal",     true) \
     X(CONTENDED, "contended", true) \
-    X(WORKER,    "worker",    false)
+    X(WORKER,    "worker",    false) \
+    X(WINDOW,    "window",    false)
 
 enum validity_rule {
 #define X(id, word, shared) VALIDITY_##id,
@@ -27,13 +29,13 @@ const char *validity_name(enum validity_rule rule);
 
 struct validity_ask {
     const struct telemetry_block *telemetry;
-    uint64_t caller_ns;              /* elapsed by bench's clock, around the whole request */
-    uint64_t worker_ns;              /* end - start by the worker's clock */
-    const uint64_t *iteration_ns;    /* [iterations] */
-    size_t   iterations;
+    const struct worker_run_result *runs; /* [run_count] of each instance */
+    size_t   run_count;
+    uint64_t window_ns, longest_ns;  /* of several instances, see block_window.h; 0 of one */
 };
 struct validity {
     bool   hit[VALIDITY_COUNT];      /* the rule's condition holds */
+    bool   looked[VALIDITY_COUNT];   /* false: a field that the rule needs is absent */
     double value[VALIDITY_COUNT], limit[VALIDITY_COUNT]; /* of the rules that were looked at */
 };
 struct validity validity_check(const struct validity_ask *ask);

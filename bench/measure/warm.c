@@ -8,9 +8,6 @@
 #include "bench/measure/block.h"
 #include "tuner/warmup.h"
 
-static const double clock_share = 0.01;   /* both clocks agree within 1 % ... */
-static const double clock_slack_ns = 1e6; /* ... and 1 ms */
-
 /* All iterations of the warm-up in order; the last two windows are at its end. */
 struct warming {
     struct execution *x;
@@ -39,13 +36,6 @@ static enum status keep(struct warming *w, const struct worker_run_result *run, 
     return ST_OK;
 }
 
-/* Nothing is unmeasured in a window, so the worker's time and ours are the same time. */
-static bool clocks_differ(const struct worker_run_result *run)
-{
-    double ours = (double)(run->answered_ns - run->sent_ns), theirs = (double)(run->end_ns - run->start_ns);
-    return fabs(ours - theirs) > clock_share * ours + clock_slack_ns;
-}
-
 static enum status run_window(struct warming *w, uint64_t min_ns, int min_iterations, struct err *err)
 {
     struct worker_run_result run = { 0 };
@@ -61,7 +51,7 @@ static enum status run_window(struct warming *w, uint64_t min_ns, int min_iterat
     st = keep(w, &run, err);
     w->t_iter_ns = (uint64_t)fact.t_iter_ns;
     w->runs++;
-    w->skewed += clocks_differ(&run);
+    w->skewed += !run.clocks_agree; /* nothing is unmeasured in a window */
     worker_run_free(&run);
     return st;
 }
@@ -100,7 +90,7 @@ static enum status mark_skewed(struct execution *x, struct err *err)
                              .subject_id = x->row.id,
                              .reason = "worker",
                              .value = NAN,
-                             .limit = clock_share,
+                             .limit = WORKER_CLOCK_SHARE,
                              .rule_version = CAMPAIGN_RULE_VERSION };
     x->skewed = true;
     enum status st = store_append_mark(x->campaign->store, &mark, err);
@@ -135,15 +125,15 @@ enum status warm_execution(struct execution *x, int batch, uint64_t t_iter_ns, s
 
 enum status warm_size(struct execution *x, int batch, uint64_t *t_iter_ns, struct err *err)
 {
-    struct worker_run_result run = { 0 };
     int n = warmup_other_iterations(*t_iter_ns);
     /* the protocol always measures one iteration: the last of them */
     struct worker_run_ask ask = { .batch = batch, .min_ns = 0, .min_iterations = 1, .max_iterations = 1,
                                   .unmeasured = n - 1 };
-    enum status st = worker_run(x->worker, &ask, &run, worker_run_deadline(*t_iter_ns * (uint64_t)n), err);
-    if (st == ST_OK) {
-        *t_iter_ns = run.iteration_ns[0];
-        worker_run_free(&run);
+    struct worker_run_result runs[WORKER_GROUP_MAX];
+    enum status st = execution_run(x, &ask, runs, NULL, worker_run_deadline(*t_iter_ns * (uint64_t)n), err);
+    for (size_t i = 0; i < x->all.count && st == ST_OK; i++) {
+        *t_iter_ns = i == 0 || runs[i].iteration_ns[0] > *t_iter_ns ? runs[i].iteration_ns[0] : *t_iter_ns;
+        worker_run_free(&runs[i]);
     }
     return st;
 }

@@ -121,6 +121,7 @@ bool probe_open(struct probe *p, const char *root, pid_t pid)
     snprintf(path, sizeof path, "/proc/%ld/task", (long)pid);
     p->task_fd = open_or_error(&ignored, p->root, path);
     find_cpus(p);
+    energy_open(&p->energy, p->root);
     return open_levels(p) && open_thermal(p) && open_clocks(p);
 }
 
@@ -143,6 +144,7 @@ void probe_close(struct probe *p)
     close_fd(p->stat_fd);
     close_fd(p->status_fd);
     close_fd(p->task_fd);
+    energy_close(&p->energy);
     perf_close(p->perf);
     free(p->levels);
     free(p->thermal_fd);
@@ -342,9 +344,18 @@ static void read_switches(struct snapshot *s, struct probe *p)
     }
 }
 
+static void read_energy(struct snapshot *s, const struct probe *p)
+{
+    if (energy_read(s->energy_uj, &p->energy))
+        set(s, TELEMETRY_ENERGY_UJ, 0); /* a block's energy comes from the counters themselves: each wraps */
+    else
+        set_absent(s, TELEMETRY_ENERGY_UJ, p->energy.error ? p->energy.error : EOPNOTSUPP);
+}
+
 void probe_read(struct snapshot *out, struct probe *p)
 {
     errno = 0;
+    read_energy(out, p);
     read_levels(out, p);
     read_steal(out, p);
     read_pressure(out, p);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "bench/telemetry/energy.h"
 #include "bench/telemetry/perf.h"
 #include "bench/telemetry/telemetry.h"
 #include "kernels/base/cgroup.h"
@@ -21,6 +22,7 @@ struct reading {
 struct snapshot {
     struct reading field[TELEMETRY_COUNT]; /* perf's two are left to struct perf_count */
     uint64_t level_usec[CGROUP_LEVELS_MAX]; /* throttled, of each level */
+    uint64_t energy_uj[ENERGY_DOMAINS_MAX];
     struct perf_count perf;
 };
 
@@ -36,6 +38,7 @@ struct probe {
     int    machine_error, pressure_error, level_error; /* errno of what could not be opened */
     int   *thermal_fd, *clock_fd;    /* one allocation each */
     int    thermal_count, clock_count;
+    struct energy energy;
     struct perf *perf;
     char  *text;                     /* room for the largest file */
 };

@@ -9,8 +9,12 @@
 #include "bench/telemetry/probe.h"
 #include "kernels/base/procfs.h"
 
-static const struct { const char *name, *source; } fields[TELEMETRY_COUNT] = {
-#define X(id, field_name, field_source) [TELEMETRY_##id] = { field_name, field_source },
+enum merge { SUM, MOST, MEAN };
+static const struct {
+    const char *name, *source;
+    enum merge merge;
+} fields[TELEMETRY_COUNT] = {
+#define X(id, field_name, field_source, merged) [TELEMETRY_##id] = { field_name, field_source, merged },
     TELEMETRY_LIST(X)
 #undef X
 };
@@ -130,6 +134,15 @@ static void fill_perf(struct telemetry_block *out, const struct telemetry *t)
     }
 }
 
+/* Its counters wrap each for itself. */
+static void fill_energy(struct telemetry_block *out, const struct telemetry *t)
+{
+    const struct reading *a = &t->before.field[TELEMETRY_ENERGY_UJ], *b = &t->after.field[TELEMETRY_ENERGY_UJ];
+    if (a->known && b->known)
+        out->field[TELEMETRY_ENERGY_UJ].number =
+            energy_between_uj(&t->probe.energy, t->before.energy_uj, t->after.energy_uj);
+}
+
 void telemetry_end(struct telemetry *t, struct telemetry_block *out)
 {
     probe_read(&t->after, &t->probe);
@@ -138,6 +151,7 @@ void telemetry_end(struct telemetry *t, struct telemetry_block *out)
         fill_field(out, (enum telemetry_field)i, &t->before, &t->after);
     name_level(out, t);
     fill_perf(out, t);
+    fill_energy(out, t);
     out->cpus = t->probe.cpu_count;
 }
 
@@ -153,6 +167,47 @@ void telemetry_of_answer(struct telemetry_block *out, const json_t *object)
                  out->field[i].known ? "" : "not_found");
         snprintf(out->field[i].source, sizeof out->field[i].source, "worker");
     }
+}
+
+static void merge_field(struct telemetry_block *out, enum telemetry_field field,
+                        const struct telemetry_block *more, size_t count)
+{
+    double a = out->field[field].number, b = more->field[field].number;
+    if (!out->field[field].known)
+        return;
+    if (!more->field[field].known)
+        out->field[field] = more->field[field];
+    else if (fields[field].merge == MOST)
+        out->field[field].number = fmax(a, b);
+    else
+        out->field[field].number = a + (fields[field].merge == MEAN ? b / (double)count : b);
+}
+
+void telemetry_merge(struct telemetry_block *out, const struct telemetry_block *blocks, size_t count)
+{
+    *out = blocks[0];
+    for (int i = 0; i < TELEMETRY_COUNT && count > 1; i++) {
+        if (fields[i].merge == MEAN)
+            out->field[i].number /= (double)count;
+        for (size_t k = 1; k < count; k++)
+            merge_field(out, (enum telemetry_field)i, &blocks[k], count);
+    }
+    for (size_t k = 1; k < count; k++)
+        out->cpus += blocks[k].cpus;
+}
+
+bool telemetry_has_energy(char *why_not, size_t size, const char *root)
+{
+    struct energy energy;
+    uint64_t uj[ENERGY_DOMAINS_MAX];
+    char reason[PROCFS_REASON];
+    energy_open(&energy, root ? root : "");
+    bool has = energy_read(uj, &energy);
+    procfs_reason(reason, energy.error ? energy.error : EOPNOTSUPP);
+    energy_close(&energy);
+    if (!has && size)
+        snprintf(why_not, size, "this machine tells no energy (RAPL counters in /sys/class/powercap: %s)", reason);
+    return has;
 }
 
 bool telemetry_get(double *out, const struct telemetry_block *block, enum telemetry_field field)

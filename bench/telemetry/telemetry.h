@@ -15,28 +15,30 @@
 #include "bench/store/record.h"
 #include "kernels/base/err.h"
 
-/*        name (store, a worker's telemetry)   where from                       what it is
- * Counts and times are differences over the block; rss, peak and clocks are the values at its end. */
+/*    name (store, a worker's telemetry)       where from           of several  what it is
+ * Counts, times and energy are differences over the block; rss, peak and clocks are the values at its end. Several
+ * workers in one block: SUM where each has its own, MOST of what they share with the machine or a group. */
 #define TELEMETRY_LIST(X) \
-    X(NR_THROTTLED,      "nr_throttled",         "cgroup cpu.stat")   /* periods, summed over all levels up to the root */ \
-    X(THROTTLED_USEC,    "throttled_usec",       "cgroup cpu.stat")   /* likewise */ \
-    X(STEAL_NS,          "steal_ns",             "/proc/stat")        /* summed over the worker's CPUs; steps of 10 ms */ \
-    X(PSI_SOME_USEC,     "psi_cpu_some_usec",    "/proc/pressure/cpu") \
-    X(THERMAL_COUNT,     "thermal_count",        "thermal_throttle")  /* each core and package once */ \
-    X(INVOLUNTARY,       "involuntary_switches", "/proc/PID/task")    /* over all threads of the worker */ \
-    X(VOLUNTARY,         "voluntary_switches",   "/proc/PID/task") \
-    X(MINOR_FAULTS,      "minor_faults",         "/proc/PID/stat") \
-    X(MAJOR_FAULTS,      "major_faults",         "/proc/PID/stat") \
-    X(CPU_NS,            "cpu_ns",               "/proc/PID/stat")    /* user and system time; steps of 10 ms */ \
-    X(WORKER_THREADS,    "worker_threads",       "/proc/PID/stat")    /* at the end */ \
-    X(RSS_BYTES,         "rss_bytes",            "/proc/PID/status") \
-    X(PEAK_RSS_BYTES,    "peak_rss_bytes",       "/proc/PID/status")  /* largest of its life so far */ \
-    X(CLOCK_KHZ,         "clock_khz",            "scaling_cur_freq")  /* mean of the worker's CPUs */ \
-    X(CYCLES_PER_REF,    "cycles_per_ref",       "perf")              /* cycles / reference cycles: achieved over base clock */ \
-    X(PERF_SHARE,        "perf_running_share",   "perf")              /* time counted / time enabled: 1 = no multiplexing */
+    X(NR_THROTTLED,    "nr_throttled",         "cgroup cpu.stat",   MOST)  /* over all levels up to the root */ \
+    X(THROTTLED_USEC,  "throttled_usec",       "cgroup cpu.stat",   MOST)  /* likewise */ \
+    X(STEAL_NS,        "steal_ns",             "/proc/stat",        SUM)   /* over its CPUs; steps of 10 ms */ \
+    X(PSI_SOME_USEC,   "psi_cpu_some_usec",    "/proc/pressure/cpu", MOST) \
+    X(THERMAL_COUNT,   "thermal_count",        "thermal_throttle",  MOST)  /* each core and package once */ \
+    X(INVOLUNTARY,     "involuntary_switches", "/proc/PID/task",    SUM)   /* over all threads of the worker */ \
+    X(VOLUNTARY,       "voluntary_switches",   "/proc/PID/task",    SUM) \
+    X(MINOR_FAULTS,    "minor_faults",         "/proc/PID/stat",    SUM) \
+    X(MAJOR_FAULTS,    "major_faults",         "/proc/PID/stat",    SUM) \
+    X(CPU_NS,          "cpu_ns",               "/proc/PID/stat",    SUM)   /* user and system; in steps of 10 ms */ \
+    X(WORKER_THREADS,  "worker_threads",       "/proc/PID/stat",    SUM)   /* at the end */ \
+    X(RSS_BYTES,       "rss_bytes",            "/proc/PID/status",  SUM) \
+    X(PEAK_RSS_BYTES,  "peak_rss_bytes",       "/proc/PID/status",  SUM)   /* largest of its life so far */ \
+    X(CLOCK_KHZ,       "clock_khz",            "scaling_cur_freq",  MEAN)  /* mean of its CPUs */ \
+    X(CYCLES_PER_REF,  "cycles_per_ref",       "perf",              MEAN)  /* achieved over base clock */ \
+    X(PERF_SHARE,      "perf_running_share",   "perf",              MEAN)  /* counted; 1 = no multiplexing */ \
+    X(ENERGY_UJ,       "energy_uj",            "powercap",          MOST)  /* of all that ran: packages, memory */
 
 enum telemetry_field {
-#define X(id, name, source) TELEMETRY_##id,
+#define X(id, name, source, merged) TELEMETRY_##id,
     TELEMETRY_LIST(X)
 #undef X
     TELEMETRY_COUNT
@@ -66,6 +68,12 @@ void telemetry_end(struct telemetry *t, struct telemetry_block *out);
 /* The block's telemetry as a virtual worker gives it: members with the names above; the others are not_found.
  * object may be NULL. */
 void telemetry_of_answer(struct telemetry_block *out, const json_t *object);
+
+/* Several workers in the same block, each field as the list says; known if it is known of all. count >= 1. */
+void telemetry_merge(struct telemetry_block *out, const struct telemetry_block *blocks, size_t count);
+
+/* Can the energy of a block be read here? If not, why_not (size bytes) has half a sentence for people. */
+bool telemetry_has_energy(char *why_not, size_t size, const char *root);
 
 /* true and *out if the field is known. */
 bool telemetry_get(double *out, const struct telemetry_block *block, enum telemetry_field field);
