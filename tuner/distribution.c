@@ -45,6 +45,19 @@ static double t_upper_tail(double t, double df)
     return stats_incomplete_beta(df / 2, .5, df / (df + t * t)) / 2;
 }
 
+/* The t > from with P(T > t) = q by Newton's method: from below it never oversteps, the tail being convex. */
+static double t_newton(double from, double q, double df)
+{
+    double scale = exp(lgamma((df + 1) / 2) - lgamma(df / 2)) / sqrt(df * 3.14159265358979323846), t = from;
+    for (int i = 0; i < 50; i++) {
+        double step = (t_upper_tail(t, df) - q) / (scale * pow(1 + t * t / df, -(df + 1) / 2));
+        t += step;
+        if (!(step > 1e-15 * t))
+            break;
+    }
+    return t;
+}
+
 double stats_t_quantile(double p, double df)
 {
     if (p == .5)
@@ -52,11 +65,22 @@ double stats_t_quantile(double p, double df)
     if (p < .5)
         return -stats_t_quantile(1 - p, df);
     double lo = 0, hi = 1;
-    while (t_upper_tail(hi, df) > 1 - p && hi < 1e300)
+    while (t_upper_tail(hi, df) > 1 - p && hi < 1e300) {
+        lo = hi;
         hi *= 2;
+    }
+    /* The bisection decides; where Newton's answer lies is known beforehand, so only the last steps need the
+     * tail, and their result does not depend on how good that answer is. */
+    double near = t_newton(lo, 1 - p, df), below = near * (1 - 1e-12), above = near * (1 + 1e-12);
+    if (!(t_upper_tail(below, df) > 1 - p && t_upper_tail(above, df) <= 1 - p)) {
+        below = 0;
+        above = INFINITY;
+    }
+    lo = 0;
     for (int i = 0; i < 200 && hi - lo > 1e-14 * hi; i++) {
         double middle = lo + (hi - lo) / 2;
-        if (t_upper_tail(middle, df) > 1 - p)
+        bool left = middle <= below || (middle < above && t_upper_tail(middle, df) > 1 - p);
+        if (left)
             lo = middle;
         else
             hi = middle;
