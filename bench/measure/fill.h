@@ -54,8 +54,9 @@ struct break_even {
 struct break_even break_even_of(int batch, double rate, double first_use_ms, int against, double against_rate);
 
 /* Measures what is missing: three blocks of every n <= B in shuffled rounds with B as control, then one block of
- * every larger n that the rule of max_safe asks for. t->cut if the budget ends first. ST_INTERRUPTED, or a
- * status of the store. */
+ * every larger n that the rule of max_safe asks for. An n that fails ends the table. t->cut if the budget ends before
+ * every n <= B has its blocks; above B the table goes as far as the time does, and max_safe with it.
+ * ST_INTERRUPTED, or a status of the store. */
 enum status fill_run(struct campaign_state *c, struct target_state *t, struct err *err);
 
 #endif

@@ -1,9 +1,16 @@
 #include "bench/measure/verify.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "bench/measure/decision.h"
+#include "bench/measure/residents.h"
 #include "bench/measure/verify_pass.h"
+
+enum { DEATHS = 2 };
+
+/* --- what was measured ---------------------------------------------------------------------------------- */
 
 /* Value of the valid block at a place of a pass; NaN: none. */
 static double value_at(const struct history *h, int64_t execution, int round, int place, enum objective objective)
@@ -32,4 +39,119 @@ void verify_gather(struct verify_ask *out, const struct history *h, const struct
                                          : (value_at(h, done[e].execution, done[e].rounds[p], first, objective) +
                                             value_at(h, done[e].execution, done[e].rounds[p], second, objective)) / 2;
             }
+}
+
+/* --- measuring ------------------------------------------------------------------------------------------ */
+
+struct verifying {
+    struct campaign_state *c;
+    struct target_state *t;
+    struct residents r;
+    int    members[DECIDE_MEMBERS_MAX];
+    size_t count;
+    int    deaths;                   /* executions that failed */
+    uint64_t start_ns, share_ns;
+};
+
+static enum status find_members(struct verifying *v, struct err *err)
+{
+    struct decision *d;
+    enum status st = target_decide(&d, v->c, v->t, err);
+    if (st != ST_OK)
+        return st;
+    v->count = d->choice.batch ? d->choice.member_count : 0;
+    for (size_t i = 0; i < v->count; i++)
+        v->members[i] = d->choice.members[i];
+    decision_free(d);
+    return ST_OK;
+}
+
+/* The block of a place with its retries. */
+static enum status run_place(struct verifying *v, int round, int place, struct err *err)
+{
+    struct block_fact fact;
+    struct block_ask ask = { .batch = v->members[verify_member_at(v->count, place)], .kind = BLOCK_VERIFY,
+                             .round = round, .place = place };
+    enum status st = ST_OK;
+    while (st == ST_OK &&
+           verify_place(&ask.retry, &v->t->history, v->r.x.row.id, round, place) == PLACE_MISSING) {
+        ask.min_iterations = 0;
+        st = residents_block(&fact, &v->r, &ask, err);
+    }
+    return st;
+}
+
+static enum status run_execution(struct verifying *v, struct err *err)
+{
+    const struct residents_ask ask = { .label = "verify", .batches = v->members, .count = v->count, .gate = true };
+    enum status st = residents_open(&v->r, v->c, v->t, &ask, err);
+    for (int pass = 0; pass < VERIFY_PASSES && st == ST_OK; pass++) {
+        int round = history_last_round(&v->t->history) + 1;
+        for (int place = 0; place < (int)(2 * v->count) && st == ST_OK; place++) {
+            campaign_tell(v->c, v->t, "verify", NULL, v->members[verify_member_at(v->count, place)], 0);
+            st = run_place(v, round, place, err);
+        }
+    }
+    enum status closed = residents_close(&v->r, st == ST_OK ? err : NULL);
+    return st != ST_OK ? st : closed;
+}
+
+/* The worker failed: what it measured does not count, and the second failure ends the verification. Stored, so that
+ * the record says why nothing was verified. */
+static enum status note_death(struct verifying *v, enum status st, struct err *err)
+{
+    char text[ERR_TEXT_MAX];
+    struct mark_row mark = { .subject = "target", .subject_id = v->t->row.id, .batch = v->r.failed_batch,
+                             .value = ++v->deaths, .limit = DEATHS, .rule_version = CAMPAIGN_RULE_VERSION };
+    snprintf(mark.reason, sizeof mark.reason, "verify_%s", status_kind(st));
+    snprintf(text, sizeof text, "%s: %.400s", v->deaths < DEATHS ? "verification begins again" : "not verified",
+             err->text);
+    campaign_tell(v->c, v->t, "warning", text, v->r.failed_batch, 0);
+    return store_append_mark(v->c->store, &mark, err);
+}
+
+static uint64_t expected_ns(const struct verifying *v)
+{
+    uint64_t ns = residents_open_ns(v->t, v->members, v->count);
+    for (size_t i = 0; i < v->count; i++)
+        ns += 2 * VERIFY_PASSES * residents_block_ns(v->c, v->t, v->members[i]);
+    return ns;
+}
+
+static bool is_missing(const struct verifying *v)
+{
+    struct verify_done done[VERIFY_EXECUTIONS];
+    return v->count > 0 && v->deaths < DEATHS &&
+           verify_complete(done, VERIFY_EXECUTIONS, &v->t->history, v->members, v->count) < VERIFY_EXECUTIONS;
+}
+
+static enum status go_on(struct verifying *v, struct err *err)
+{
+    enum status st = find_members(v, err);
+    while (st == ST_OK && is_missing(v)) {
+        if (campaign_stopped(v->c))
+            return err_set(err, ST_INTERRUPTED, "interrupted: --resume goes on");
+        if (campaign_elapsed_ns(v->c) - v->start_ns + expected_ns(v) > v->share_ns) {
+            v->t->cut = true;
+            return ST_OK;
+        }
+        st = run_execution(v, err);
+        if (status_is_of_worker(st))
+            st = note_death(v, st, err);
+    }
+    return st;
+}
+
+enum status verify_run(struct campaign_state *c, struct target_state *t, struct err *err)
+{
+    struct verifying *v = calloc(1, sizeof *v);
+    if (!v)
+        return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for a verification");
+    v->c = c;
+    v->t = t;
+    v->start_ns = campaign_elapsed_ns(c);
+    v->share_ns = campaign_share_ns(c, t, 1);
+    enum status st = go_on(v, err);
+    free(v);
+    return st;
 }
