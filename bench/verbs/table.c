@@ -28,6 +28,13 @@ static const struct verb verbs[] = {
       .words_text = "[CAMPAIGN]", .words_max = 1, .run = verb_report, .groups = CONFIG_OUT,
       .about = "Makes the curves, plots and the page of a campaign again from the store, into its folder in --out.\n"
                "Without a name: the newest campaign." },
+    { .name = "import", .summary = "take a batch_sizes.json, historic or ours, as the batch sizes in use",
+      .words_text = "FILE", .words_min = 1, .words_max = 1, .run = verb_import, .groups = CONFIG_OUT,
+      .about = "Keeps the file in the store of --out and takes its batch sizes as what is in use: bench tune then\n"
+               "changes one only if it is proved slower, or if a smaller one is accepted twice running. All other\n"
+               "numbers of the file are claims: shown, carried over, never taken for measurements. Those that do\n"
+               "not hold are listed. production_batch_config.json is taken too. The same file again changes\n"
+               "nothing. Exit 2: it is no such file, or a size in it is no whole number." },
     { .name = "replay", .summary = "decide on a recorded curve, as exact values or as a simulated campaign",
       .words_text = "", .run = verb_replay, .groups = CONFIG_REPLAY | CONFIG_SEED | CONFIG_JSON,
       .about = "Applies the rule of tune to every size of --curve: optimal and max_safe batch size, and why not the\n"
