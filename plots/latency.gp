@@ -10,6 +10,9 @@ set format y '%g'
 eval(yticks)
 set xlabel 'batch size (images)' textcolor rgb ink
 set ylabel 'time of a batch, service (ms)' textcolor rgb ink
+if (slo > 0) set arrow 1 from graph 0, first slo to graph 1, first slo nohead lw 1.5 dt 4 lc rgb warn
+if (slo > 0) set label 4 slotext at graph 0.99, first slo right offset character 0, 0.7 font ',11' textcolor rgb warn
+eval(legend('ring: the chosen size'))
 plot for [i=1:targets] data index i-1 using 1:11 with lines lw lw dt dashes[i] lc rgb colors[i] title names[i].' batch / throughput', \
      for [w in with50] data index id(w)-1 using 1:5 with points pt marks[id(w)] ps ps lc rgb colors[id(w)] title names[id(w)].' p50', \
      for [w in with95] data index id(w)-1 using 1:6 with linespoints pt marks[id(w)] ps 0.6*ps lw 1.6 dt 2 lc rgb colors[id(w)] title names[id(w)].' p95', \

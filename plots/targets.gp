@@ -1,6 +1,6 @@
 # All targets of a model at their chosen batch sizes.
 load style
-set label 2 subtitle.'; bars: 95 % interval'
+eval(legend('bars: range over fresh executions where verified, else 95 % interval'))
 set style fill solid 0.85 noborder
 set boxwidth 0.55
 set xrange [0.3:targets + 0.7]

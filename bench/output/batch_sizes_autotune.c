@@ -98,6 +98,17 @@ static json_t *environment_of(struct document *d, const struct campaign *campaig
 
 /* --- method, target --- */
 
+static json_t *limit_of(struct document *d, const struct decision_row *decision)
+{
+    if (!*decision->slo_kind)
+        return json_null();
+    json_t *out = json_object();
+    document_text(d, out, "name", strcmp(decision->slo_kind, "response") == 0 ? "response_ms" : "service_ms");
+    document_real(d, out, "percentile", decision->slo_percentile);
+    document_real(d, out, "limit_ms", decision->slo_limit_ms);
+    return out;
+}
+
 static void put_method(struct document *d, json_t *out, const struct entry *e,
                        const struct campaign *campaign, const struct config *config)
 {
@@ -107,7 +118,7 @@ static void put_method(struct document *d, json_t *out, const struct entry *e,
     document_real(d, out, "x", decision->x);
     document_real(d, out, "alpha", decision->alpha);
     document_real(d, out, "memory_reserve", decision->memory_reserve);
-    document_put(d, out, "slo", json_null());
+    document_put(d, out, "slo", limit_of(d, decision));
     document_text(d, out, "max_safe", config->max_safe_executed ? "executed" : "ceiling");
     document_int(d, out, "max_age_days", config->max_age_days);
 }
@@ -131,9 +142,9 @@ static void put_other_targets(struct document *d, json_t *out, const struct entr
 {
     for (size_t i = 0; i < campaign->target_count; i++) {
         const struct target_view *t = &campaign->targets[i];
-        const struct point_view *p = t->has_decision ? target_point(t, target_served_batch(t)) : NULL;
+        const struct point_view *p = target_chosen(t);
         if (t == e->target || strcmp(t->row.model, e->model) != 0 ||
-            t->row.scripted != e->target->row.scripted || !p || !curve_point_is_valid(p) ||
+            t->row.scripted != e->target->row.scripted || !p ||
             strcmp(curve_output_word(t), "failed") == 0)
             continue;
         json_t *other = json_object();
@@ -146,6 +157,14 @@ static void put_other_targets(struct document *d, json_t *out, const struct entr
 
 /* --- decision, numbers --- */
 
+static void put_incumbent(struct document *d, json_t *out, const struct decision_row *decision)
+{
+    const bool there = decision->incumbent > 0;
+    document_int_or_null(d, out, "batch", decision->incumbent);
+    document_text_or_null(d, out, "source", there ? decision->incumbent_source : "");
+    document_text(d, out, "outcome", there && *decision->incumbent_outcome ? decision->incumbent_outcome : "none");
+}
+
 static void put_decision(struct document *d, json_t *out, const struct entry *e)
 {
     const struct decision_row *decision = &e->target->decision;
@@ -155,11 +174,7 @@ static void put_decision(struct document *d, json_t *out, const struct entry *e)
     document_text_or_null(d, out, "cause", decision->cause);
     document_text(d, out, "reason", e->reason);
     document_int_or_null(d, out, "pending", decision->pending);
-    json_t *incumbent = document_object(d, out, "incumbent");
-    document_int_or_null(d, incumbent, "batch", decision->incumbent);
-    document_text_or_null(d, incumbent, "source", decision->incumbent_source);
-    document_text(d, incumbent, "outcome",
-                  *decision->incumbent_outcome ? decision->incumbent_outcome : "none");
+    put_incumbent(d, document_object(d, out, "incumbent"), decision);
 }
 
 static void put_interval(struct document *d, json_t *out, double y, double low, double high)
@@ -169,12 +184,13 @@ static void put_interval(struct document *d, json_t *out, double y, double low, 
     document_real_or_null(d, out, "high", exp(high));
 }
 
+/* The published one. */
 static void put_rate(struct document *d, json_t *out, const struct entry *e)
 {
-    const struct estimate_row *r = &e->point->estimate;
-    const bool none = !isfinite(r->y_low) || !isfinite(r->y_high);
+    const struct estimate_row *r = point_published(e->point);
     put_interval(d, out, r->y, r->y_low, r->y_high);
-    document_text_or_null(d, out, "kind", none ? "" : e->target->decision.verified ? "range" : "interval95");
+    document_text_or_null(d, out, "kind",
+                          !estimate_has_interval(r) ? "" : e->point->has_verified ? "range" : "interval95");
 }
 
 static void put_counts(struct document *d, json_t *out, const struct estimate_row *r)
@@ -183,6 +199,47 @@ static void put_counts(struct document *d, json_t *out, const struct estimate_ro
     document_int(d, out, "rounds", r->rounds);
     document_int(d, out, "blocks", r->blocks);
     document_int(d, out, "iterations", r->iterations);
+}
+
+/* As a service can follow it: nothing above max_safe is run. */
+static void put_fill_row(struct document *d, json_t *out, const struct fill_row *r, int max_safe)
+{
+    const bool follows = r->as[0] >= 1 && r->as[0] <= max_safe && r->as[1] <= max_safe;
+    document_int(d, out, "images", r->images);
+    document_real(d, out, "service_p50_ms", r->service_p50_ms);
+    document_int(d, out, "iterations", r->iterations);
+    document_real_or_null(d, out, "first_use_ms", r->first_use_ms);
+    document_text(d, out, "advice", follows ? r->advice : "exact");
+    json_t *as = document_array(d, out, "as");
+    document_append(d, as, json_integer(follows ? r->as[0] : r->images));
+    if (follows && r->as[1])
+        document_append(d, as, json_integer(r->as[1]));
+}
+
+/* From one image on without a gap, up to max_safe. */
+static void put_fill(struct document *d, json_t *out, const struct entry *e)
+{
+    for (size_t i = 0; i < e->target->fill_count && i < (size_t)e->max_safe; i++) {
+        const struct fill_row *r = &e->target->fill[i];
+        if (r->images != (int)i + 1 || *r->failed || !isfinite(r->service_p50_ms))
+            return;
+        json_t *row = json_object();
+        put_fill_row(d, row, r, e->max_safe);
+        document_append(d, out, row);
+    }
+}
+
+static json_t *break_even_of_entry(struct document *d, const struct entry *e)
+{
+    const struct decision_row *decision = &e->target->decision;
+    if (e->optimal == 1 || e->optimal != decision->batch || !decision->break_even_against)
+        return json_null();
+    json_t *out = json_object();
+    const bool never = decision->break_even_images < 0;
+    document_int(d, out, "against", decision->break_even_against);
+    document_put(d, out, "images", never ? json_null() : json_integer(decision->break_even_images));
+    document_put(d, out, "calls", never ? json_null() : json_integer(decision->break_even_calls));
+    return out;
 }
 
 static void put_memory(struct document *d, json_t *out, const struct entry *e)
@@ -200,7 +257,7 @@ static void put_memory(struct document *d, json_t *out, const struct entry *e)
 
 /* --- curve --- */
 
-/* Against the leader. Its interval is that of the paired difference; without one there is none: the intervals
+/* Against the leader, by the race for all sizes: the verification saw other minutes. The interval is that of the paired difference; without one there is none: the intervals
  * of two single points say little about their ratio. */
 static void put_ratio(struct document *d, json_t *out, const struct target_view *t,
                       const struct point_view *p, double best)
@@ -226,14 +283,15 @@ static json_t *curve_point(struct document *d, const struct target_view *t, cons
     document_text(d, out, "text", p->why.text);
     if (valid) {
         json_t *rate = document_object(d, out, "images_per_s");
-        put_interval(d, rate, p->estimate.y, p->estimate.y_low, p->estimate.y_high);
+        const struct estimate_row *published = point_published(p);
+        put_interval(d, rate, published->y, published->y_low, published->y_high);
         put_ratio(d, out, t, p, best);
     } else {
         document_put(d, out, "images_per_s", json_null());
         document_put(d, out, "ratio_to_best", json_null());
     }
     document_real_or_null(d, out, "service_p50_ms", valid ? p->estimate.service_p50_ms : (double)NAN);
-    document_real_or_null(d, out, "service_p95_ms", valid ? p->estimate.service_p95_ms : (double)NAN);
+    document_real_or_null(d, out, "service_p95_ms", valid ? point_p95_ms(p) : (double)NAN);
     document_real_or_null(d, out, "service_p99_ms", valid ? p->estimate.service_p99_ms : (double)NAN);
     document_int_or_null(d, out, "peak_bytes", p->has_prepared ? (int64_t)p->prepared.peak_bytes : 0);
     document_real_or_null(d, out, "first_use_ms", valid ? p->first_use_ms : (double)NAN);
@@ -271,9 +329,11 @@ json_t *batch_sizes_measured_model(struct document *d, json_t *environments, con
                   strcmp(curve_output_word(e->target), "verified") == 0 ? "passed" : "not_checked");
     put_decision(d, document_object(d, out, "decision"), e);
     put_rate(d, document_object(d, out, "images_per_s"), e);
-    put_counts(d, document_object(d, out, "n"), &e->point->estimate);
+    put_counts(d, document_object(d, out, "n"), point_published(e->point));
     put_memory(d, document_object(d, out, "memory"), e);
     put_curve(d, document_array(d, out, "curve"), e->target);
+    put_fill(d, document_array(d, out, "fill"), e);
+    document_put(d, out, "break_even", break_even_of_entry(d, e));
     document_put(d, environments, id, environment);
     return out;
 }

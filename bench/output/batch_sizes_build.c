@@ -108,6 +108,15 @@ static void put_gpu_info(struct building *b)
         put_section(b, "gpu_info", batch_sizes_cpu_info(&b->d));
 }
 
+static void put_dynamic_batching(struct building *b)
+{
+    json_t *queue = batch_sizes_dynamic_batching(&b->d, &b->entries);
+    if (queue)
+        document_put(&b->d, b->out, "dynamic_batching", queue);
+    else
+        put_section(b, "dynamic_batching", batch_sizes_no_dynamic_batching(&b->d));
+}
+
 static const struct entry *entry_of(const struct building *b, const char *model)
 {
     for (size_t i = 0; i < b->entries.count; i++)
@@ -171,7 +180,7 @@ static void put_historic(struct building *b)
     document_text(&b->d, b->out, "optimization_timestamp", stamp);
     put_gpu_info(b);
     put_configurations(b);
-    put_section(b, "dynamic_batching", batch_sizes_no_dynamic_batching(&b->d));
+    put_dynamic_batching(b);
     put_section(b, "parallel_processing", batch_sizes_no_parallel_processing(&b->d, &b->entries, b->config));
     document_int(&b->d, b->out, "memory_reserve_percent", lround(100 * b->config->reserve));
     put_details(b);

@@ -120,6 +120,8 @@ static void check_file(struct checking *c)
         check_entries(c);
         if (ours)
             check_autotune(c);
+        if (ours)
+            check_sections(c);
     }
     summarize(c);
 }

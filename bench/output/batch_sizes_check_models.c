@@ -35,17 +35,6 @@ static bool has_shape(const json_t *value, const char *shape) /* '0' stands for 
     return true;
 }
 
-static json_int_t int_at(const json_t *from, const char *path)
-{
-    return json_integer_value(finding_get(from, path));
-}
-
-static double real_at(const json_t *from, const char *path)
-{
-    const json_t *value = finding_get(from, path);
-    return json_is_number(value) ? json_number_value(value) : (double)NAN;
-}
-
 static bool same_member(const json_t *a, const char *path_a, const json_t *b, const char *path_b)
 {
     json_t *left = finding_get(a, path_a), *right = finding_get(b, path_b);
@@ -86,7 +75,7 @@ void check_entries(struct checking *c)
         return;
     json_object_foreach(json_object_get(c->root, "batch_configurations"), name, entry) {
         const json_t *memory = json_object_get(batch_sizes_model(c->root, name), "memory");
-        if (batch_sizes_entry_is_sound(entry, int_at(memory, "ceiling_batch"), &key, text, sizeof text))
+        if (batch_sizes_entry_is_sound(entry, finding_int(memory, "ceiling_batch"), &key, text, sizeof text))
             continue;
         const bool relation = strstr(text, "_batch_size (") || strstr(text, "ceiling_batch") ||
                               strstr(text, "> 0");
@@ -124,13 +113,15 @@ static void check_measured_entry(struct checking *c, const char *name, const jso
     const json_t *p95 = json_object_get(entry, "p95_latency_ms"), *note = json_object_get(entry, "note");
     const bool optimized = json_is_true(finding_get(model, "decision.verified")) &&
                            is_one_of(finding_get(model, "decision.confidence"), sure);
-    const double peak = real_at(model, "memory.peak_bytes_max_safe");
+    const double peak = finding_real(model, "memory.peak_bytes_max_safe");
+    const json_t *point = finding_curve_point(model, finding_int(entry, "optimal_batch_size"));
     finding_path(path, "batch_configurations", name);
     check_keys(c, entry, path, order);
     check_digits(c, entry, path);
     finding_unless(c, is_number_or_null(p95), p95, finding_path(below, path, "p95_latency_ms"), "E1",
                    "a number or null");
-    finding_unless(c, !json_is_number(p95) || int_at(model, "n.iterations") >= 130, p95, below, "E6",
+    finding_unless(c, !json_is_number(p95) || finding_int(point, "iterations") >= 130 ||
+                   finding_int(model, "n.iterations") >= 130, p95, below, "E6",
                    "null: fewer than 130 iterations were measured");
     finding_unless(c, json_is_boolean(json_object_get(entry, "production_optimized")) &&
                    json_is_true(json_object_get(entry, "production_optimized")) == optimized,
@@ -140,7 +131,7 @@ static void check_measured_entry(struct checking *c, const char *name, const jso
     finding_unless(c, json_is_string(note) && json_string_length(note) <= BATCH_SIZES_NOTE_MAX, note,
                    finding_path(below, path, "note"), "E8", "a text of at most 120 bytes");
     if (isfinite(peak))
-        finding_unless(c, (double)int_at(entry, "memory_limit_mb") == ceil(peak / BATCH_SIZES_MIB),
+        finding_unless(c, (double)finding_int(entry, "memory_limit_mb") == ceil(peak / BATCH_SIZES_MIB),
                        json_object_get(entry, "memory_limit_mb"),
                        finding_path(below, path, "memory_limit_mb"), "E2",
                        "autotune's memory.peak_bytes_max_safe in MiB, rounded up");
@@ -158,7 +149,7 @@ static void check_test_results(struct checking *c, const char *path, const json_
     json_array_foreach(json_object_get(result, "test_results"), i, row) {
         const json_t *batch = json_object_get(row, "batch_size");
         const bool success = json_is_true(json_object_get(row, "success"));
-        const double rate = real_at(row, "throughput_imgs_per_sec");
+        const double rate = finding_real(row, "throughput_imgs_per_sec");
         snprintf(number, sizeof number, "test_results.%u", (unsigned)i);
         finding_path(below, path, number);
         finding_unless(c, json_is_integer(batch) && json_integer_value(batch) > last, batch, below, "E8",
@@ -168,7 +159,7 @@ static void check_test_results(struct checking *c, const char *path, const json_
         last = json_integer_value(batch);
         best = fmax(best, success ? rate : 0);
     }
-    finding_unless(c, real_at(result, "max_throughput") == best, json_object_get(result, "max_throughput"),
+    finding_unless(c, finding_real(result, "max_throughput") == best, json_object_get(result, "max_throughput"),
                    finding_path(below, path, "max_throughput"), "E2",
                    "the highest throughput of the test results");
 }
@@ -194,8 +185,8 @@ static void check_details(struct checking *c, const char *name, const json_t *en
 
 static void check_interval(struct checking *c, const json_t *interval, const char *path)
 {
-    const double low = real_at(interval, "low"), high = real_at(interval, "high");
-    const double middle = real_at(interval, "estimate");
+    const double low = finding_real(interval, "low"), high = finding_real(interval, "high");
+    const double middle = finding_real(interval, "estimate");
     if (json_is_null(interval))
         return;
     finding_unless(c, middle > 0 && !(low > middle) && !(high < middle), interval, path, "E6",
@@ -249,17 +240,24 @@ static void check_words(struct checking *c, const char *path, const json_t *mode
                        rows[i].wanted);
 }
 
+/* Did a size below this one fail: while it was probed, or in the fill table, which ends there? */
+static bool failed_below(const json_t *model, json_int_t batch)
+{
+    const json_t *fill = json_object_get(model, "fill");
+    bool failed = json_array_size(fill) > 0 && (json_int_t)json_array_size(fill) < batch;
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(model, "curve"), i, row)
+        failed |= finding_int(row, "batch") < batch && json_is_null(json_object_get(row, "images_per_s"));
+    return failed;
+}
+
 /* The decision is what is served, unless a smaller size fails. */
 static void check_decision(struct checking *c, const char *path, const json_t *entry, const json_t *model)
 {
     char below[FINDING_PATH];
-    const json_int_t optimal = int_at(entry, "optimal_batch_size"), batch = int_at(model, "decision.batch");
-    bool failed_below = false;
-    size_t i;
-    json_t *row;
-    json_array_foreach(json_object_get(model, "curve"), i, row)
-        failed_below |= int_at(row, "batch") < batch && json_is_null(json_object_get(row, "images_per_s"));
-    finding_unless(c, optimal == batch || (optimal < batch && failed_below),
+    const json_int_t optimal = finding_int(entry, "optimal_batch_size"), batch = finding_int(model, "decision.batch");
+    finding_unless(c, optimal == batch || (optimal < batch && failed_below(model, batch)),
                    finding_get(model, "decision.batch"), finding_path(below, path, "decision.batch"), "E3",
                    "the optimal_batch_size of batch_configurations (or above it if a smaller size failed)");
     finding_unless(c, same_member(model, "images_per_s.estimate", entry, "expected_throughput"),
@@ -310,6 +308,7 @@ static void check_measured_model(struct checking *c, const char *name, const jso
     check_words(c, path, model);
     check_environment(c, path, name, entry, model);
     check_decision(c, path, entry, model);
+    check_decided(c, path, entry, model);
     check_curve(c, path, model);
     check_measured_entry(c, name, entry, model);
     check_details(c, name, entry);
@@ -442,7 +441,7 @@ void check_production(struct checking *c)
                            rows[i].integer ? "an integer >= 1 without a point" : "a number > 0");
         }
     json_object_foreach(json_object_get(c->root, "production_batch_sizes"), name, entry)
-        finding_unless(c, int_at(entry, "max_safe") >= int_at(entry, "optimal"), json_object_get(entry, "max_safe"),
+        finding_unless(c, finding_int(entry, "max_safe") >= finding_int(entry, "optimal"), json_object_get(entry, "max_safe"),
                        finding_path(path, "production_batch_sizes", name), "E2", "max_safe >= optimal");
     json_object_foreach(json_object_get(c->root, "production_batch_sizes"), name, entry)
         if (ours && (!json_object_get(json_object_get(c->root, "configurations"), name) ||

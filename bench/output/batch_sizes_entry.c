@@ -7,16 +7,25 @@
 
 #include "bench/output/batch_sizes_rules.h"
 #include "bench/output/curves.h"
-#include "tuner/choose.h"
 
 /* --- a measured entry --- */
 
+static int smaller_of(int a, int b) /* 0: none */
+{
+    return !a || (b && b < a) ? b : a;
+}
+
+/* Of the sizes that were probed and of the part-filled batches. */
 static int smallest_failed_above(const struct entry *e)
 {
+    int failed = 0;
     for (size_t i = 0; i < e->target->point_count; i++)
         if (e->target->points[i].batch > e->optimal && curve_point_failed(&e->target->points[i]))
-            return e->target->points[i].batch;
-    return 0;
+            failed = smaller_of(failed, e->target->points[i].batch);
+    for (size_t i = 0; i < e->target->fill_count; i++)
+        if (e->target->fill[i].images > e->optimal && *e->target->fill[i].failed)
+            failed = smaller_of(failed, e->target->fill[i].images);
+    return failed;
 }
 
 /* The largest measured size that may be executed: the decision, or with "ceiling" the memory ceiling, or
@@ -26,7 +35,7 @@ static const struct point_view *max_safe_point(const struct entry *e, const stru
 {
     const struct decision_row *d = &e->target->decision;
     const struct point_view *best = e->point;
-    int limit = config->max_safe_executed ? (d->max_safe > 0 ? d->max_safe : d->batch) : e->ceiling_batch;
+    int limit = config->max_safe_executed ? d->max_safe : e->ceiling_batch;
     const int failed = smallest_failed_above(e);
     if (failed && limit >= failed)
         limit = failed - 1;
@@ -53,37 +62,6 @@ static void set_ceiling(struct entry *e)
             e->ceiling_batch = e->target->points[i].batch; /* ascending: the last one is the largest */
 }
 
-/* Smallest size that failed although the decision above it ran (memory need not grow
- * with the size). 0: none. */
-static int failed_below(const struct target_view *t)
-{
-    for (size_t i = 0; i < t->point_count && t->points[i].batch < t->decision.batch; i++)
-        if (curve_point_failed(&t->points[i]))
-            return t->points[i].batch;
-    return 0;
-}
-
-int target_served_batch(const struct target_view *t)
-{
-    const int failed = failed_below(t);
-    if (!failed)
-        return t->decision.batch;
-    struct choose_point *points = calloc(t->point_count, sizeof *points);
-    struct choose_why *whys = calloc(t->point_count, sizeof *whys);
-    struct choose_answer answer = { 0 };
-    size_t n = 0;
-    for (size_t i = 0; points && whys && i < t->point_count && t->points[i].batch < failed; i++)
-        if (curve_point_is_valid(&t->points[i]))
-            points[n++] = (struct choose_point){ .batch = t->points[i].batch, .y = t->points[i].estimate.y,
-                                                 .low = t->points[i].estimate.y_low,
-                                                 .high = t->points[i].estimate.y_high };
-    if (n)
-        choose_target(&answer, whys, points, n, t->decision.x);
-    free(points);
-    free(whys);
-    return answer.batch;
-}
-
 /* The reason as the file gives it: with what keeps the decision from being served, if anything does. */
 static void set_reason(struct entry *e)
 {
@@ -91,8 +69,8 @@ static void set_reason(struct entry *e)
     if (e->optimal == d->batch)
         snprintf(e->reason, sizeof e->reason, "%s", d->reason);
     else
-        snprintf(e->reason, sizeof e->reason, "%d fails, so %d cannot be served and %d is: %s",
-                 failed_below(e->target), d->batch, e->optimal, d->reason);
+        snprintf(e->reason, sizeof e->reason, "a size below %d fails, so it cannot be served and %d is: %s", d->batch,
+                 e->optimal, d->reason);
 }
 
 static void fill_measured(struct entry *e, const struct pick *pick, const struct config *config)
@@ -102,27 +80,30 @@ static void fill_measured(struct entry *e, const struct pick *pick, const struct
     e->target = pick->target;
     e->target_rule = pick->rule;
     e->optimal = target_served_batch(pick->target);
-    e->point = target_point(pick->target, e->optimal);
+    e->point = target_chosen(pick->target);
     set_reason(e);
     set_ceiling(e);
     e->max_safe_point = max_safe_point(e, config);
     e->max_safe = e->max_safe_point->batch;
     e->memory_limit_mb = (int)ceil((double)e->max_safe_point->prepared.peak_bytes / BATCH_SIZES_MIB);
     e->images_per_s = point_images_per_s(e->point);
-    e->p95_ms = e->point->estimate.service_p95_ms;
+    e->p95_ms = point_p95_ms(e->point);
     e->production_optimized = d->verified &&
         (strcmp(d->confidence, "decided") == 0 || strcmp(d->confidence, "within") == 0);
 }
 
 /* --- protection of an older, surer entry --- */
 
-/* Did this campaign find that the old size cannot be used, or is slower for sure? */
+/* Did this campaign find that the old size cannot be used, does not keep its limit, or is slower for sure? */
 static bool old_size_is_refuted(const struct target_view *t, json_int_t batch)
 {
     const struct point_view *p = target_point(t, (int)batch);
-    return p && ((p->has_estimate && !curve_point_is_valid(p)) ||
-                 (!p->has_estimate && (p->has_why || p->has_prepared)) ||
-                 (p->has_why && strcmp(p->why.reason, "slower") == 0));
+    const bool failed = p && curve_point_failed(p);
+    const char *why = p && p->has_why ? p->why.reason : "";
+    bool failed_below = false;
+    for (size_t i = 0; i < t->fill_count; i++)
+        failed_below |= t->fill[i].images <= batch && *t->fill[i].failed;
+    return failed || failed_below || strcmp(why, "slower") == 0 || strcmp(why, "over_slo") == 0;
 }
 
 static bool is_protected(const json_t *base, const char *model, const struct target_view *t)
@@ -214,6 +195,15 @@ static bool was_cut_short(const struct run_row *run)
     return strcmp(run->state, "budget") == 0 || strcmp(run->state, "interrupted") == 0;
 }
 
+static void note_protected(struct notes *notes, const char *model, const json_t *base, const struct decision_row *new)
+{
+    const json_t *old = json_object_get(batch_sizes_model(base, model), "decision");
+    notes_add(notes, "%s: the old entry stays: it is surer (%s, %s) than this campaign's (%s, %s)", model,
+              json_string_value(json_object_get(old, "confidence")),
+              json_is_true(json_object_get(old, "verified")) ? "verified" : "not verified", new->confidence,
+              new->verified ? "verified" : "not verified");
+}
+
 static enum status fill(struct entry *e, const struct campaign *campaign, const struct config *config,
                         json_t *base, struct entries *out, struct notes *notes, struct err *err)
 {
@@ -222,16 +212,14 @@ static enum status fill(struct entry *e, const struct campaign *campaign, const 
     const bool has_old = json_object_get(json_object_get(base, "batch_configurations"), e->model) != NULL;
     if (st != ST_OK)
         return st;
+    if (pick.target && strcmp(pick.target->decision.confidence, "undecided") == 0)
+        worsen(out, ST_UNDECIDED, e->model, pick.target->decision.reason);
     if (pick.target && !is_protected(base, e->model, pick.target)) {
         fill_measured(e, &pick, config);
-        if (strcmp(pick.target->decision.confidence, "undecided") == 0)
-            worsen(out, ST_UNDECIDED, e->model, pick.target->decision.reason);
         return ST_OK;
     }
     if (pick.target)
-        notes_add(notes, "%s: the old entry stays: it is surer (%s) than this campaign's %s", e->model,
-                  json_string_value(json_object_get(json_object_get(batch_sizes_model(base, e->model), "decision"),
-                                                    "confidence")), pick.target->decision.confidence);
+        note_protected(notes, e->model, base, &pick.target->decision);
     else if (pick.tried && (st = no_decision(e, &pick, &campaign->run, has_old, out, notes, err)) != ST_OK)
         return st;
     return check_carried(e, base, err);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "bench/config/config.h"
+#include "bench/output/decided.h"
 #include "bench/output/notes.h"
 #include "bench/store/record.h"
 #include "kernels/base/err.h"
@@ -23,20 +24,14 @@ struct pick {
     bool tried;                         /* some size of the model was tried in this campaign */
     char outcome[32], text[RECORD_TEXT]; /* without a target: word and sentence why */
 };
-/* Picks by output.for, else the only target, else the fastest (within X of it: fewer instances, fewer
- * threads, less memory). Targets that failed the accuracy gate and scripted ones without --allow-scripted do
+/* Picks by output.for, else the only target, else the one with the highest verified rate (within X of it: fewer
+ * instances, fewer threads, less memory); where none is verified, the highest rate. Targets that failed the accuracy gate and scripted ones without --allow-scripted do
  * not count. ST_CONFIG: the model is ruled by a row of output.for that matches none of its targets. ST_USAGE:
  * the model has only scripted targets and that is not allowed. */
 enum status pick_target(struct pick *out, const struct campaign *campaign, const struct config *config,
                         const char *model, struct notes *notes, struct err *err);
 /* ST_CONFIG if a row of output.for matches no target of the campaign at all. */
 enum status pick_check_rows(const struct campaign *campaign, const struct config *config, struct err *err);
-
-const struct point_view *target_point(const struct target_view *target, int batch); /* NULL: none */
-double point_images_per_s(const struct point_view *point);                          /* NaN: none */
-/* The size that can be served: the decision, or if a size below it fails, what the tuner chooses below that
- * one (a request can have any size, so every size below the one that is executed must run). 0: none. */
-int target_served_batch(const struct target_view *target);
 
 struct entry {
     const char *model;

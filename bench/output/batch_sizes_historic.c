@@ -47,11 +47,11 @@ static const struct target_view *concurrent_target(const struct entry *e, const 
     const struct target_view *best = NULL;
     for (size_t i = 0; i < campaign->target_count; i++) {
         const struct target_view *t = &campaign->targets[i];
-        const struct point_view *p = t->has_decision ? target_point(t, t->decision.batch) : NULL;
+        const struct point_view *p = target_chosen(t);
         if (strcmp(t->row.model, e->model) == 0 && t->row.instances > 1 &&
-            t->row.scripted == e->target->row.scripted && p && curve_point_is_valid(p) &&
-            p->prepared.peak_bytes && strcmp(curve_output_word(t), "failed") != 0 &&
-            (!best || p->estimate.y > target_point(best, best->decision.batch)->estimate.y))
+            t->row.scripted == e->target->row.scripted && p && p->prepared.peak_bytes &&
+            strcmp(curve_output_word(t), "failed") != 0 &&
+            (!best || point_images_per_s(p) > point_images_per_s(target_chosen(best))))
             best = t;
     }
     return best;
@@ -59,7 +59,7 @@ static const struct target_view *concurrent_target(const struct entry *e, const 
 
 static void put_concurrent(struct document *d, json_t *out, const struct target_view *t)
 {
-    const struct point_view *p = target_point(t, t->decision.batch);
+    const struct point_view *p = target_chosen(t);
     json_t *concurrent = document_object(d, out, "concurrent_processing");
     document_int(d, concurrent, "max_concurrent_users", t->row.instances);
     document_int(d, concurrent, "memory_per_user_mb",
@@ -118,7 +118,7 @@ static double usage_mib(const struct prepared_row *p)
 
 static void put_success(struct document *d, json_t *row, const struct point_view *p)
 {
-    const double wall = p->estimate.wall_images_per_s;
+    const double wall = point_published(p)->wall_images_per_s;
     const double peak = (double)p->prepared.peak_bytes / BATCH_SIZES_MIB;
     document_real(d, row, "throughput_imgs_per_sec", point_images_per_s(p));
     document_real(d, row, "avg_inference_time_ms", 1000 / (wall > 0 ? wall : point_images_per_s(p)));
@@ -145,7 +145,7 @@ static void put_test_results(struct document *d, json_t *rows, const struct entr
 json_t *batch_sizes_details(struct document *d, const struct entry *e)
 {
     json_t *out = json_object(), *result = document_object(d, out, "optimization_result");
-    double best = e->images_per_s;
+    double best = 0;
     for (size_t i = 0; i < e->target->point_count; i++)
         if (curve_point_is_valid(&e->target->points[i]))
             best = fmax(best, point_images_per_s(&e->target->points[i]));
@@ -197,13 +197,33 @@ json_t *batch_sizes_cpu_info(struct document *d)
     return device_info(d, "CPU", 0, "");
 }
 
-json_t *batch_sizes_no_dynamic_batching(struct document *d)
+static json_t *dynamic_batching(struct document *d, bool enabled, double delay_ms, double limit_ms)
 {
     json_t *out = json_object();
-    document_bool(d, out, "enabled", false);
-    document_int(d, out, "max_queue_delay_ms", 0);
-    document_int(d, out, "timeout_ms", 0);
+    document_bool(d, out, "enabled", enabled);
+    document_int(d, out, "max_queue_delay_ms", lround(delay_ms));
+    document_int(d, out, "timeout_ms", isfinite(limit_ms) ? lround(limit_ms) : 0);
     return out;
+}
+
+json_t *batch_sizes_no_dynamic_batching(struct document *d)
+{
+    return dynamic_batching(d, false, 0, 0);
+}
+
+/* The file has one delay for all models: with several open loops the shortest, so that nobody waits longer than was
+ * measured for its model. */
+json_t *batch_sizes_dynamic_batching(struct document *d, const struct entries *entries)
+{
+    const struct decision_row *shortest = NULL;
+    for (size_t i = 0; i < entries->count; i++) {
+        const struct target_view *t = entries->items[i].target;
+        const struct decision_row *row = t ? &t->decision : NULL;
+        if (row && row->queue_rate > 0 && isfinite(row->queue_delay_ms) &&
+            (!shortest || row->queue_delay_ms < shortest->queue_delay_ms))
+            shortest = row;
+    }
+    return shortest ? dynamic_batching(d, true, shortest->queue_delay_ms, shortest->queue_limit_ms) : NULL;
 }
 
 json_t *batch_sizes_no_parallel_processing(struct document *d, const struct entries *entries,

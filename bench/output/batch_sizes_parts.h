@@ -22,6 +22,8 @@ json_t *batch_sizes_gpu_info(struct document *d, const struct entries *entries,
                              const struct campaign *campaign);
 json_t *batch_sizes_cpu_info(struct document *d);
 json_t *batch_sizes_no_dynamic_batching(struct document *d);
+/* NULL if no open loop ran for a measured entry. */
+json_t *batch_sizes_dynamic_batching(struct document *d, const struct entries *entries);
 json_t *batch_sizes_no_parallel_processing(struct document *d, const struct entries *entries,
                                            const struct config *config);
 

@@ -6,19 +6,6 @@
 
 #include "bench/output/curves.h"
 
-const struct point_view *target_point(const struct target_view *target, int batch)
-{
-    for (size_t i = 0; i < target->point_count; i++)
-        if (target->points[i].batch == batch)
-            return &target->points[i];
-    return NULL;
-}
-
-double point_images_per_s(const struct point_view *point)
-{
-    return point && point->has_estimate ? exp(point->estimate.y) : (double)NAN;
-}
-
 /* --- output.for --- */
 
 static bool same_or_any(const char *wanted, const char *name)
@@ -86,16 +73,17 @@ static const char *obstacle(const struct target_view *t)
         return "inaccurate";
     if (!t->has_decision)
         return *t->row.result ? t->row.result : "unfinished";
-    const struct point_view *point = target_point(t, target_served_batch(t));
-    if (!point || !curve_point_is_valid(point))
+    const struct point_view *point = target_chosen(t);
+    if (!point)
         return "no_usable_size";
     return point->has_prepared && point->prepared.peak_bytes ? NULL : "memory_unknown";
 }
 
 static void describe_obstacle(struct pick *out, const struct target_view *t, const char *outcome)
 {
-    const char *text = t->has_decision && *t->decision.reason ? t->decision.reason
-                       : *t->row.detail ? t->row.detail : "";
+    char no_size[DECIDED_TEXT];
+    decided_claim(no_size, t);
+    const char *text = no_size;
     if (strcmp(outcome, "memory_unknown") == 0)
         text = "the engine told no peak memory, without which the entry cannot be written";
     if (strcmp(outcome, "inaccurate") == 0)
@@ -110,14 +98,19 @@ static void describe_obstacle(struct pick *out, const struct target_view *t, con
 
 static double rate_of(const struct target_view *t)
 {
-    return point_images_per_s(target_point(t, target_served_batch(t)));
+    return point_images_per_s(target_chosen(t));
+}
+
+static bool is_verified(const struct target_view *t)
+{
+    return target_chosen(t)->has_verified;
 }
 
 /* Negative if a costs less to run than b: fewer instances, fewer threads, less memory. */
 static int compare_cost(const struct target_view *a, const struct target_view *b)
 {
-    uint64_t memory_a = target_point(a, target_served_batch(a))->prepared.peak_bytes;
-    uint64_t memory_b = target_point(b, target_served_batch(b))->prepared.peak_bytes;
+    uint64_t memory_a = target_chosen(a)->prepared.peak_bytes;
+    uint64_t memory_b = target_chosen(b)->prepared.peak_bytes;
     if (a->row.instances != b->row.instances)
         return a->row.instances < b->row.instances ? -1 : 1;
     if (a->row.threads != b->row.threads)
@@ -143,12 +136,13 @@ static const struct target_view *fastest(const struct choice *c)
     const struct target_view *best = NULL, *cheapest = NULL;
     for (size_t i = 0; i < c->campaign->target_count; i++) {
         const struct target_view *t = &c->campaign->targets[i];
-        if (is_candidate(c, t) && (!best || rate_of(t) > rate_of(best)))
+        if (is_candidate(c, t) && (!best || target_is_faster(t, best)))
             best = t;
     }
     for (size_t i = 0; best && i < c->campaign->target_count; i++) {
         const struct target_view *t = &c->campaign->targets[i];
-        if (!is_candidate(c, t) || rate_of(t) < (1 - best->decision.x) * rate_of(best))
+        if (!is_candidate(c, t) || is_verified(t) != is_verified(best) ||
+            rate_of(t) < (1 - best->decision.x) * rate_of(best))
             continue;
         int cost = cheapest ? compare_cost(t, cheapest) : -1;
         if (cost < 0 || (cost == 0 && rate_of(t) > rate_of(cheapest)))
@@ -159,7 +153,11 @@ static const struct target_view *fastest(const struct choice *c)
 
 static void target_name(char *out, size_t size, const struct target_view *t)
 {
-    snprintf(out, size, "%s %s %s", t->row.engine, t->row.device, t->row.precision);
+    char more[48] = "";
+    if (t->row.instances > 1)
+        snprintf(more, sizeof more, " x%d", t->row.instances);
+    snprintf(out, size, "%s %s %s%s, %.4g images/s%s", t->row.engine, t->row.device, t->row.precision, more, rate_of(t),
+             is_verified(t) ? "" : " not verified");
 }
 
 /* Names the choice and what it was chosen among. */
@@ -173,12 +171,10 @@ static void note_choice(struct notes *notes, const struct choice *c, const struc
         if (t == chosen || strcmp(t->row.model, c->model) != 0 || obstacle(t) || used >= sizeof others)
             continue;
         target_name(name, sizeof name, t);
-        used += (size_t)snprintf(others + used, sizeof others - used, "%s%s %.4g images/s", used ? ", " : "",
-                                 name, rate_of(t));
+        used += (size_t)snprintf(others + used, sizeof others - used, "%s%s", used ? "; " : "", name);
     }
     target_name(name, sizeof name, chosen);
-    notes_add(notes, "%s: the entry is made from %s, %.4g images/s (%s; others: %s)", c->model, name,
-              rate_of(chosen), rule, others);
+    notes_add(notes, "%s: the entry is made from %s (%s; others: %s)", c->model, name, rule, others);
 }
 
 enum status pick_target(struct pick *out, const struct campaign *campaign, const struct config *config,

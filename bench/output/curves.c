@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/output/details.h"
 #include "bench/output/document.h"
 #include "bench/output/replace.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/json.h"
+#include "kernels/base/len.h"
 
 /* --- the target as a row --- */
 
@@ -63,57 +65,104 @@ static struct table curve_table(const struct curve_row *rows, size_t count)
 
 /* --- CSV --- */
 
-/* A table's one line without its end, with a comma behind it: two tables side by side. */
-static void write_part(FILE *file, const struct table *table, bool names)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *memory = open_memstream(&text, &size);
-    struct table part = *table;
-    if (!memory)
-        return;
-    part.row_count = names ? 0 : 1;
-    table_write_csv(memory, &part, names);
-    fclose(memory);
-    fprintf(file, "%.*s,", (int)(size - 1), text);
-    free(text);
-}
-
 void curves_write_csv(FILE *file, const struct campaign *campaign)
 {
     const struct target_fields none = { .threads = 0 };
-    const struct table names = target_table(&none), curve_names = curve_table(NULL, 0);
-    write_part(file, &names, true);
-    table_write_csv(file, &curve_names, true);
+    const struct table names = target_table(&none), no_points = curve_table(NULL, 0);
+    table_write_csv_beside(file, &names, &no_points, true);
     for (size_t t = 0; t < campaign->target_count; t++) {
         const struct target_fields row = fields_of(campaign, &campaign->targets[t]);
         const struct table target = target_table(&row);
-        for (size_t p = 0; p < campaign->targets[t].point_count; p++) {
-            struct curve_row point;
-            curve_row_of(&point, &campaign->targets[t], &campaign->targets[t].points[p]);
-            const struct table curve = curve_table(&point, 1);
-            write_part(file, &target, false);
-            table_write_csv(file, &curve, false);
-        }
+        struct curve_row *points = curve_rows(&campaign->targets[t]);
+        const struct table curve = curve_table(points, points ? campaign->targets[t].point_count : 0);
+        table_write_csv_beside(file, &target, &curve, false);
+        free(points);
     }
 }
 
 /* --- JSON --- */
 
-static json_t *decision_json(struct document *d, const struct target_view *t)
+static void put_incumbent(struct document *d, json_t *out, const struct decision_row *row)
+{
+    json_t *incumbent = document_object(d, out, "incumbent");
+    document_int_or_null(d, incumbent, "batch", row->incumbent);
+    document_text_or_null(d, incumbent, "source", row->incumbent_source);
+    document_text_or_null(d, incumbent, "outcome", row->incumbent_outcome);
+}
+
+static json_t *limit_json(struct document *d, const struct decision_row *row)
+{
+    if (!*row->slo_kind)
+        return json_null();
+    json_t *out = json_object();
+    document_text(d, out, "kind", row->slo_kind);
+    document_real_or_null(d, out, "percentile", row->slo_percentile);
+    document_real_or_null(d, out, "limit_ms", row->slo_limit_ms);
+    return out;
+}
+
+static json_t *memory_json(struct document *d, const struct decision_row *row)
 {
     json_t *out = json_object();
-    if (!t->has_decision) {
-        json_decref(out);
+    document_int_or_null(d, out, "ceiling_batch", row->ceiling_batch);
+    document_bool(d, out, "ceiling_is_lower_bound", row->ceiling_is_lower_bound);
+    document_int_or_null(d, out, "first_failed_batch", row->first_failed_batch);
+    document_text_or_null(d, out, "first_failed_why", row->first_failed_why);
+    return out;
+}
+
+static json_t *break_even_json(struct document *d, const struct decision_row *row)
+{
+    if (!row->break_even_against)
         return json_null();
-    }
-    document_int_or_null(d, out, "batch", t->decision.batch);
-    document_text(d, out, "confidence", t->decision.confidence);
-    document_bool(d, out, "verified", t->decision.verified);
-    document_text_or_null(d, out, "cause", t->decision.cause);
-    document_text(d, out, "reason", t->decision.reason);
-    document_real(d, out, "x", t->decision.x);
-    document_int_or_null(d, out, "leader", t->decision.leader);
+    json_t *out = json_object();
+    document_int(d, out, "against", row->break_even_against);
+    document_int_or_null(d, out, "images", row->break_even_images < 0 ? 0 : row->break_even_images);
+    document_int_or_null(d, out, "calls", row->break_even_calls < 0 ? 0 : row->break_even_calls);
+    return out;
+}
+
+static json_t *queue_json(struct document *d, const struct decision_row *row)
+{
+    if (!(row->queue_rate > 0))
+        return json_null();
+    json_t *out = json_object();
+    document_real(d, out, "images_per_s", row->queue_rate);
+    document_int_or_null(d, out, "batch", row->queue_batch);
+    document_int_or_null(d, out, "instances", row->queue_instances);
+    document_real_or_null(d, out, "delay_ms", row->queue_delay_ms);
+    document_real_or_null(d, out, "response_p95_ms", row->queue_p95_ms);
+    document_real_or_null(d, out, "limit_ms", row->queue_limit_ms);
+    return out;
+}
+
+static json_t *decision_json(struct document *d, const struct target_view *t)
+{
+    const struct decision_row *row = &t->decision;
+    if (!t->has_decision)
+        return json_null();
+    json_t *out = json_object();
+    document_int_or_null(d, out, "batch", row->batch);
+    document_int_or_null(d, out, "optimal", row->optimal);
+    document_int_or_null(d, out, "max_safe", row->max_safe);
+    document_text(d, out, "confidence", row->confidence);
+    document_bool(d, out, "verified", row->verified);
+    document_text_or_null(d, out, "cause", row->cause);
+    document_text(d, out, "reason", row->reason);
+    document_text_or_null(d, out, "objective", row->objective);
+    document_real(d, out, "x", row->x);
+    document_real(d, out, "alpha", row->alpha);
+    document_put(d, out, "limit", limit_json(d, row));
+    document_int_or_null(d, out, "leader", row->leader);
+    document_int_or_null(d, out, "candidates", row->candidates);
+    document_real_or_null(d, out, "noise_floor", row->noise_floor);
+    document_real_or_null(d, out, "control_m", row->control_m);
+    document_real_or_null(d, out, "control_c", row->control_c);
+    document_int_or_null(d, out, "pending", row->pending);
+    put_incumbent(d, out, row);
+    document_put(d, out, "memory", memory_json(d, row));
+    document_put(d, out, "break_even", break_even_json(d, row));
+    document_put(d, out, "open_loop", queue_json(d, row));
     return out;
 }
 
@@ -127,12 +176,12 @@ static json_t *target_json(struct document *d, const struct campaign *campaign, 
     document_text_or_null(d, out, "result", t->row.result);
     document_text_or_null(d, out, "detail", t->row.detail);
     document_put(d, out, "decision", decision_json(d, t));
-    struct curve_row *points = calloc(t->point_count + 1, sizeof *points);
-    for (size_t p = 0; points && p < t->point_count; p++)
-        curve_row_of(&points[p], t, &t->points[p]);
+    struct curve_row *points = curve_rows(t);
     const struct table curve = curve_table(points, points ? t->point_count : 0);
     document_put(d, out, "curve", points ? table_json(&curve) : NULL);
     free(points);
+    for (enum detail detail = 0; detail < DETAIL_OF_COUNT; detail++)
+        document_put(d, out, detail_name(detail), detail_json(t, detail));
     return out;
 }
 
@@ -186,21 +235,48 @@ static enum status put_file(const char *folder, const char *name, const char *te
                 : err_set(err, ST_INTERNAL, "%s: not enough memory", path);
 }
 
-enum status curves_write_files(const struct campaign *campaign, const char *folder, struct err *err)
+/* What `write` prints, as a file. */
+static enum status put_csv(const char *folder, const char *name, const struct campaign *campaign,
+                           void (*write)(FILE *file, const struct campaign *campaign), struct err *err)
 {
-    char *csv = NULL;
+    char *text = NULL;
     size_t size = 0;
-    json_t *document = curves_json(campaign);
-    char *json = json_write_text(document, JSON_INDENTED);
-    FILE *memory = open_memstream(&csv, &size);
+    FILE *memory = open_memstream(&text, &size);
     if (memory) {
-        curves_write_csv(memory, campaign);
+        write(memory, campaign);
         fclose(memory);
     }
-    enum status st = put_file(folder, "curves.csv", csv, size, err);
-    if (st == ST_OK)
-        st = put_file(folder, "curves.json", json, json ? strlen(json) : 0, err);
-    free(csv);
+    enum status st = put_file(folder, name, text, size, err);
+    free(text);
+    return st;
+}
+
+static void write_fill(FILE *file, const struct campaign *campaign)
+{
+    detail_write_csv(file, campaign, DETAIL_OF_FILL);
+}
+
+static void write_looks(FILE *file, const struct campaign *campaign)
+{
+    detail_write_csv(file, campaign, DETAIL_OF_LOOKS);
+}
+
+static void write_verification(FILE *file, const struct campaign *campaign)
+{
+    detail_write_csv(file, campaign, DETAIL_OF_VERIFICATION);
+}
+
+enum status curves_write_files(const struct campaign *campaign, const char *folder, struct err *err)
+{
+    static const struct { const char *name; void (*write)(FILE *file, const struct campaign *campaign); } files[] = {
+        { "curves.csv", curves_write_csv }, { "fill.csv", write_fill }, { "looks.csv", write_looks },
+        { "verification.csv", write_verification },
+    };
+    json_t *document = curves_json(campaign);
+    char *json = json_write_text(document, JSON_INDENTED);
+    enum status st = put_file(folder, "curves.json", json, json ? strlen(json) : 0, err);
+    for (size_t i = 0; st == ST_OK && i < LEN(files); i++)
+        st = put_csv(folder, files[i].name, campaign, files[i].write, err);
     free(json);
     json_decref(document);
     return st;

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "bench/output/paint.h"
 #include "bench/output/table.h"
 #include "bench/store/record.h"
 
@@ -16,12 +17,14 @@
 struct curve_row {
     int    batch;
     double images_per_s, images_per_s_low, images_per_s_high;
-    double plus_minus_percent;      /* half the 95 % interval in percent of the estimate */
+    double plus_minus_percent;      /* half the 95 % interval in percent of the estimate; NaN if above 50 */
+    double verified_images_per_s, verified_images_per_s_low, verified_images_per_s_high;
     double ratio_to_best, time_per_image_ms;
     double service_p50_ms, service_p90_ms, service_p95_ms, service_p99_ms;
-    double first_use_ms;
+    double joules_per_image, first_use_ms;
     uint64_t predicted_bytes, peak_bytes;
     int    rounds, blocks, invalid_blocks, iterations;
+    int    dominated_by;            /* a size that is better in everything; 0: none. Only of curve_rows */
     char   method[16];              /* "race", "coarse" */
     char   output[16];              /* "verified", "unverified", "-" */
     char   labels[128];
@@ -32,6 +35,8 @@ extern const size_t curve_field_count;
 
 /* Row of one point of a target. */
 void curve_row_of(struct curve_row *out, const struct target_view *target, const struct point_view *point);
+/* Rows of all points, [target->point_count], for free(); NULL if memory is out. */
+struct curve_row *curve_rows(const struct target_view *target);
 /* Is this point's number good to be compared: it ran, and nothing says that it failed? */
 bool curve_point_is_valid(const struct point_view *point);
 /* Was it tried, and failed: no memory, a crash, wrong output ...? */
@@ -53,17 +58,21 @@ struct show_options {
     bool colour;
     const char *model;    /* NULL: all; else only targets of this model */
 };
-/* Tables of all targets: heading with what is constant, the rows, the reason, the table of why, and the
+/* The line above everything that is said of one target, and a warning below it if its numbers are none. */
+void curves_heading(FILE *file, const struct campaign *campaign, const struct target_view *target,
+                    const struct paint *paint);
+/* Tables of all targets: heading with what is constant, the rows, the decision, the table of why, and the
  * environment. What `bench show` prints. */
 void curves_show(FILE *file, const struct campaign *campaign, const struct show_options *options);
 /* A line per target and its decision: what `bench tune` prints at its end. */
 void curves_summary(FILE *file, const struct campaign *campaign, bool colour);
 /* All points of all targets, one line each; columns of the target first. */
 void curves_write_csv(FILE *file, const struct campaign *campaign);
-/* Object {campaign, environment, targets: [{..., curve: [...]}]}. NULL if memory is
+/* Object {campaign, environment, targets: [{..., decision, curve, fill, looks, verification}]}. NULL if memory is
  * out. The caller owns it. */
 json_t *curves_json(const struct campaign *campaign);
-/* Writes curves.csv and curves.json into folder (which must exist), each beside and renamed. */
+/* Writes curves.csv, fill.csv, looks.csv, verification.csv and curves.json (which holds all of them) into folder
+ * (which must exist), each beside and renamed. */
 enum status curves_write_files(const struct campaign *campaign, const char *folder, struct err *err);
 
 #endif

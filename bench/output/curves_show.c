@@ -5,32 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/output/decided.h"
+#include "bench/output/details.h"
 #include "kernels/base/clock.h"
+#include "kernels/base/len.h"
 #include "kernels/base/text.h"
-
-struct paint {
-    const char *bold, *dim, *good, *warn, *off;
-};
-
-static struct paint paint_of(bool colour)
-{
-    return colour ? (struct paint){ "\033[1m", "\033[2m", "\033[1;32m", "\033[1;33m", "\033[0m" }
-                  : (struct paint){ "", "", "", "", "" };
-}
-
-/* Control characters of stored texts must not reach a terminal. */
-static void write_plain(FILE *file, const char *text)
-{
-    for (; *text; text++)
-        fputc((unsigned char)*text < 32 || *text == 127 ? '?' : *text, file);
-}
 
 /* --- heading --- */
 
-static void write_heading(FILE *file, const struct campaign *campaign, const struct target_view *t,
-                          const struct paint *paint)
+void curves_heading(FILE *file, const struct campaign *campaign, const struct target_view *target,
+                    const struct paint *paint)
 {
-    const struct target_row *r = &t->row;
+    const struct target_row *r = &target->row;
     char caveat[160], weights[32];
     fprintf(file, "%s%s  %s  %s  %s  %d thread%s  %d instance%s  %dx%dx%d  %s%s", paint->bold, r->model,
             r->engine, r->device, r->precision, r->threads, r->threads == 1 ? "" : "s", r->instances,
@@ -41,7 +27,7 @@ static void write_heading(FILE *file, const struct campaign *campaign, const str
         text_of_bytes(weights, sizeof weights, r->weight_bytes);
         fprintf(file, "  %sweights %s%s", paint->dim, weights, paint->off);
     }
-    curve_caveat(caveat, sizeof caveat, campaign, t);
+    curve_caveat(caveat, sizeof caveat, campaign, target);
     fprintf(file, "\n");
     if (*caveat)
         fprintf(file, "%sNO MEASUREMENT TO RELY ON: %s%s\n", paint->warn, caveat, paint->off);
@@ -63,7 +49,7 @@ static void collect(struct shown *out, const struct target_view *t)
     for (size_t i = 0; out->rows && i < t->point_count; i++) {
         if (!t->points[i].has_estimate)
             continue;
-        if (t->has_decision && t->decision.batch == t->points[i].batch)
+        if (&t->points[i] == target_chosen(t))
             out->marked = (int)out->count;
         curve_row_of(&out->rows[out->count++], t, &t->points[i]);
     }
@@ -85,43 +71,72 @@ static void write_curve(FILE *file, const struct target_view *t, bool colour)
 
 /* --- decision and why --- */
 
-/* The fastest size if another one was chosen: what the choice gives away. */
+/* The fastest size if another one was chosen: what the choice gives away. Both by the race, where they were
+ * compared. */
 static void write_runner_up(FILE *file, const struct target_view *t)
 {
-    const struct point_view *chosen = NULL, *best = NULL;
-    for (size_t i = 0; i < t->point_count; i++) {
-        const struct point_view *p = &t->points[i];
-        if (p->batch == t->decision.batch)
-            chosen = p;
-        if (curve_point_is_valid(p) && (!best || p->estimate.y > best->estimate.y))
-            best = p;
-    }
+    const struct point_view *chosen = target_chosen(t), *best = target_fastest(t);
     if (best && chosen && best != chosen)
         fprintf(file, "; the fastest is batch %d with %.4g images/s (%.1f %% more)", best->batch,
                 exp(best->estimate.y), 100 * (exp(best->estimate.y - chosen->estimate.y) - 1));
 }
 
-static void write_decision(FILE *file, const struct target_view *t, const struct paint *paint)
+/* A label and its sentence, if there is one. */
+static void write_fact(FILE *file, const char *label, const char *text)
+{
+    if (!*text)
+        return;
+    fprintf(file, "%s: ", label);
+    paint_plain(file, text);
+    fputc('\n', file);
+}
+
+static void write_facts(FILE *file, const struct target_view *t)
 {
     const struct decision_row *d = &t->decision;
-    if (!t->has_decision) {
-        fprintf(file, "%sno decision%s", paint->warn, paint->off);
-        if (*t->row.result || *t->row.detail) {
-            fprintf(file, ": %s%s", t->row.result, *t->row.detail ? ": " : "");
-            write_plain(file, t->row.detail);
-        }
-        fprintf(file, "\n");
+    char text[DECIDED_TEXT], fill[2048];
+    if (!t->has_decision || !d->optimal)
         return;
-    }
-    if (d->batch) {
-        fprintf(file, "%sbatch %d%s: %s%s%s, %s", paint->good, d->batch, paint->off, d->confidence,
-                *d->cause ? " because of " : "", d->cause, d->verified ? "verified in fresh executions" : "not verified in fresh executions");
+    decided_limit(text, t);
+    write_fact(file, "limit", text);
+    decided_memory(text, t);
+    write_fact(file, "memory", text);
+    if (d->max_safe)
+        fprintf(file, "max_safe: %d is the largest size that may be executed\n", d->max_safe);
+    fill_phrase(fill, sizeof fill, t);
+    write_fact(file, "fill", fill);
+    decided_first_use(text, t);
+    write_fact(file, "first use", text);
+    decided_queue(text, t);
+    write_fact(file, "open loop", text);
+}
+
+/* Without a size: why there is none. */
+static void write_no_size(FILE *file, const struct target_view *t)
+{
+    char text[DECIDED_TEXT];
+    if (!t->has_decision && *t->row.result)
+        fprintf(file, ": %s", t->row.result);
+    decided_claim(text, t);
+    fprintf(file, "%s", *text ? ": " : "");
+    paint_plain(file, text);
+}
+
+static void write_decision(FILE *file, const struct target_view *t, const struct paint *paint)
+{
+    char text[DECIDED_TEXT];
+    const bool good = target_served_batch(t) != 0;
+    decided_word(text, t);
+    fprintf(file, "%s%s%s", good ? paint->good : paint->warn, text, paint->off);
+    if (good) {
+        decided_rate(text, target_chosen(t));
+        fprintf(file, "%s%s", *text ? "; " : "", text);
         write_runner_up(file, t);
     } else {
-        fprintf(file, "%sno usable batch size%s: ", paint->warn, paint->off);
-        write_plain(file, d->reason);
+        write_no_size(file, t);
     }
     fprintf(file, "\n");
+    write_facts(file, t);
 }
 
 struct why_text_row {
@@ -145,7 +160,7 @@ static void write_whys(FILE *file, const struct target_view *t, bool colour)
     for (size_t i = 0; rows && i < t->point_count; i++) {
         if (!t->points[i].has_why)
             continue;
-        if (t->has_decision && t->points[i].batch == t->decision.batch)
+        if (&t->points[i] == target_chosen(t))
             marked = (int)count;
         rows[count].batch = t->points[i].batch;
         snprintf(rows[count].reason, sizeof rows->reason, "%s", t->points[i].why.reason);
@@ -169,7 +184,7 @@ static void write_accuracy(FILE *file, const struct target_view *t)
             fprintf(file, ", mask %.2g %% (limit %.2g %%)", 100 * a->mask, 100 * a->mask_limit);
         if (*a->detail) {
             fprintf(file, ": ");
-            write_plain(file, a->detail);
+            paint_plain(file, a->detail);
         }
         fprintf(file, "\n");
     }
@@ -213,7 +228,7 @@ static void write_environment(FILE *file, const struct campaign *campaign, const
             fprintf(file, f->number == floor(f->number) && fabs(f->number) < 1e15 ? "%.0f" : "%.6g",
                     f->number);
         else
-            write_plain(file, f->text);
+            paint_plain(file, f->text);
         fprintf(file, "\n");
     }
 }
@@ -226,7 +241,7 @@ void curves_show(FILE *file, const struct campaign *campaign, const struct show_
     clock_stamp(start, run->start_unix_s);
     fprintf(file, "campaign %s  started %s  %s  %s build %s\nagain: ", run->name, start, run->state,
             run->variant, run->build);
-    write_plain(file, run->argv ? run->argv : "");
+    paint_plain(file, run->argv ? run->argv : "");
     if (!run->argv || !strstr(run->argv, "--seed"))
         fprintf(file, " --seed %llu", (unsigned long long)run->seed);
     fprintf(file, "\n");
@@ -235,7 +250,7 @@ void curves_show(FILE *file, const struct campaign *campaign, const struct show_
         if (options->model && strcmp(options->model, t->row.model) != 0)
             continue;
         fprintf(file, "\n");
-        write_heading(file, campaign, t, &paint);
+        curves_heading(file, campaign, t, &paint);
         write_curve(file, t, options->colour);
         write_decision(file, t, &paint);
         write_accuracy(file, t);
@@ -252,9 +267,10 @@ void curves_show(FILE *file, const struct campaign *campaign, const struct show_
 struct summary_row {
     char   model[RECORD_NAME], engine[RECORD_NAME], device[RECORD_NAME], precision[16];
     int    batch;
-    double images_per_s, plus_minus_percent, service_p50_ms;
+    double images_per_s, low, high, service_p50_ms;
     uint64_t peak_bytes;
-    char   confidence[16], output[16], caveat[160], result[RECORD_TEXT];
+    int    max_safe;
+    char   confidence[80], output[16], caveat[160], result[RECORD_TEXT];
 };
 #define AT(member) .offset = offsetof(struct summary_row, member)
 static const struct field summary_fields[] = {
@@ -266,7 +282,11 @@ static const struct field summary_fields[] = {
       .zero_unknown = true },
     { .name = "images_per_s", .unit = "1/s",    AT(images_per_s), .type = FIELD_REAL, .digits = 3,
       .significant = true },
-    { .name = "+-95%",        .unit = "%",      AT(plus_minus_percent), .type = FIELD_REAL, .digits = 1 },
+    { .name = "low",          .unit = "1/s",    AT(low),          .type = FIELD_REAL, .digits = 3,
+      .significant = true },
+    { .name = "high",         .unit = "1/s",    AT(high),         .type = FIELD_REAL, .digits = 3,
+      .significant = true },
+    { .name = "max_safe",     .unit = "images", AT(max_safe),     .type = FIELD_INT, .zero_unknown = true },
     { .name = "service_p50",  .unit = "ms",     AT(service_p50_ms), .type = FIELD_REAL, .digits = 3,
       .significant = true },
     { .name = "peak",         .unit = "bytes",  AT(peak_bytes),   .type = FIELD_BYTES },
@@ -277,31 +297,43 @@ static const struct field summary_fields[] = {
 };
 #undef AT
 
+/* The numbers of the served size, as they are published. */
+static void summarize_point(struct summary_row *out, const struct target_view *t, const struct point_view *p)
+{
+    const struct estimate_row *e = point_published(p);
+    out->images_per_s = exp(e->y);
+    if (estimate_has_interval(e)) {
+        out->low = exp(e->y_low);
+        out->high = exp(e->y_high);
+    }
+    out->service_p50_ms = p->estimate.service_p50_ms;
+    out->peak_bytes = p->prepared.peak_bytes;
+    snprintf(out->output, sizeof out->output, "%s", curve_output_word(t));
+}
+
 static void summarize(struct summary_row *out, const struct campaign *campaign, const struct target_view *t)
 {
     const double none = (double)NAN;
-    *out = (struct summary_row){ .images_per_s = none, .plus_minus_percent = none, .service_p50_ms = none };
+    const struct point_view *p = target_chosen(t);
+    char text[DECIDED_TEXT];
+    *out = (struct summary_row){ .images_per_s = none, .low = none, .high = none, .service_p50_ms = none };
     snprintf(out->model, sizeof out->model, "%s", t->row.model);
     snprintf(out->engine, sizeof out->engine, "%s", t->row.engine);
     snprintf(out->device, sizeof out->device, "%s", t->row.device);
     snprintf(out->precision, sizeof out->precision, "%s", t->row.precision);
-    snprintf(out->confidence, sizeof out->confidence, "%s", t->has_decision ? t->decision.confidence : "");
     curve_caveat(out->caveat, sizeof out->caveat, campaign, t);
-    out->batch = t->has_decision ? t->decision.batch : 0;
-    if (!out->batch)
-        snprintf(out->result, sizeof out->result, "%s",
-                 t->has_decision ? t->decision.reason : *t->row.detail ? t->row.detail : "no decision");
-    for (size_t i = 0; out->batch && i < t->point_count; i++) {
-        struct curve_row row;
-        if (t->points[i].batch != out->batch)
-            continue;
-        curve_row_of(&row, t, &t->points[i]);
-        out->images_per_s = row.images_per_s;
-        out->plus_minus_percent = row.plus_minus_percent;
-        out->service_p50_ms = row.service_p50_ms;
-        out->peak_bytes = row.peak_bytes;
-        snprintf(out->output, sizeof out->output, "%s", row.output);
-    }
+    out->batch = target_served_batch(t);
+    out->max_safe = out->batch ? t->decision.max_safe : 0;
+    if (t->has_decision && *t->decision.confidence)
+        snprintf(out->confidence, sizeof out->confidence, "%s%s%s%s%s", t->decision.confidence,
+                 *t->decision.cause ? " (" : "", t->decision.cause, *t->decision.cause ? ")" : "",
+                 t->decision.verified ? ", verified" : "");
+    if (p)
+        summarize_point(out, t, p);
+    if (out->batch)
+        return;
+    decided_claim(text, t);
+    snprintf(out->result, sizeof out->result, "%s", text);
 }
 
 void curves_summary(FILE *file, const struct campaign *campaign, bool colour)

@@ -1,5 +1,6 @@
 #include "bench/output/findings.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,27 @@ json_t *finding_get(const json_t *from, const char *path)
         at = json_object_get(at, name);
     }
     return at;
+}
+
+json_int_t finding_int(const json_t *from, const char *path)
+{
+    return json_integer_value(finding_get(from, path));
+}
+
+double finding_real(const json_t *from, const char *path)
+{
+    const json_t *value = finding_get(from, path);
+    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+const json_t *finding_curve_point(const json_t *model, json_int_t batch)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(model, "curve"), i, row)
+        if (finding_int(row, "batch") == batch)
+            return row;
+    return NULL;
 }
 
 const char *finding_path(char *path, const char *parent, const char *name)

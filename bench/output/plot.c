@@ -13,7 +13,11 @@
 #include <unistd.h>
 
 #include "bench/output/curves.h"
+#include "bench/output/decided.h"
+#include "bench/output/details.h"
+#include "bench/output/pareto.h"
 #include "kernels/base/home.h"
+#include "kernels/base/len.h"
 
 extern char **environ;
 
@@ -23,15 +27,17 @@ extern char **environ;
 /* What a target's curve has at one point at least. gnuplot refuses to draw a line of nothing, so every
  * optional line runs over the list of the targets that have it. */
 enum has { HAS_INTERVAL, HAS_P50, HAS_P95, HAS_P99, HAS_PEAK, HAS_PREDICTED, HAS_CHOSEN, HAS_CHOSEN_INTERVAL,
-           HAS_CHOSEN_PEAK, HAS_COUNT };
+           HAS_CHOSEN_PEAK, HAS_VERIFIED, HAS_DOMINATED, HAS_FILL, HAS_PAD, HAS_SPLIT, HAS_COUNT };
 static const char *const has_lists[HAS_COUNT] = { "withinterval", "with50", "with95", "with99", "withpeak",
                                                   "withpredicted", "withchosen", "withchosenbar",
-                                                  "withchosenpeak" };
+                                                  "withchosenpeak", "withverified", "withdominated", "withfill",
+                                                  "withpad", "withsplit" };
 
 static const struct { const char *name, *title; enum has needs; } pictures[] = { /* HAS_COUNT: nothing more */
     { "throughput", "throughput over batch size", HAS_COUNT },
     { "latency", "time of a batch over its size", HAS_COUNT },
     { "pareto", "throughput against the time of a batch", HAS_COUNT },
+    { "fill", "what a part-filled batch costs", HAS_FILL },
     { "memory", "peak memory over batch size", HAS_PEAK },
     { "targets", "all targets at their chosen batch sizes", HAS_CHOSEN },
 };
@@ -114,14 +120,6 @@ static void name_target(char *out, size_t size, const struct sheet *s, const str
              d.devices ? t->row.device : "", d.devices ? " " : "", t->row.precision, more);
 }
 
-static const struct point_view *chosen_point(const struct target_view *t)
-{
-    for (size_t i = 0; t->has_decision && i < t->point_count; i++)
-        if (t->points[i].batch == t->decision.batch && curve_point_is_valid(&t->points[i]))
-            return &t->points[i];
-    return NULL;
-}
-
 /* --- data --- */
 
 static void put_number(FILE *file, double x, const char *end)
@@ -132,25 +130,57 @@ static void put_number(FILE *file, double x, const char *end)
         fprintf(file, "NaN%s", end);
 }
 
+static void write_point(FILE *file, const struct target_view *t, const struct curve_row *r)
+{
+    fprintf(file, "%d\t", r->batch);
+    put_number(file, r->images_per_s, "\t");
+    put_number(file, r->images_per_s_low, "\t");
+    put_number(file, r->images_per_s_high, "\t");
+    put_number(file, r->service_p50_ms, "\t");
+    put_number(file, r->service_p95_ms, "\t");
+    put_number(file, r->service_p99_ms, "\t");
+    put_number(file, r->peak_bytes ? (double)r->peak_bytes / 1048576 : (double)NAN, "\t");
+    put_number(file, r->predicted_bytes ? (double)r->predicted_bytes / 1048576 : (double)NAN, "\t");
+    fprintf(file, "%d\t", target_served_batch(t) == r->batch);
+    put_number(file, 1000 * r->batch / r->images_per_s, "\t");
+    put_number(file, r->verified_images_per_s, "\t");
+    put_number(file, r->verified_images_per_s_low, "\t");
+    put_number(file, r->verified_images_per_s_high, "\t");
+    fprintf(file, "%d\n", r->dominated_by);
+}
+
 static void write_curve(FILE *file, const struct target_view *t)
 {
-    for (size_t i = 0; i < t->point_count; i++) {
-        struct curve_row r;
-        if (!curve_point_is_valid(&t->points[i]))
-            continue;
-        curve_row_of(&r, t, &t->points[i]);
-        fprintf(file, "%d\t", r.batch);
-        put_number(file, r.images_per_s, "\t");
-        put_number(file, r.images_per_s_low, "\t");
-        put_number(file, r.images_per_s_high, "\t");
-        put_number(file, r.service_p50_ms, "\t");
-        put_number(file, r.service_p95_ms, "\t");
-        put_number(file, r.service_p99_ms, "\t");
-        put_number(file, r.peak_bytes ? (double)r.peak_bytes / 1048576 : (double)NAN, "\t");
-        put_number(file, r.predicted_bytes ? (double)r.predicted_bytes / 1048576 : (double)NAN, "\t");
-        fprintf(file, "%d\t", t->has_decision && t->decision.batch == r.batch);
-        put_number(file, 1000 * r.batch / r.images_per_s, "\n");
+    struct curve_row *rows = curve_rows(t);
+    for (size_t i = 0; rows && i < t->point_count; i++)
+        if (curve_point_is_valid(&t->points[i]))
+            write_point(file, t, &rows[i]);
+    free(rows);
+}
+
+/* A target without a table has one line of nothing, so that the blocks keep their numbers. */
+static void write_fill(FILE *file, const struct target_view *t)
+{
+    struct fill_line *lines = fill_lines(t);
+    if (!t->fill_count || !lines)
+        fprintf(file, "NaN\tNaN\tNaN\t-\n");
+    for (size_t i = 0; lines && i < t->fill_count; i++) {
+        fprintf(file, "%d\t", lines[i].images);
+        put_number(file, lines[i].service_p50_ms, "\t");
+        put_number(file, lines[i].as_ms, "\t");
+        fprintf(file, "%s\n", *lines[i].advice ? lines[i].advice : "-");
     }
+    free(lines);
+}
+
+/* What a bar of a chosen size shows: the published rate. */
+static void write_bar(FILE *file, size_t place, const struct target_view *t)
+{
+    const struct estimate_row *e = point_published(target_chosen(t));
+    fprintf(file, "%zu\t", place);
+    put_number(file, e ? exp(e->y) : (double)NAN, "\t");
+    put_number(file, e ? exp(e->y_low) : (double)NAN, "\t");
+    put_number(file, e ? exp(e->y_high) : (double)NAN, "\n");
 }
 
 static FILE *open_file(const struct sheet *s, const char *suffix, struct err *err)
@@ -171,30 +201,51 @@ static enum status close_file(FILE *file, const struct sheet *s, const char *suf
     return ST_OK;
 }
 
-static enum status write_data(const struct sheet *s, struct err *err)
+static void write_curves(FILE *file, const struct sheet *s)
 {
-    FILE *file = open_file(s, ".tsv", err);
-    if (!file)
-        return ST_IO;
     fprintf(file,
             "# batch\timages/s\tlow\thigh\tp50 ms\tp95 ms\tp99 ms\tmeasured MiB\tpredicted MiB\tchosen\t"
-            "batch / throughput ms\n");
+            "batch / throughput ms\tverified images/s\tlow\thigh\tdominated by\n");
     for (size_t i = 0; i < s->count; i++) {
         fprintf(file, "%s", i ? "\n\n" : "");
         write_curve(file, s->targets[i]);
     }
-    enum status st = close_file(file, s, ".tsv", err);
-    if (st != ST_OK || !(file = open_file(s, "-targets.tsv", err)))
-        return ST_IO;
+}
+
+static void write_bars(FILE *file, const struct sheet *s)
+{
     fprintf(file, "# place\timages/s\tlow\thigh\n");
+    for (size_t i = 0; i < s->count; i++)
+        write_bar(file, i + 1, s->targets[i]);
+}
+
+static void write_fills(FILE *file, const struct sheet *s)
+{
+    fprintf(file, "# images\tp50 ms\tms as advised\tadvice\n");
     for (size_t i = 0; i < s->count; i++) {
-        const struct point_view *p = chosen_point(s->targets[i]);
-        fprintf(file, "%zu\t", i + 1);
-        put_number(file, p ? exp(p->estimate.y) : (double)NAN, "\t");
-        put_number(file, p ? exp(p->estimate.y_low) : (double)NAN, "\t");
-        put_number(file, p ? exp(p->estimate.y_high) : (double)NAN, "\n");
+        fprintf(file, "%s", i ? "\n\n" : "");
+        write_fill(file, s->targets[i]);
     }
-    return close_file(file, s, "-targets.tsv", err);
+}
+
+static const struct {
+    const char *suffix, *variable;   /* of the file; what the scripts call it */
+    void (*write)(FILE *file, const struct sheet *s);
+} data_files[] = {
+    { ".tsv", "data", write_curves }, { "-targets.tsv", "bars", write_bars }, { "-fill.tsv", "fills", write_fills },
+};
+
+static enum status write_data(const struct sheet *s, struct err *err)
+{
+    enum status st = ST_OK;
+    for (size_t i = 0; st == ST_OK && i < LEN(data_files); i++) {
+        FILE *file = open_file(s, data_files[i].suffix, err);
+        if (!file)
+            return ST_IO;
+        data_files[i].write(file, s);
+        st = close_file(file, s, data_files[i].suffix, err);
+    }
+    return st;
 }
 
 /* --- the driver --- */
@@ -280,6 +331,7 @@ static void put_ranges(FILE *file, const struct sheet *s)
                 continue;
             widen(&ms, 1000 * p->batch / exp(p->estimate.y));
             widen(&ms, p->estimate.service_p99_ms);
+            widen(&ms, s->targets[t]->has_decision ? s->targets[t]->decision.slo_limit_ms : (double)NAN);
             widen(&memory, (double)p->prepared.peak_bytes / 1048576);
         }
     }
@@ -290,17 +342,38 @@ static void put_ranges(FILE *file, const struct sheet *s)
     fprintf(file, "limit = %.9g\n", limit > 0 && limit < 3 * memory.high ? limit : 0);
 }
 
+static bool has_advice(const struct target_view *t, const char *advice)
+{
+    for (size_t i = 0; i < t->fill_count; i++)
+        if (strcmp(t->fill[i].advice, advice) == 0)
+            return true;
+    return false;
+}
+
+static bool has_fill(const struct target_view *t)
+{
+    for (size_t i = 0; i < t->fill_count; i++)
+        if (isfinite(t->fill[i].service_p50_ms))
+            return true;
+    return false;
+}
+
 static bool target_has(const struct target_view *t, enum has what)
 {
+    if (what == HAS_FILL)
+        return has_fill(t);
+    if (what == HAS_PAD || what == HAS_SPLIT)
+        return has_advice(t, what == HAS_PAD ? "pad" : "split");
     for (size_t i = 0; i < t->point_count; i++) {
         const struct point_view *p = &t->points[i];
-        const bool chosen = p == chosen_point(t),
-                   interval = isfinite(p->estimate.y_low) && isfinite(p->estimate.y_high);
-        const bool has[HAS_COUNT] = { interval, isfinite(p->estimate.service_p50_ms),
+        const struct estimate_row *published = point_published(p);
+        const bool chosen = p == target_chosen(t), valid = curve_point_is_valid(p);
+        const bool has[HAS_COUNT] = { estimate_has_interval(&p->estimate), isfinite(p->estimate.service_p50_ms),
             isfinite(p->estimate.service_p95_ms), isfinite(p->estimate.service_p99_ms),
-            p->prepared.peak_bytes != 0, p->prepared.predicted_bytes != 0, chosen, chosen && interval,
-            chosen && p->prepared.peak_bytes };
-        if (curve_point_is_valid(p) && has[what])
+            p->prepared.peak_bytes != 0, p->prepared.predicted_bytes != 0, chosen,
+            chosen && estimate_has_interval(published), chosen && p->prepared.peak_bytes,
+            p->has_verified && estimate_has_interval(&p->verified), valid && !pareto_is_front(t, p->batch) };
+        if (valid && has[what])
             return true;
     }
     return false;
@@ -331,13 +404,39 @@ static void put_lists(FILE *file, const struct sheet *s)
     }
 }
 
+/* Rates within X of the best raced one; 0 to 0: none was decided on, or something else than the rate counted. */
+static void put_zone(FILE *file, size_t place, const struct target_view *t)
+{
+    const struct decision_row *d = &t->decision;
+    const struct point_view *best = target_point(t, d->leader);
+    const bool by_rate = t->has_decision && d->batch && (!*d->objective || strcmp(d->objective, "throughput") == 0);
+    if (!best || !curve_point_is_valid(best))
+        best = target_fastest(t);
+    const double high = by_rate && best ? exp(best->estimate.y) : 0;
+    fprintf(file, "zonelow[%zu] = %.9g; zonehigh[%zu] = %.9g\n", place, (1 - d->x) * high, place, high);
+}
+
+/* The limit on the time of a batch that all targets had; 0: none. */
+static void put_limit(FILE *file, const struct sheet *s)
+{
+    const struct decision_row *d = &s->targets[0]->decision;
+    const bool service = s->targets[0]->has_decision && strcmp(d->slo_kind, "service") == 0;
+    char text[64] = "";
+    if (service)
+        snprintf(text, sizeof text, "limit of p%.4g: %.4g ms", 100 * d->slo_percentile, d->slo_limit_ms);
+    fprintf(file, "slo = %.9g\n", service ? d->slo_limit_ms : 0);
+    put_text(file, "slotext", text);
+    snprintf(text, sizeof text, "%.3g %%", 100 * d->x);
+    put_text(file, "within", text);
+}
+
 static void put_targets(FILE *file, const struct sheet *s)
 {
     char name[240], bar[280];
     fprintf(file,
             "targets = %zu\narray names[%zu]; array barnames[%zu]; array colors[%zu]; array dashes[%zu]\n"
-            "array marks[%zu]\n",
-            s->count, s->count, s->count, s->count, s->count, s->count);
+            "array marks[%zu]; array zonelow[%zu]; array zonehigh[%zu]\n",
+            s->count, s->count, s->count, s->count, s->count, s->count, s->count, s->count);
     for (size_t i = 0; i < s->count; i++) {
         static const int marks[] = { 7, 5, 9, 11, 13 };
         const struct target_view *t = s->targets[i];
@@ -347,11 +446,12 @@ static void put_targets(FILE *file, const struct sheet *s)
         name_target(name, sizeof name, s, t);
         fprintf(file, "names[%zu] = ", i + 1);
         put_quoted(file, name);
-        snprintf(bar, sizeof bar, "%s: batch %d", name, t->has_decision ? t->decision.batch : 0);
+        snprintf(bar, sizeof bar, "%s: batch %d", name, target_served_batch(t));
         fprintf(file, "; barnames[%zu] = ", i + 1);
-        put_quoted(file, chosen_point(t) ? bar : name);
+        put_quoted(file, target_chosen(t) ? bar : name);
         fprintf(file, "; colors[%zu] = '%s'; dashes[%zu] = %d; marks[%zu] = %d\n", i + 1,
                 colour_of(t->row.precision), i + 1, 1 + same, i + 1, marks[(size_t)same % 5]);
+        put_zone(file, i + 1, t);
     }
 }
 
@@ -406,15 +506,16 @@ static enum status write_driver(const struct sheet *s, struct err *err)
     if (!file)
         return ST_IO;
     fprintf(file, "# gnuplot THIS draws the pictures again\n");
-    snprintf(path, sizeof path, "%s.tsv", s->base);
-    put_text(file, "data", path);
-    snprintf(path, sizeof path, "%s-targets.tsv", s->base);
-    put_text(file, "bars", path);
+    for (size_t i = 0; i < LEN(data_files); i++) {
+        snprintf(path, sizeof path, "%s%s", s->base, data_files[i].suffix);
+        put_text(file, data_files[i].variable, path);
+    }
     snprintf(path, sizeof path, "%.4000s/style.gp", s->scripts);
     put_text(file, "style", path);
     put_subtitle(file, s);
     put_batches(file, s);
     put_ranges(file, s);
+    put_limit(file, s);
     put_targets(file, s);
     put_lists(file, s);
     for (size_t i = 0; i < PICTURES; i++)

@@ -7,8 +7,12 @@
 #include <string.h>
 
 #include "bench/output/curves.h"
+#include "bench/output/decided.h"
+#include "bench/output/details.h"
 #include "bench/output/html.h"
+#include "bench/output/pareto.h"
 #include "bench/output/replace.h"
+#include "bench/output/why_table.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/home.h"
 
@@ -20,39 +24,48 @@ struct page {
 
 /* --- verdicts --- */
 
-static const struct point_view *chosen_point(const struct target_view *t)
-{
-    for (size_t i = 0; t->has_decision && i < t->point_count; i++)
-        if (t->points[i].batch == t->decision.batch && t->points[i].has_estimate)
-            return &t->points[i];
-    return NULL;
-}
-
 /* Is this the fastest decided target of its model, and are there others? */
 static bool is_fastest(const struct campaign *campaign, const struct target_view *t)
 {
-    const struct point_view *own = chosen_point(t);
     bool others = false;
-    for (size_t i = 0; own && i < campaign->target_count; i++) {
+    for (size_t i = 0; i < campaign->target_count; i++) {
         const struct target_view *other = &campaign->targets[i];
-        const struct point_view *p = chosen_point(other);
-        if (other == t || !p || strcmp(other->row.model, t->row.model) != 0)
+        if (other == t || !target_chosen(other) || strcmp(other->row.model, t->row.model) != 0)
             continue;
         others = true;
-        if (p->estimate.y > own->estimate.y)
+        if (target_is_faster(other, t))
             return false;
     }
     return others;
 }
 
-/* One sentence: what to use, what it gives, how sure that is. */
+/* What to use, what it gives, how sure that is. */
+static void write_verdict_text(const struct page *p, const struct target_view *t, const struct point_view *point)
+{
+    char text[DECIDED_TEXT];
+    decided_rate(text, point);
+    const char *more = strstr(text, " (");
+    const size_t size = more ? (size_t)(more - text) : strlen(text);
+    fprintf(p->file, "<b>Batch %d</b> gives <b>%.*s</b>", point->batch, (int)size, text);
+    html_text(p->file, text + size);
+    if (isfinite(point->estimate.service_p50_ms))
+        fprintf(p->file, " at %.4g&nbsp;ms per batch", point->estimate.service_p50_ms);
+    fprintf(p->file, ": ");
+    html_text(p->file, t->decision.reason);
+    fprintf(p->file, ".</p><p class=\"faint\">");
+    decided_word(text, t);
+    html_text(p->file, text);
+    fprintf(p->file, "; output %s%s</p>", curve_output_word(t),
+            is_fastest(p->campaign, t) ? "; <b>the fastest target of this model</b>" : "");
+}
+
 static void write_verdict(const struct page *p, const struct target_view *t)
 {
-    const struct point_view *point = chosen_point(t);
-    const struct decision_row *d = &t->decision;
-    char caveat[160];
+    const struct point_view *point = target_chosen(t);
+    const bool sure = strcmp(t->decision.confidence, "decided") == 0 || strcmp(t->decision.confidence, "within") == 0;
+    char caveat[160], text[DECIDED_TEXT];
     curve_caveat(caveat, sizeof caveat, p->campaign, t);
-    fprintf(p->file, "<div class=\"verdict%s\"><p class=\"faint\">", point && !*caveat ? "" : " bad");
+    fprintf(p->file, "<div class=\"verdict%s\"><p class=\"faint\">", !point || *caveat ? " bad" : sure ? "" : " open");
     html_text(p->file, t->row.model);
     fprintf(p->file, " &middot; ");
     html_text(p->file, t->row.engine);
@@ -62,24 +75,11 @@ static void write_verdict(const struct page *p, const struct target_view *t)
     html_text(p->file, t->row.precision);
     fprintf(p->file, "</p><p>");
     if (point) {
-        struct curve_row row;
-        curve_row_of(&row, t, point);
-        fprintf(p->file, "<b>Batch %d</b> gives <b>%.4g images/s</b>", d->batch, row.images_per_s);
-        if (isfinite(row.plus_minus_percent))
-            fprintf(p->file, " (&plusmn; %.1f&nbsp;%%)", row.plus_minus_percent);
-        if (isfinite(row.service_p50_ms))
-            fprintf(p->file, " at %.4g&nbsp;ms per batch", row.service_p50_ms);
-        fprintf(p->file, ": ");
-        html_text(p->file, d->reason);
-        fprintf(p->file, ".</p><p class=\"faint\">confidence ");
-        html_text(p->file, d->confidence);
-        fprintf(p->file, ", output %s%s</p>", curve_output_word(t),
-                is_fastest(p->campaign, t) ? "; <b>the fastest target of this model</b>" : "");
+        write_verdict_text(p, t, point);
     } else {
+        decided_claim(text, t);
         fprintf(p->file, "<b>No batch size</b>: ");
-        html_text(p->file, t->has_decision && *d->reason ? d->reason
-                           : *t->row.detail              ? t->row.detail
-                                                         : "no decision");
+        html_text(p->file, *text ? text : "no decision");
         fprintf(p->file, "</p>");
     }
     if (*caveat) {
@@ -156,42 +156,129 @@ static void write_plots(const struct page *p, const char *model)
     fprintf(p->file, "</div>\n");
 }
 
+static void write_table(const struct page *p, const struct field *fields, size_t field_count, const void *rows,
+                        size_t row_size, size_t count, int marked)
+{
+    const struct table table = { .fields = fields, .field_count = field_count, .rows = rows, .row_size = row_size,
+                                 .row_count = count, .marked = marked };
+    fprintf(p->file, "<div class=\"scroll\">");
+    if (count)
+        html_table(p->file, &table);
+    fprintf(p->file, "</div>\n");
+}
+
 static void write_curve(const struct page *p, const struct target_view *t)
 {
     struct curve_row *rows = calloc(t->point_count + 1, sizeof *rows);
-    struct table table = { .fields = curve_fields, .field_count = curve_field_count, .rows = rows,
-                           .row_size = sizeof *rows, .marked = -1 };
+    size_t count = 0;
+    int marked = -1;
     for (size_t i = 0; rows && i < t->point_count; i++) {
         if (!t->points[i].has_estimate)
             continue;
-        if (t->has_decision && t->decision.batch == t->points[i].batch)
-            table.marked = (int)table.row_count;
-        curve_row_of(&rows[table.row_count++], t, &t->points[i]);
+        if (&t->points[i] == target_chosen(t))
+            marked = (int)count;
+        curve_row_of(&rows[count++], t, &t->points[i]);
     }
-    fprintf(p->file, "<div class=\"scroll\">");
-    if (table.row_count)
-        html_table(p->file, &table);
-    fprintf(p->file, "</div>\n");
+    write_table(p, curve_fields, curve_field_count, rows, sizeof *rows, count, marked);
     free(rows);
+}
+
+static void begin_details(const struct page *p, const char *summary, bool open)
+{
+    fprintf(p->file, "<details%s><summary>%s</summary>\n", open ? " open" : "", summary);
+}
+
+static void end_details(const struct page *p)
+{
+    fprintf(p->file, "</details>\n");
+}
+
+/* What the decision rests on, as pairs of a word and a sentence. */
+static void write_facts(const struct page *p, const struct target_view *t)
+{
+    struct why_facts facts;
+    char text[DECIDED_TEXT];
+    decided_claim(text, t);
+    fprintf(p->file, "<p class=\"claim\">");
+    html_text(p->file, text);
+    fprintf(p->file, "</p>\n<dl>");
+    why_facts_of(&facts, t);
+    for (size_t i = 0; i < facts.count; i++) {
+        fprintf(p->file, "<dt>%s</dt><dd>", facts.items[i].label);
+        html_text(p->file, facts.items[i].text);
+        fprintf(p->file, "</dd>");
+    }
+    decided_next_step(text, t, "the command below");
+    if (*text) {
+        fprintf(p->file, "<dt>next</dt><dd>");
+        html_text(p->file, text);
+        fprintf(p->file, "</dd>");
+    }
+    fprintf(p->file, "</dl>\n");
 }
 
 static void write_whys(const struct page *p, const struct target_view *t)
 {
-    fprintf(p->file, "<details><summary>Why this size and not another</summary><div class=\"scroll\"><table><thead><tr>"
-            "<th>batch</th><th class=\"text\">why</th><th class=\"text\">in words</th></tr></thead><tbody>\n");
-    for (size_t i = 0; i < t->point_count; i++) {
-        const struct why_row *why = &t->points[i].why;
-        if (!t->points[i].has_why)
-            continue;
-        fprintf(p->file, "<tr%s><td>%d</td><td class=\"text\">",
-                t->has_decision && why->batch == t->decision.batch ? " class=\"chosen\"" : "",
-                t->points[i].batch);
-        html_text(p->file, why->reason);
-        fprintf(p->file, "</td><td class=\"text wide\">");
-        html_text(p->file, why->text);
-        fprintf(p->file, "</td></tr>\n");
+    size_t count;
+    int marked;
+    struct why_line *lines = why_lines(t, &count, &marked);
+    begin_details(p, "Why this size and not another", true);
+    write_table(p, why_line_fields, why_line_field_count, lines, sizeof *lines, count, marked);
+    end_details(p);
+    free(lines);
+}
+
+static void write_looks(const struct page *p, const struct target_view *t)
+{
+    size_t count;
+    struct look_line *lines = look_lines(t, &count);
+    if (count) {
+        begin_details(p, "How the race went", false);
+        write_table(p, look_line_fields, look_line_field_count, lines, sizeof *lines, count, -1);
+        end_details(p);
     }
-    fprintf(p->file, "</tbody></table></div></details>\n");
+    free(lines);
+}
+
+static void write_verification(const struct page *p, const struct target_view *t)
+{
+    size_t count;
+    struct verify_line *lines = verify_lines(t, &count);
+    if (count) {
+        begin_details(p, "Verification in fresh executions", false);
+        write_table(p, verify_line_fields, verify_line_field_count, lines, sizeof *lines, count, -1);
+        end_details(p);
+    }
+    free(lines);
+}
+
+static void write_pareto(const struct page *p, const struct target_view *t)
+{
+    size_t count;
+    int marked;
+    struct pareto_line *lines = pareto_lines(t, &count, &marked);
+    if (count) {
+        begin_details(p, "Throughput against latency: what is never worth taking", false);
+        write_table(p, pareto_fields, pareto_field_count, lines, sizeof *lines, count, marked);
+        end_details(p);
+    }
+    free(lines);
+}
+
+static void write_fill(const struct page *p, const struct target_view *t)
+{
+    struct fill_line *lines = fill_lines(t);
+    char text[2048];
+    fill_phrase(text, sizeof text, t);
+    if (t->fill_count && lines) {
+        begin_details(p, "What a part-filled batch costs", false);
+        fprintf(p->file, "<p>");
+        html_text(p->file, text);
+        fprintf(p->file, ".</p>\n");
+        write_table(p, fill_line_fields, fill_line_field_count, lines, sizeof *lines, t->fill_count, -1);
+        end_details(p);
+    }
+    free(lines);
 }
 
 static void write_accuracy(const struct page *p, const struct target_view *t)
@@ -229,9 +316,14 @@ static void write_target(const struct page *p, const struct target_view *t)
             r->shape[1], r->shape[2]);
     html_text(p->file, r->mode);
     fprintf(p->file, "</h3>\n");
+    write_facts(p, t);
     write_curve(p, t);
     write_accuracy(p, t);
     write_whys(p, t);
+    write_looks(p, t);
+    write_verification(p, t);
+    write_pareto(p, t);
+    write_fill(p, t);
 }
 
 static void write_models(const struct page *p)

@@ -230,21 +230,36 @@ static void write_csv_value(FILE *file, const struct field *f, const char *value
     }
 }
 
+static const char *write_csv_cells(FILE *file, const struct table *table, size_t row, bool names, const char *separator)
+{
+    for (size_t i = 0; i < table->field_count; i++) {
+        const struct field *f = &table->fields[i];
+        if (f->text_only)
+            continue;
+        fputs(separator, file);
+        if (names)
+            fputs(f->name, file);
+        else
+            write_csv_value(file, f, member(table, row, f));
+        separator = ",";
+    }
+    return separator;
+}
+
 void table_write_csv(FILE *file, const struct table *table, bool heading)
 {
     for (size_t row = 0; row < table->row_count + heading; row++) {
-        const char *separator = "";
-        for (size_t i = 0; i < table->field_count; i++) {
-            const struct field *f = &table->fields[i];
-            if (f->text_only)
-                continue;
-            fputs(separator, file);
-            if (heading && row == 0)
-                fputs(f->name, file);
-            else
-                write_csv_value(file, f, member(table, row - heading, f));
-            separator = ",";
-        }
+        write_csv_cells(file, table, row - heading, heading && row == 0, "");
+        fputc('\n', file);
+    }
+}
+
+void table_write_csv_beside(FILE *file, const struct table *left, const struct table *right, bool heading)
+{
+    for (size_t row = 0; row < right->row_count + heading; row++) {
+        const bool names = heading && row == 0;
+        const char *separator = write_csv_cells(file, left, 0, names, "");
+        write_csv_cells(file, right, row - heading, names, separator);
         fputc('\n', file);
     }
 }

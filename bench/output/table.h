@@ -64,6 +64,8 @@ void table_write_text(FILE *file, const struct table *table);
 /* Header line of names with units ("batch,images_per_s,..."), then a line per row; unknown is empty. Fields
  * that hold a comma, quote or line end are quoted. `heading` false leaves the header line out. */
 void table_write_csv(FILE *file, const struct table *table, bool heading);
+/* Two tables side by side: the first row of `left` before each row of `right`. */
+void table_write_csv_beside(FILE *file, const struct table *left, const struct table *right, bool heading);
 /* Array of objects, unknown is null. NULL if memory is out; the caller owns it. */
 json_t *table_json(const struct table *table);
 

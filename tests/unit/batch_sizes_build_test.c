@@ -272,8 +272,8 @@ static void one_target_per_model(void **state)
     assert_true(is_at(b.documents.sizes, "autotune.models.hrnet.target.precision", "\"bf16\""));
     assert_true(is_at(b.documents.sizes, "autotune.models.hrnet.target_rule", "\"fastest\""));
     assert_true(is_at(b.documents.sizes, "autotune.models.hrnet.other_targets.0.images_per_s", "17.21"));
-    assert_true(notes_hold(&b, "hrnet: the entry is made from onednn cpu:0 bf16, 25.82 images/s (fastest; others: "
-                               "onednn cpu:0 f32 17.21 images/s)"));
+    assert_true(notes_hold(&b, "hrnet: the entry is made from onednn cpu:0 bf16, 25.82 images/s not verified (fastest; "
+                               "others: onednn cpu:0 f32, 17.21 images/s not verified)"));
     built_free(&b);
     struct output_for rows[] = { row_for("*", "bf16"), row_for("hrnet", "f32") };
     f->config.output_for = rows;
@@ -406,10 +406,10 @@ static void surer_entries_stay(void **state)
     snprintf(t->decision.confidence, sizeof t->decision.confidence, "decided");
     struct built old = build(f, NULL);
     snprintf(t->decision.confidence, sizeof t->decision.confidence, "coarse");
-    t->decision.batch = 8;
+    t->decision.batch = t->decision.optimal = 8;
     struct built b = build(f, old.documents.sizes);
     assert_true(is_at(b.documents.sizes, "batch_configurations.hrnet.optimal_batch_size", "4"));
-    assert_true(notes_hold(&b, "the old entry stays: it is surer (decided)"));
+    assert_true(notes_hold(&b, "the old entry stays: it is surer (decided, not verified) than this campaign's (coarse, not verified)"));
     built_free(&b);
     snprintf(t->row.key_sha256, sizeof t->row.key_sha256, "other"); /* another machine: nothing to protect */
     fixture_why(&t->points[3], "chosen", "8");
@@ -418,6 +418,219 @@ static void surer_entries_stay(void **state)
     assert_true(is_at(b.documents.sizes, "batch_configurations.hrnet.optimal_batch_size", "8"));
     built_free(&b);
     built_free(&old);
+    fixture_close(f);
+}
+
+/* What a full campaign shows: verified rate, range, fill table, max_safe above the decision. */
+static void whole_procedure(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_open();
+    fixture_whole(f, "f32", 1);
+    struct built b = build(f, NULL);
+    json_t *s = b.documents.sizes;
+    assert_int_equal(b.status, ST_OK);
+    assert_true(is_valid(s));
+    /* 8 is the largest that may be executed: its peak is 1180 MiB. The p95 is of the race: 150 iterations at 4 */
+    assert_true(is_at(s, "batch_configurations.hrnet",
+                      "{\"optimal_batch_size\":4,\"max_safe_batch_size\":8,\"expected_throughput\":17.21,"
+                      "\"memory_limit_mb\":1180,\"p95_latency_ms\":241.72,\"production_optimized\":true,"
+                      "\"note\":\"4 is within 5 % of the best, 2 is not\"}"));
+    json_t *m = at(s, "autotune.models.hrnet");
+    assert_true(is_at(m, "images_per_s", "{\"estimate\":17.21,\"low\":17.17,\"high\":17.25,\"kind\":\"range\"}"));
+    assert_true(is_at(m, "n", "{\"executions\":3,\"rounds\":9,\"blocks\":18,\"iterations\":36}"));
+    assert_true(is_at(m, "decision", "{\"batch\":4,\"confidence\":\"decided\",\"verified\":true,\"cause\":null,"
+                      "\"reason\":\"4 is within 5 % of the best, 2 is not\",\"pending\":null,\"incumbent\":"
+                      "{\"batch\":8,\"source\":\"import\",\"outcome\":\"replaced\"}}"));
+    /* exp(-0.0181) = 0.982063, exp(-0.0181 -+ 0.009) = 0.973264, 0.990941: of the race, not of the rates */
+    assert_true(is_at(m, "curve.2.ratio_to_best", "{\"estimate\":0.982063,\"low\":0.973264,\"high\":0.990941}"));
+    assert_int_equal(json_array_size(at(m, "fill")), 8);
+    assert_true(is_at(m, "fill.4", "{\"images\":5,\"service_p50_ms\":440.0,\"iterations\":6,\"first_use_ms\":402.5,"
+                      "\"advice\":\"split\",\"as\":[4,1]}"));
+    assert_true(is_at(m, "fill.6.as", "[8]"));
+    assert_true(is_at(m, "break_even", "{\"against\":8,\"images\":null,\"calls\":null}"));
+    built_free(&b);
+    fixture_close(f);
+}
+
+static void the_published_rate_is_the_verified_one(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_open();
+    struct target_view *t = fixture_whole(f, "f32", 1);
+    t->points[2].verified.y = log(17.0); /* the race said 17.21: the winner's curse */
+    t->points[2].verified.y_low = log(16.9);
+    t->decision.incumbent = 1;
+    t->decision.break_even_against = 1;
+    t->decision.break_even_images = 63; /* 322 ms / (1000/15.8 - 1000/17.21 ms) = 62.1; calls of 4: 16 */
+    t->decision.break_even_calls = 16;
+    struct built b = build(f, NULL);
+    assert_true(is_valid(b.documents.sizes));
+    assert_true(is_at(b.documents.sizes, "batch_configurations.hrnet.expected_throughput", "17.0"));
+    assert_true(is_at(b.documents.sizes, "detailed_results.hrnet.optimization_result.test_results.2."
+                      "throughput_imgs_per_sec", "17.0"));
+    assert_true(is_at(b.documents.sizes, "autotune.models.hrnet.break_even",
+                      "{\"against\":1,\"images\":63,\"calls\":16}"));
+    built_free(&b);
+    t->decision.break_even_calls = 15; /* the wrong twin */
+    b = build(f, NULL);
+    assert_false(is_valid(b.documents.sizes));
+    built_free(&b);
+    fixture_close(f);
+}
+
+static void set_limit(struct decision_row *d, const char *kind, double limit_ms)
+{
+    snprintf(d->slo_kind, sizeof d->slo_kind, "%s", kind);
+    d->slo_percentile = 0.95;
+    d->slo_limit_ms = limit_ms;
+}
+
+static void limits(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_open();
+    struct target_view *t = fixture_whole(f, "f32", 1);
+    set_limit(&t->decision, "service", 500);
+    struct built b = build(f, NULL);
+    assert_true(is_valid(b.documents.sizes));
+    assert_true(is_at(b.documents.sizes, "autotune.models.hrnet.method.slo",
+                      "{\"name\":\"service_ms\",\"percentile\":0.95,\"limit_ms\":500.0}"));
+    built_free(&b);
+    set_limit(&t->decision, "response", 800);
+    t->decision.queue_rate = 20;
+    t->decision.queue_delay_ms = 50;
+    t->decision.queue_limit_ms = 800;
+    b = build(f, NULL);
+    assert_true(is_at(b.documents.sizes, "autotune.models.hrnet.method.slo.name", "\"response_ms\""));
+    assert_true(is_at(b.documents.sizes, "dynamic_batching",
+                      "{\"enabled\":true,\"max_queue_delay_ms\":50,\"timeout_ms\":800}"));
+    assert_true(is_valid(b.documents.sizes));
+    built_free(&b);
+    fixture_close(f);
+}
+
+static void no_size_meets_the_limit(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_open();
+    struct target_view *t = fixture_target(f, "hrnet", "f32");
+    json_t *base = historic();
+    fixture_point(t, 1, 15.8, 0.7, 410); /* p95: 1040 / 15.8 = 65.82 ms */
+    fixture_point(t, 2, 15.9, 0.7, 520); /* 130.8 ms */
+    fixture_decide(t, 0, "undecided", "no size keeps the limit");
+    for (int i = 0; i < 2; i++)
+        fixture_why(&t->points[i], "over_slo", "over the limit");
+    set_limit(&t->decision, "service", 50);
+    struct built b = build(f, base);
+    assert_int_equal(status_exit(b.status), 1);
+    assert_string_equal(b.err.text, "hrnet: no batch size meets 50 ms: the best p95 is 65.82 ms, at 1");
+    assert_true(json_equal(at(b.documents.sizes, "batch_configurations.hrnet"), at(base, "batch_configurations.hrnet")));
+    built_free(&b);
+    t->points[0].estimate.service_p95_ms = t->points[1].estimate.service_p95_ms = (double)NAN; /* probed only */
+    b = build(f, base);
+    assert_string_equal(b.err.text, "hrnet: no batch size meets 50 ms (p95): the best median is 63.29 ms, at 1");
+    built_free(&b);
+    json_decref(base);
+    fixture_close(f);
+}
+
+static void several_at_once(void **state) /* two workers side by side, measured as such */
+{
+    (void)state;
+    struct fixture *f = fixture_open();
+    fixture_whole(f, "f32", 1);
+    fixture_whole(f, "f32", 1.04)->row.instances = 2;
+    struct built b = build(f, NULL);
+    assert_true(is_valid(b.documents.sizes));
+    assert_true(is_at(b.documents.sizes, "autotune.models.hrnet.target.instances", "1")); /* within 5 %: fewer */
+    /* 741 MiB of two workers: 371 each; 17.21 * 1.04 with both */
+    assert_true(is_at(b.documents.sizes, "batch_configurations.hrnet.concurrent_processing",
+                      "{\"max_concurrent_users\":2,\"memory_per_user_mb\":371,"
+                      "\"expected_concurrent_throughput\":17.8984}"));
+    built_free(&b);
+    fixture_close(f);
+}
+
+static void a_verified_rate_goes_before(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_open();
+    fixture_whole(f, "f32", 1);
+    struct target_view *fast = fixture_whole(f, "bf16", 1.5);
+    fast->decision.verified = fast->points[2].has_verified = fast->points[3].has_verified = false;
+    struct built b = build(f, NULL);
+    assert_true(is_valid(b.documents.sizes));
+    assert_true(is_at(b.documents.sizes, "autotune.models.hrnet.target.precision", "\"f32\""));
+    assert_true(notes_hold(&b, "(fastest; others: onednn cpu:0 bf16, 25.82 images/s not verified)"));
+    built_free(&b);
+    fixture_close(f);
+}
+
+/* Same key: decided before within before undecided before coarse, then verified before not. */
+static void the_surer_entry_is_kept(void **state)
+{
+    (void)state;
+    static const struct { const char *then, *now; bool verified_then, verified_now, stays; } rows[] = {
+        { "decided", "within", true, true, true },     { "within", "decided", true, false, false },
+        { "decided", "decided", true, false, true },   { "decided", "decided", false, true, false },
+        { "decided", "decided", true, true, false },   { "within", "undecided", false, true, true },
+        { "undecided", "coarse", false, false, true }, { "coarse", "undecided", false, false, false },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct fixture *f = fixture_open();
+        struct target_view *t = fixture_whole(f, "f32", 1);
+        snprintf(t->decision.confidence, sizeof t->decision.confidence, "%s", rows[i].then);
+        t->decision.verified = rows[i].verified_then;
+        struct built old = build(f, NULL);
+        snprintf(t->decision.confidence, sizeof t->decision.confidence, "%s", rows[i].now);
+        t->decision.verified = rows[i].verified_now;
+        t->decision.batch = t->decision.optimal = 8;
+        struct built b = build(f, old.documents.sizes);
+        if (!is_at(b.documents.sizes, "batch_configurations.hrnet.optimal_batch_size", rows[i].stays ? "4" : "8"))
+            fail_msg("row %zu", i);
+        assert_int_equal(status_exit(b.status), strcmp(rows[i].now, "undecided") == 0 ? 4 : 0);
+        built_free(&b);
+        built_free(&old);
+        fixture_close(f);
+    }
+}
+
+static void a_refuted_size_is_not_kept(void **state)
+{
+    (void)state;
+    static const char *const refuted[] = { "slower", "out_of_memory", "wrong_output", "over_slo" };
+    static const char *const kept[] = { "undecided", "invalid", "throttled", "failed_verification" };
+    for (size_t i = 0; i < 9; i++) {
+        struct fixture *f = fixture_open();
+        struct target_view *t = fixture_whole(f, "f32", 1);
+        struct built old = build(f, NULL);
+        snprintf(t->decision.confidence, sizeof t->decision.confidence, "within");
+        t->decision.batch = t->decision.optimal = 8;
+        if (i < 8) /* 4 was in the file */
+            fixture_why(&t->points[2], i < 4 ? refuted[i] : kept[i - 4], "4: so it is");
+        else
+            snprintf(t->fill[2].failed, sizeof t->fill[2].failed, "crashed"); /* 3 images */
+        struct built b = build(f, old.documents.sizes);
+        assert_true(is_at(b.documents.sizes, "batch_configurations.hrnet.optimal_batch_size",
+                          i < 4 || i == 8 ? "8" : "4"));
+        built_free(&b);
+        built_free(&old);
+        fixture_close(f);
+    }
+}
+
+static void nothing_above_a_failure_is_executed(void **state) /* 6 images crash: max_safe and the table end below */
+{
+    (void)state;
+    struct fixture *f = fixture_open();
+    struct target_view *t = fixture_whole(f, "f32", 1);
+    snprintf(t->fill[5].failed, sizeof t->fill[5].failed, "crashed");
+    struct built b = build(f, NULL);
+    assert_true(is_valid(b.documents.sizes));
+    assert_true(is_at(b.documents.sizes, "batch_configurations.hrnet.max_safe_batch_size", "4"));
+    assert_int_equal(json_array_size(at(b.documents.sizes, "autotune.models.hrnet.fill")), 4);
+    built_free(&b);
     fixture_close(f);
 }
 
@@ -430,13 +643,14 @@ static void a_failing_smaller_size(void **state) /* memory is not monotone: 2 fa
     fixture_failure(t, 2, "out_of_memory", "2: does not fit");
     fixture_point(t, 4, 20, 0.5, 500);
     fixture_decide(t, 4, "coarse", "4 is the best");
+    t->decision.optimal = 1;
     struct built b = build(f, NULL);
     assert_true(is_valid(b.documents.sizes));
     assert_true(is_at(b.documents.sizes, "batch_configurations.hrnet.optimal_batch_size", "1"));
     assert_true(is_at(b.documents.sizes, "batch_configurations.hrnet.expected_throughput", "10.0"));
     assert_true(is_at(b.documents.sizes, "autotune.models.hrnet.decision.batch", "4"));
     assert_true(is_at(b.documents.sizes, "autotune.models.hrnet.decision.reason",
-                      "\"2 fails, so 4 cannot be served and 1 is: 4 is the best\""));
+                      "\"a size below 4 fails, so it cannot be served and 1 is: 4 is the best\""));
     built_free(&b);
     fixture_close(f);
 }
@@ -527,6 +741,15 @@ int main(void)
         cmocka_unit_test(no_usable_size),
         cmocka_unit_test(undecided_and_cut_short),
         cmocka_unit_test(surer_entries_stay),
+        cmocka_unit_test(whole_procedure),
+        cmocka_unit_test(the_published_rate_is_the_verified_one),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(no_size_meets_the_limit),
+        cmocka_unit_test(several_at_once),
+        cmocka_unit_test(a_verified_rate_goes_before),
+        cmocka_unit_test(the_surer_entry_is_kept),
+        cmocka_unit_test(a_refuted_size_is_not_kept),
+        cmocka_unit_test(nothing_above_a_failure_is_executed),
         cmocka_unit_test(a_failing_smaller_size),
         cmocka_unit_test(ceiling_as_max_safe),
         cmocka_unit_test(long_reason_is_cut_at_a_word),

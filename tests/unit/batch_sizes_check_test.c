@@ -131,6 +131,69 @@ static void every_rule_has_its_twin(void **state)
     free(production);
 }
 
+/* batch_sizes.json of a whole campaign: a verified decision with a fill table, a limit and an incumbent. */
+static char *whole_text(void)
+{
+    struct fixture *f = fixture_open();
+    struct batch_sizes_documents documents;
+    struct notes notes = { 0 };
+    struct decision_row *d = &fixture_whole(f, "f32", 1)->decision;
+    snprintf(d->slo_kind, sizeof d->slo_kind, "service");
+    d->slo_percentile = 0.95;
+    d->slo_limit_ms = 500;
+    d->break_even_against = 1;
+    d->break_even_images = 63;
+    d->break_even_calls = 16;
+    assert_int_equal(batch_sizes_build(&documents, &f->campaign, &f->config, NULL, &notes, NULL), ST_OK);
+    char *text = json_write_text(documents.sizes, JSON_INDENTED);
+    batch_sizes_documents_free(&documents);
+    notes_free(&notes);
+    fixture_close(f);
+    return text;
+}
+
+static void twins_of_a_decision(void **state)
+{
+    (void)state;
+    static const struct { const char *after, *from, *to, *rule, *path; } rows[] = {
+        { "\"slo\"", "\"service_ms\"", "\"latency\"", "schema", "method.slo" },
+        { "\"slo\"", "\"percentile\": 0.95", "\"percentile\": 95", "schema", "method.slo" },
+        { "\"slo\"", "\"limit_ms\": 500.0", "\"limit_ms\": 0.0", "schema", "method.slo" },
+        { "\"verified\"", "\"kind\": \"range\"", "\"kind\": \"interval95\"", "E11", "images_per_s" },
+        { "\"verified\"", "\"kind\": \"range\"", "\"kind\": null", "schema", "images_per_s" },
+        { "\"n\"", "\"executions\": 3", "\"executions\": 1", "E11", "images_per_s" },
+        { "\"incumbent\"", "\"batch\": 8", "\"batch\": null", "schema", "decision.incumbent" },
+        { "\"incumbent\"", "\"replaced\"", "\"none\"", "schema", "decision.incumbent" },
+        { "\"decision\"", "\"pending\": null", "\"pending\": 8", "schema", "decision.pending" },
+        { "\"memory\"", "\"ceiling_batch\": 8", "\"ceiling_batch\": 16", "E2", "memory" },
+        { "\"memory\"", "\"first_failed_why\": \"out_of_memory\"", "\"first_failed_why\": null", "schema", "memory" },
+        { "\"curve\"", "\"batch\": 8", "\"batch\": 9", "E3", "curve" },
+        { "\"fill\"", "\"images\": 3", "\"images\": 4", "E8", "fill.2" },
+        { "\"fill\"", "\"images\": 1,", "\"images\": 2,", "E8", "fill.0" },
+        { "\"fill\"", "\"service_p50_ms\": 58.1", "\"service_p50_ms\": null", "E6", "fill.0" },
+        { "\"fill\"", "\"iterations\": 6", "\"iterations\": 0", "E6", "fill.0" },
+        { "\"fill\"", "\"advice\": \"exact\"", "\"advice\": \"pad\"", "fill", "fill.0" },
+        { "\"fill\"", "\"advice\": \"split\"", "\"advice\": \"exact\"", "fill", "fill.4" },
+        { "440.0", "440.0", "296.3", "fill", "fill.4" }, /* 4 + 1 is 290.5 > 0.98 * 296.3 = 290.4 */
+        { "470.0", "470.0", "456.4", "fill", "fill.6" }, /* 8 costs 456.5 */
+        { "\"break_even\"", "\"against\": 1", "\"against\": 4", "schema", "break_even" },
+        { "\"break_even\"", "\"calls\": 16", "\"calls\": 15", "schema", "break_even" },
+        { "\"break_even\"", "\"calls\": 16", "\"calls\": 17", "schema", "break_even" },
+        { "\"dynamic_batching\"", "\"timeout_ms\": 0", "\"timeout_ms\": 0.5", "E1", "timeout_ms" },
+        { "\"dynamic_batching\"", "\"enabled\": false", "\"enabled\": null", "schema", "enabled" },
+        { "\"curve\"", "\"iterations\": 150", "\"iterations\": 129", "E6", "p95_latency_ms" },
+    };
+    char *good = whole_text();
+    assert_int_equal(found(good, "", ""), 0); /* and so ST_OK */
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *twin = changed(good, rows[i].after, rows[i].from, rows[i].to);
+        if (!found(twin, rows[i].rule, rows[i].path))
+            fail_msg("%s -> %s is not found as %s", rows[i].from, rows[i].to, rows[i].rule);
+        free(twin);
+    }
+    free(good);
+}
+
 static void production_twins(void **state)
 {
     (void)state;
@@ -199,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_files_pass),
         cmocka_unit_test(every_rule_has_its_twin),
+        cmocka_unit_test(twins_of_a_decision),
         cmocka_unit_test(production_twins),
         cmocka_unit_test(lines_of_members),
         cmocka_unit_test(files_beside_each_other),

@@ -13,6 +13,7 @@
 
 #define FIXTURE_TARGETS 8
 #define FIXTURE_POINTS 10
+#define FIXTURE_ROWS 12
 
 struct fixture {
     struct campaign campaign;
@@ -20,6 +21,9 @@ struct fixture {
     struct target_view targets[FIXTURE_TARGETS];
     struct point_view points[FIXTURE_TARGETS][FIXTURE_POINTS];
     struct accuracy_row accuracy[FIXTURE_TARGETS];
+    struct look_row looks[FIXTURE_TARGETS][FIXTURE_ROWS];
+    struct verify_row verifications[FIXTURE_TARGETS][FIXTURE_ROWS];
+    struct fill_row fill[FIXTURE_TARGETS][FIXTURE_ROWS];
     struct field_row environment[8];
     char argv[80], config_text[80];
 };
@@ -88,6 +92,9 @@ static inline struct target_view *fixture_target(struct fixture *f, const char *
     snprintf(row->engine_versions, sizeof row->engine_versions, "{\"onednn\":\"2.6.3\"}");
     snprintf(row->device_name, sizeof row->device_name, "Example CPU @ 3.20GHz");
     t->points = f->points[place];
+    t->looks = f->looks[place];
+    t->verifications = f->verifications[place];
+    t->fill = f->fill[place];
     t->accuracy = &f->accuracy[place];
     t->accuracy_count = 1;
     snprintf(t->accuracy->check, sizeof t->accuracy->check, "reference");
@@ -154,8 +161,12 @@ static inline void fixture_decide(struct target_view *t, int batch, const char *
 {
     struct decision_row *d = &t->decision;
     t->has_decision = true;
-    *d = (struct decision_row){ .batch = batch, .x = 0.05, .alpha = 0.05, .memory_reserve = 0.1, .max_safe = batch,
-                                .noise_floor = (double)NAN };
+    const double none = (double)NAN;
+    *d = (struct decision_row){ .batch = batch, .optimal = batch, .x = 0.05, .alpha = 0.05, .memory_reserve = 0.1,
+                                .max_safe = batch, .noise_floor = none, .slo_percentile = none, .slo_limit_ms = none,
+                                .control_m = none, .control_c = none, .queue_rate = none, .queue_delay_ms = none,
+                                .queue_p95_ms = none, .queue_limit_ms = none };
+    snprintf(d->objective, sizeof d->objective, "throughput");
     snprintf(d->confidence, sizeof d->confidence, "%s", confidence);
     snprintf(d->reason, sizeof d->reason, "%s", reason);
     for (size_t i = 0; i < t->point_count; i++) {
@@ -183,6 +194,106 @@ static inline struct target_view *fixture_hrnet(struct fixture *f, const char *p
     t->decision.ceiling_batch = 8;
     t->decision.first_failed_batch = 16;
     snprintf(t->decision.first_failed_why, sizeof t->decision.first_failed_why, "out_of_memory");
+    return t;
+}
+
+/* --- the whole procedure --- */
+
+static inline void fixture_look(struct target_view *t, int round, int i, int j, double m, double c, const char *outcome)
+{
+    struct look_row *r = &t->looks[t->look_count++];
+    *r = (struct look_row){ .look = round, .n = round, .i = i, .j = j, .m = m, .se = c / 3, .df = round - 1, .c = c,
+                            .r1 = 0.1 };
+    snprintf(r->outcome, sizeof r->outcome, "%s", outcome);
+}
+
+/* A member in three executions: its rates, and its differences to the leader in percent. */
+static inline void fixture_verify(struct target_view *t, struct point_view *p, const double rates[3],
+                                  const double percents[3])
+{
+    struct estimate_row *e = &p->verified;
+    *e = p->estimate;
+    for (int i = 0; i < 3; i++)
+        t->verifications[t->verification_count++] = (struct verify_row){
+            .batch = p->batch, .execution = i + 1, .y = log(rates[i]), .q = log(1 + percents[i] / 100) };
+    e->y_low = log(rates[0]);
+    e->y = log(rates[1]);
+    e->y_high = log(rates[2]);
+    e->executions = 3;
+    e->rounds = 9;
+    e->blocks = 18;
+    e->iterations = 36;
+    e->service_p95_ms = (double)NAN;
+    snprintf(e->method, sizeof e->method, "verify");
+    snprintf(e->kind, sizeof e->kind, "range");
+    p->has_verified = true;
+}
+
+static inline void fixture_fill(struct target_view *t, int images, double ms, const char *advice, int first, int second)
+{
+    struct fill_row *r = &t->fill[t->fill_count++];
+    *r = (struct fill_row){ .images = images, .service_p50_ms = ms, .iterations = 6, .first_use_ms = 80.5 * images,
+                            .as = { first, second } };
+    snprintf(r->advice, sizeof r->advice, "%s", advice);
+}
+
+static inline void fixture_compared(struct point_view *p, const char *reason, int rival, double m, double c,
+                                    const char *text)
+{
+    fixture_why(p, reason, text);
+    p->why.rival = rival;
+    p->why.m = m;
+    p->why.c = c;
+    p->why.n = 9;
+}
+
+/* What a full campaign shows of fixture_hrnet: 4 of the candidates 1, 2, 4, 8 is decided and verified, in place of 8;
+ * 8 may be executed too, so the fill table goes to 8. Differences are logarithms of the ratios of the rates. */
+static inline struct target_view *fixture_whole(struct fixture *f, const char *precision, double scale)
+{
+    struct target_view *t = fixture_hrnet(f, precision, scale);
+    struct decision_row *d = &t->decision;
+    fixture_compared(&t->points[0], "slower", 8, -0.1036, 0.005, "1: 15.8 images/s, 9.8 % below 8: slower than the "
+                     "allowed margin below the best");
+    fixture_compared(&t->points[1], "slower", 8, -0.0973, 0.004, "2: 15.9 images/s, 9.3 % below 8: slower than the "
+                     "allowed margin below the best");
+    fixture_compared(&t->points[2], "chosen", 8, -0.0181, 0.009, "4: 17.21 images/s, 1.8 % below 8, the smallest "
+                     "within 5 %");
+    fixture_compared(&t->points[3], "within_zone_but_larger", 0, (double)NAN, (double)NAN, "8: 17.53 images/s, the "
+                     "best: fast enough, but larger than the chosen size");
+    fixture_look(t, 6, 1, 8, -0.1036, 0.012, "slower");
+    fixture_look(t, 6, 2, 8, -0.0973, 0.013, "slower");
+    fixture_look(t, 6, 4, 8, -0.018, 0.04, "open");
+    fixture_look(t, 6, 8, 4, 0.018, 0.04, "holds");
+    fixture_look(t, 6, 4, 4, -0.001, 0.004, "control");
+    fixture_look(t, 9, 4, 8, -0.0181, 0.009, "holds");
+    fixture_look(t, 9, 4, 4, -0.0012, 0.003, "control");
+    fixture_verify(t, &t->points[2], (const double[]){ 17.17 * scale, 17.21 * scale, 17.25 * scale },
+                   (const double[]){ -1.9, -1.8, -1.7 });
+    fixture_verify(t, &t->points[3], (const double[]){ 17.48 * scale, 17.5252 * scale, 17.56 * scale },
+                   (const double[]){ 0, 0, 0 });
+    for (int n = 1; n <= 4; n++)
+        fixture_fill(t, n, 58.1 * n / scale, "exact", n, 0);
+    fixture_fill(t, 5, 440 / scale, "split", 4, 1);
+    fixture_fill(t, 6, 445 / scale, "split", 4, 2);
+    fixture_fill(t, 7, 470 / scale, "pad", 8, 0);
+    fixture_fill(t, 8, 456.5 / scale, "exact", 8, 0);
+    fixture_decide(t, 4, "decided", "4 is within 5 % of the best, 2 is not");
+    d->verified = true;
+    d->leader = 8;
+    d->candidates = 4;
+    d->noise_floor = 0.0035;
+    d->control_m = -0.0012;
+    d->control_c = 0.003;
+    d->incumbent = 8;
+    snprintf(d->incumbent_source, sizeof d->incumbent_source, "import");
+    snprintf(d->incumbent_outcome, sizeof d->incumbent_outcome, "replaced");
+    d->ceiling_batch = 8;
+    d->first_failed_batch = 16;
+    snprintf(d->first_failed_why, sizeof d->first_failed_why, "out_of_memory");
+    d->max_safe = 8;
+    d->break_even_against = 8; /* what was in use; 4 is slower in all: never */
+    d->break_even_images = d->break_even_calls = -1;
     return t;
 }
 

@@ -46,7 +46,10 @@ static void golden_table(void **state)
 "     2         15.90    0.5       125.79       130.82            -   520       6       6         300  verified\n"
 "     4         17.21    0.5       232.42       241.72            -   741       6       6         150  verified  <- chosen: 4 is within 5 % of the best, 2 is not\n"
 "     8         17.53    0.6       456.49            -            -  1180       6       6          75  verified\n"
-"batch 4: coarse, not verified in fresh executions; the fastest is batch 8 with 17.53 images/s (1.8 % more)\n"
+"batch 4: coarse, not verified; 17.21 images/s (+- 0.5 %); the fastest is batch 8 with 17.53 images/s (1.8 % more)\n"
+"memory: 8 fits, 16 does not (out_of_memory); peak 741 MiB at 4; limit 8.00 GiB\n"
+"max_safe: 4 is the largest size that may be executed\n"
+"first use: the first batch of 4 costs 322 ms more\n"
 "accuracy: reference: passed, relL2 2.5e-06 (limit 0.0001), mask 0 % (limit 0.1 %)\n"
 " batch  why\n"
 "images\n"
@@ -119,18 +122,20 @@ static void csv_lines(void **state)
     char *text = csv_of(&f->campaign), *line = text;
     int lines = 0;
     static const char head[] = "campaign,model,engine,device,precision,mode,threads,instances,channels,height,width,"
-        "caveat,batch,images_per_s,images_per_s_low,images_per_s_high,ratio_to_best,time_per_image_ms,service_p50_ms,"
-        "service_p90_ms,service_p95_ms,service_p99_ms,first_use_ms,predicted_bytes,peak_bytes,rounds,blocks,"
-        "invalid_blocks,iterations,method,output,labels,why,text\n";
+        "caveat,batch,images_per_s,images_per_s_low,images_per_s_high,verified_images_per_s,verified_images_per_s_low,"
+        "verified_images_per_s_high,ratio_to_best,time_per_image_ms,service_p50_ms,service_p90_ms,service_p95_ms,"
+        "service_p99_ms,joules_per_image,first_use_ms,predicted_bytes,peak_bytes,rounds,blocks,invalid_blocks,"
+        "iterations,method,dominated_by,output,labels,why,text\n";
     assert_memory_equal(text, head, strlen(head));
     for (; (line = strchr(line, '\n')); line++)
         lines++;
     assert_int_equal(lines, 7);
     /* 15.8: interval 15.8 * exp(-+0.007); ratio 15.8 / 17.5252; peak 410.2 MiB */
-    assert_non_null(strstr(text, "\n20260301-014502-7f3a,hrnet,onednn,cpu:0,f32,e2e,2,1,3,256,256,,1,15.8,15.6898,15.911,"
-                           "0.901559,63.2911,63.2911,,65.8228,67.7215,80.5,410200000,430125875,6,6,0,600,race,verified,,"
+    assert_non_null(strstr(text, "\n20260301-014502-7f3a,hrnet,onednn,cpu:0,f32,e2e,2,1,3,256,256,,1,15.8,15.6898,15.911,,,,"
+                           "0.901559,63.2911,63.2911,,65.8228,67.7215,,80.5,410200000,430125875,6,6,0,600,race,,"
+                           "verified,,"
                            "slower,\"1: \"\"slow\"\", by 9 %\"\n"));
-    assert_non_null(strstr(text, ",16,,,,,,,,,,,,,0,0,0,0,,,,out_of_memory,"));
+    assert_non_null(strstr(text, ",16,,,,,,,,,,,,,,,,,0,0,0,0,,,,,out_of_memory,"));
     free(text);
     fixture_close(f);
 }
@@ -165,6 +170,79 @@ static void control_characters_stay_out(void **state)
     fixture_close(f);
 }
 
+static void the_whole_procedure_is_in_the_data(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_open();
+    struct target_view *t = fixture_whole(f, "f32", 1);
+    t->decision.break_even_against = 1;
+    t->decision.break_even_images = 63;
+    t->decision.break_even_calls = 16;
+    json_t *json = curves_json(&f->campaign), *target = at(json, "targets.0");
+    assert_true(is_at(target, "curve.2.verified_images_per_s_low", "17.17"));
+    assert_true(is_at(target, "decision.optimal", "4"));
+    assert_true(is_at(target, "decision.max_safe", "8"));
+    assert_true(is_at(target, "decision.limit", "null"));
+    assert_true(is_at(target, "decision.noise_floor", "0.0035"));
+    assert_true(is_at(target, "decision.incumbent", "{\"batch\":8,\"source\":\"import\",\"outcome\":\"replaced\"}"));
+    assert_true(is_at(target, "decision.memory", "{\"ceiling_batch\":8,\"ceiling_is_lower_bound\":false,"
+                      "\"first_failed_batch\":16,\"first_failed_why\":\"out_of_memory\"}"));
+    assert_true(is_at(target, "decision.break_even", "{\"against\":1,\"images\":63,\"calls\":16}"));
+    assert_true(is_at(target, "decision.open_loop", "null"));
+    assert_int_equal(json_array_size(at(target, "looks")), 7);
+    assert_true(is_at(target, "looks.0.outcome", "\"slower\""));
+    assert_true(is_at(target, "looks.0.m", "-0.1036"));
+    assert_int_equal(json_array_size(at(target, "verification")), 6);
+    assert_true(is_at(target, "verification.0.images_per_s", "17.17"));
+    assert_int_equal(json_array_size(at(target, "fill")), 8);
+    assert_true(is_at(target, "fill.6", "{\"images\":7,\"service_p50_ms\":470.0,\"ms_per_image\":67.1429,\"advice\":"
+                      "\"pad\",\"as\":\"8\",\"as_ms\":456.5,\"iterations\":6,\"first_use_ms\":563.5,\"failed\":null}"));
+    json_decref(json);
+    fixture_close(f);
+}
+
+static void details_as_csv(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_open();
+    fixture_whole(f, "f32", 1);
+    char *text = NULL, *folder = scratch_open();
+    assert_int_equal(curves_write_files(&f->campaign, folder, NULL), ST_OK);
+    text = slurp(folder, "fill.csv");
+    assert_non_null(strstr(text, "campaign,target,images,service_p50_ms,ms_per_image,advice,as,as_ms,iterations,"
+                           "first_use_ms,failed\n20260301-014502-7f3a,,1,58.1,58.1,exact,1,58.1,6,80.5,\n"));
+    free(text);
+    text = slurp(folder, "looks.csv");
+    assert_non_null(strstr(text, "\n20260301-014502-7f3a,,9,9,4,8,-0.0181,0.003,8,0.009,0.1,holds\n"));
+    free(text);
+    text = slurp(folder, "verification.csv");
+    /* ln(1 - 0.019) = -0.0191828 */
+    assert_non_null(strstr(text, "\n20260301-014502-7f3a,,1,4,17.17,-0.0191828\n"));
+    free(text);
+    assert_non_null(text = slurp(folder, "curves.csv"));
+    free(text);
+    scratch_close(folder);
+    fixture_close(f);
+}
+
+/* Three blocks: an interval from 3 to 80 images/s is no "+- 500 %". */
+static void absurd_percentages_are_dashes(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_open();
+    struct target_view *t = fixture_hrnet(f, "f32", 1);
+    t->points[2].estimate.y_low = log(3);
+    t->points[2].estimate.y_high = log(80);
+    char *text = shown(&f->campaign, NULL);
+    assert_non_null(strstr(text, "     4         17.21      -       232.42"));
+    assert_non_null(strstr(text, "batch 4: coarse, not verified; 17.21 images/s (3 to 80);"));
+    free(text);
+    text = csv_of(&f->campaign);
+    assert_non_null(strstr(text, ",4,17.21,3,80,"));
+    free(text);
+    fixture_close(f);
+}
+
 static void summary_has_a_line_per_target(void **state)
 {
     (void)state;
@@ -178,10 +256,13 @@ static void summary_has_a_line_per_target(void **state)
     curves_summary(file, &f->campaign, false);
     fclose(file);
     assert_string_equal(text, 
-        "model  engine  device  precision   batch  images_per_s  +-95%  service_p50  peak  confidence  output    result\n"
-        "                                  images           1/s      %           ms   MiB\n"
-        "hrnet  onednn  cpu:0   f32             4          17.2    0.5          232   741  coarse      verified\n"
-        "unet   onednn  cpu:0   bf16            -             -      -            -     -                        bf16 needs AVX-512\n");
+        "model  engine  device  precision   batch  images_per_s   low  high  max_safe  service_p50  peak  confidence  "
+        "output    result\n"
+        "                                  images           1/s   1/s   1/s    images           ms   MiB\n"
+        "hrnet  onednn  cpu:0   f32             4          17.2  17.1  17.3         4          232   741  coarse      "
+        "verified\n"
+        "unet   onednn  cpu:0   bf16            -             -     -     -         -            -     -              "
+        "          bf16 needs AVX-512\n");
     free(text);
     fixture_close(f);
 }
@@ -242,6 +323,9 @@ int main(void)
         cmocka_unit_test(csv_lines),
         cmocka_unit_test(json_nulls),
         cmocka_unit_test(control_characters_stay_out),
+        cmocka_unit_test(the_whole_procedure_is_in_the_data),
+        cmocka_unit_test(details_as_csv),
+        cmocka_unit_test(absurd_percentages_are_dashes),
         cmocka_unit_test(summary_has_a_line_per_target),
         cmocka_unit_test(marks_and_skew_are_warned_of),
         cmocka_unit_test(colours_by_wish),

@@ -1,0 +1,359 @@
+#include "bench/output/why_table.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/output/curves.h"
+#include "bench/output/decided.h"
+#include "bench/output/paint.h"
+#include "bench/output/pareto.h"
+#include "kernels/base/clock.h"
+#include "kernels/base/len.h"
+
+static double percent(double y)
+{
+    return 100 * (exp(y) - 1);
+}
+
+/* "-9.8 (-10.2 to -9.4)" percent; without the interval if it is too wide to say anything. */
+static void write_difference(char *out, size_t size, double m, double c)
+{
+    if (!isfinite(m))
+        *out = 0;
+    else if (isfinite(c) && c < 0.5)
+        snprintf(out, size, "%+.1f (%+.1f to %+.1f)", percent(m), percent(m - c), percent(m + c));
+    else
+        snprintf(out, size, "%+.1f", percent(m));
+}
+
+/* --- a line per size --- */
+
+#define AT(member) .offset = offsetof(struct why_line, member)
+const struct field why_line_fields[] = {
+    { .name = "batch",        .unit = "images", AT(batch),        .type = FIELD_INT },
+    { .name = "images_per_s", .unit = "1/s",    AT(images_per_s), .type = FIELD_REAL, .digits = 4, .significant = true },
+    { .name = "against",      .unit = "images", AT(against),      .type = FIELD_INT, .zero_unknown = true },
+    { .name = "by",           .unit = "%",      AT(by),           .type = FIELD_TEXT },
+    { .name = "rounds",       .unit = "",       AT(rounds),       .type = FIELD_INT, .zero_unknown = true },
+    { .name = "why",          .unit = "",       AT(why),          .type = FIELD_TEXT },
+    { .name = "text",         .unit = "",       AT(text),         .type = FIELD_TEXT, .heading = "in words" },
+};
+#undef AT
+const size_t why_line_field_count = LEN(why_line_fields);
+
+/* The sentence without the size in front: it has a column of its own. */
+static const char *without_batch(const struct why_row *w)
+{
+    char start[16];
+    const int size = snprintf(start, sizeof start, "%d: ", w->batch);
+    return strncmp(w->text, start, (size_t)size) == 0 ? w->text + size : w->text;
+}
+
+struct why_line *why_lines(const struct target_view *target, size_t *count, int *marked)
+{
+    struct why_line *lines = calloc(target->point_count + 1, sizeof *lines);
+    *count = 0;
+    *marked = -1;
+    for (size_t i = 0; lines && i < target->point_count; i++) {
+        const struct point_view *p = &target->points[i];
+        const struct why_row *w = &p->why;
+        struct why_line *line = &lines[*count];
+        if (!p->has_why)
+            continue;
+        if (p == target_chosen(target))
+            *marked = (int)*count;
+        line->batch = p->batch;
+        line->images_per_s = p->has_estimate ? exp(p->estimate.y) : (double)NAN;
+        line->against = w->rival;
+        if (w->rival)
+            write_difference(line->by, sizeof line->by, w->m, w->c);
+        line->rounds = w->n;
+        snprintf(line->why, sizeof line->why, "%s", w->reason);
+        snprintf(line->text, sizeof line->text, "%s", without_batch(w));
+        (*count)++;
+    }
+    return lines;
+}
+
+/* --- verification --- */
+
+#define AT(member) .offset = offsetof(struct verify_line, member)
+const struct field verify_line_fields[] = {
+    { .name = "execution",    .unit = "",       AT(execution),    .type = FIELD_INT },
+    { .name = "batch",        .unit = "images", AT(batch),        .type = FIELD_INT },
+    { .name = "images_per_s", .unit = "1/s",    AT(images_per_s), .type = FIELD_REAL, .digits = 4, .significant = true },
+    { .name = "below_best_percent", .unit = "%", AT(below_best_percent), .type = FIELD_REAL, .digits = 1,
+      .heading = "below the best" },
+};
+#undef AT
+const size_t verify_line_field_count = LEN(verify_line_fields);
+
+struct verify_line *verify_lines(const struct target_view *target, size_t *count)
+{
+    struct verify_line *lines = calloc(target->verification_count + 1, sizeof *lines);
+    *count = lines ? target->verification_count : 0;
+    for (size_t i = 0; i < *count; i++) {
+        const struct verify_row *v = &target->verifications[i];
+        const bool leads = v->batch == target->decision.leader;
+        lines[i] = (struct verify_line){ .execution = v->execution, .batch = v->batch, .images_per_s = exp(v->y),
+                                         .below_best_percent = leads ? (double)NAN : -percent(v->q) };
+    }
+    return lines;
+}
+
+/* --- looks --- */
+
+#define AT(member) .offset = offsetof(struct look_line, member)
+const struct field look_line_fields[] = {
+    { .name = "rounds",  .unit = "",  AT(rounds),  .type = FIELD_INT, .heading = "after round" },
+    { .name = "slower",  .unit = "",  AT(slower),  .type = FIELD_TEXT, .heading = "found slower" },
+    { .name = "holds",   .unit = "",  AT(holds),   .type = FIELD_TEXT, .heading = "fast enough" },
+    { .name = "open",    .unit = "",  AT(open),    .type = FIELD_TEXT, .heading = "still open" },
+    { .name = "control", .unit = "%", AT(control), .type = FIELD_TEXT, .heading = "a size against itself" },
+};
+#undef AT
+const size_t look_line_field_count = LEN(look_line_fields);
+
+static void add_pair(char *out, size_t size, const struct look_row *r, const char *between)
+{
+    const size_t used = strlen(out);
+    if (used + 24 < size)
+        snprintf(out + used, size - used, "%s%d %s %d", used ? ", " : "", r->i, between, r->j);
+    else if (used < 3 || strcmp(out + used - 3, "...") != 0)
+        snprintf(out + used, size - used, ", ...");
+}
+
+static void add_look(struct look_line *line, const struct look_row *r)
+{
+    char by[40];
+    if (r->i == r->j) {
+        write_difference(by, sizeof by, r->m, r->c);
+        snprintf(line->control, sizeof line->control, "%d: %s", r->i, by);
+    } else if (strcmp(r->outcome, "slower") == 0) {
+        add_pair(line->slower, sizeof line->slower, r, "than");
+    } else if (strcmp(r->outcome, "holds") == 0) {
+        add_pair(line->holds, sizeof line->holds, r, "against");
+    } else {
+        add_pair(line->open, sizeof line->open, r, "against");
+    }
+}
+
+struct look_line *look_lines(const struct target_view *target, size_t *count)
+{
+    struct look_line *lines = calloc(target->look_count + 1, sizeof *lines);
+    *count = 0;
+    for (size_t i = 0; lines && i < target->look_count; i++) {
+        const struct look_row *r = &target->looks[i];
+        if (!*count || lines[*count - 1].rounds != r->look)
+            lines[(*count)++].rounds = r->look;
+        add_look(&lines[*count - 1], r);
+    }
+    return lines;
+}
+
+/* --- what it rests on --- */
+
+__attribute__((format(printf, 3, 4))) static void add_fact(struct why_facts *f, const char *label,
+                                                           const char *format, ...)
+{
+    va_list args;
+    if (f->count == WHY_FACTS_MAX)
+        return;
+    va_start(args, format);
+    vsnprintf(f->items[f->count].text, sizeof f->items->text, format, args);
+    va_end(args);
+    f->items[f->count].label = label;
+    f->count += f->items[f->count].text[0] != 0;
+}
+
+static void add_verified(struct why_facts *f, const struct target_view *t)
+{
+    const struct point_view *p = target_chosen(t);
+    char rate[DECIDED_TEXT], below[96] = "";
+    double worst = 0;
+    if (!p)
+        return;
+    decided_rate(rate, p);
+    for (size_t i = 0; i < t->verification_count; i++)
+        if (t->verifications[i].batch == p->batch && t->verifications[i].q < worst)
+            worst = t->verifications[i].q;
+    if (worst < 0 && p->batch != t->decision.leader)
+        snprintf(below, sizeof below, "; at worst %.1f %% below %d in the same execution", -percent(worst),
+                 t->decision.leader);
+    add_fact(f, p->has_verified ? "verified" : "rate", "%s%s%s", rate, below,
+             p->has_verified ? "" : ", not verified in fresh executions");
+}
+
+static void add_zone(struct why_facts *f, const struct target_view *t)
+{
+    const struct decision_row *d = &t->decision;
+    const struct point_view *best = target_point(t, d->leader);
+    if (!best)
+        best = target_fastest(t);
+    if (!best || strcmp(d->objective, "latency") == 0 || strcmp(d->objective, "energy") == 0)
+        add_fact(f, "zone", "within %.3g %% of the best by %s", 100 * d->x, *d->objective ? d->objective : "throughput");
+    else
+        add_fact(f, "zone", "%.4g images/s and more: within %.3g %% of batch %d with %.4g images/s",
+                 (1 - d->x) * exp(best->estimate.y), 100 * d->x, best->batch, exp(best->estimate.y));
+    if (isfinite(d->noise_floor) && percent(d->noise_floor) > 100 * d->x)
+        add_fact(f, "careful", "the noise of this machine (%.1f %%) is wider than the zone: a smaller difference "
+                 "cannot be believed", percent(d->noise_floor));
+}
+
+static void add_race(struct why_facts *f, const struct target_view *t)
+{
+    const struct decision_row *d = &t->decision;
+    int rounds = t->look_count ? t->looks[t->look_count - 1].look : 0, blocks = 0, invalid = 0;
+    char more[160] = "";
+    for (size_t i = 0; i < t->point_count; i++) {
+        const struct estimate_row *e = &t->points[i].estimate;
+        if (!t->points[i].has_estimate || strcmp(e->method, "race") != 0)
+            continue;
+        rounds = e->rounds > rounds ? e->rounds : rounds;
+        blocks += e->blocks;
+        invalid += e->invalid_blocks;
+    }
+    if (!rounds)
+        return;
+    if (invalid)
+        snprintf(more, sizeof more, ", %d more were invalid", invalid);
+    if (isfinite(d->noise_floor))
+        snprintf(more + strlen(more), sizeof more - strlen(more), "; noise floor %.2g %%", percent(d->noise_floor));
+    add_fact(f, "race", "%d rounds over %d size%s, %d blocks%s; alpha %.3g %%", rounds, d->candidates,
+             d->candidates == 1 ? "" : "s", blocks, more, 100 * d->alpha);
+}
+
+static void add_incumbent(struct why_facts *f, const struct decision_row *d)
+{
+    if (d->incumbent)
+        add_fact(f, "in use", "%d before this campaign (%s): %s", d->incumbent,
+                 *d->incumbent_source ? d->incumbent_source : "store",
+                 *d->incumbent_outcome ? d->incumbent_outcome : "kept");
+}
+
+void why_facts_of(struct why_facts *out, const struct target_view *target)
+{
+    static const struct { const char *label; void (*text)(char out[DECIDED_TEXT], const struct target_view *t); } rows[] = {
+        { "limit", decided_limit }, { "memory", decided_memory }, { "first use", decided_first_use },
+        { "open loop", decided_queue },
+    };
+    char text[DECIDED_TEXT];
+    out->count = 0;
+    if (!target->has_decision)
+        return;
+    if (target->decision.batch) {
+        add_verified(out, target);
+        add_zone(out, target);
+    }
+    add_race(out, target);
+    add_incumbent(out, &target->decision);
+    for (size_t i = 0; i < LEN(rows); i++) {
+        rows[i].text(text, target);
+        add_fact(out, rows[i].label, "%s", text);
+    }
+    const struct decision_row *d = &target->decision;
+    if (d->optimal && d->max_safe)
+        add_fact(out, "max_safe", "%d is the largest size that may be executed", d->max_safe);
+}
+
+/* --- for people --- */
+
+static void write_table(FILE *file, const struct field *fields, size_t field_count, const void *rows, size_t row_size,
+                        size_t count, int marked, bool colour)
+{
+    const struct table table = { .fields = fields, .field_count = field_count, .rows = rows, .row_size = row_size,
+                                 .row_count = count, .marked = marked, .colour = colour, .indent = "  " };
+    if (count)
+        table_write_text(file, &table);
+}
+
+static void show_facts(FILE *file, const struct target_view *t, const struct paint *paint)
+{
+    struct why_facts facts;
+    why_facts_of(&facts, t);
+    for (size_t i = 0; i < facts.count; i++) {
+        fprintf(file, "  %s%-10s%s ", paint->dim, facts.items[i].label, paint->off);
+        paint_plain(file, facts.items[i].text);
+        fputc('\n', file);
+    }
+}
+
+static void show_sizes(FILE *file, const struct target_view *t, bool colour)
+{
+    size_t count;
+    int marked;
+    struct why_line *lines = why_lines(t, &count, &marked);
+    write_table(file, why_line_fields, why_line_field_count, lines, sizeof *lines, count, marked, colour);
+    free(lines);
+}
+
+static void show_looks(FILE *file, const struct target_view *t, const struct paint *paint, bool colour)
+{
+    size_t count;
+    struct look_line *lines = look_lines(t, &count);
+    if (count)
+        fprintf(file, "%show the race went%s\n", paint->bold, paint->off);
+    write_table(file, look_line_fields, look_line_field_count, lines, sizeof *lines, count, -1, colour);
+    free(lines);
+}
+
+static void show_verification(FILE *file, const struct target_view *t, const struct paint *paint, bool colour)
+{
+    size_t count;
+    struct verify_line *lines = verify_lines(t, &count);
+    if (count)
+        fprintf(file, "%sverification in fresh executions%s\n", paint->bold, paint->off);
+    write_table(file, verify_line_fields, verify_line_field_count, lines, sizeof *lines, count, -1, colour);
+    free(lines);
+}
+
+static void show_pareto(FILE *file, const struct target_view *t, const struct paint *paint, bool colour)
+{
+    size_t count, dominated = 0;
+    int marked;
+    struct pareto_line *lines = pareto_lines(t, &count, &marked);
+    for (size_t i = 0; i < count; i++)
+        dominated += lines[i].dominated_by != 0;
+    if (count)
+        fprintf(file, "%sthroughput against latency%s%s\n", paint->bold, paint->off,
+                dominated ? "" : ": every size is worth taking for somebody");
+    write_table(file, pareto_fields, pareto_field_count, lines, sizeof *lines, count, marked, colour);
+    free(lines);
+}
+
+static void show_target(FILE *file, const struct campaign *campaign, const struct target_view *t,
+                        const struct paint *paint, bool colour)
+{
+    char text[DECIDED_TEXT];
+    curves_heading(file, campaign, t, paint);
+    decided_claim(text, t);
+    fprintf(file, "%s", t->has_decision && t->decision.batch ? paint->good : paint->warn);
+    paint_plain(file, text);
+    fprintf(file, "%s\n", paint->off);
+    show_facts(file, t, paint);
+    show_sizes(file, t, colour);
+    show_looks(file, t, paint, colour);
+    show_verification(file, t, paint, colour);
+    show_pareto(file, t, paint, colour);
+    decided_next_step(text, t, campaign->run.argv && *campaign->run.argv ? campaign->run.argv : "bench tune");
+    if (*text) {
+        fprintf(file, "%snext%s ", paint->bold, paint->off);
+        paint_plain(file, text);
+        fputc('\n', file);
+    }
+}
+
+void why_show(FILE *file, const struct campaign *campaign, const char *model, bool colour)
+{
+    const struct paint paint = paint_of(colour);
+    char start[CLOCK_STAMP_SIZE];
+    clock_stamp(start, campaign->run.start_unix_s);
+    fprintf(file, "campaign %s  started %s  %s\n", campaign->run.name, start, campaign->run.state);
+    for (size_t i = 0; i < campaign->target_count; i++) {
+        if (model && strcmp(model, campaign->targets[i].row.model) != 0)
+            continue;
+        fputc('\n', file);
+        show_target(file, campaign, &campaign->targets[i], &paint, colour);
+    }
+}
