@@ -116,23 +116,23 @@ static enum status open_trace(struct trace *t, struct err *err)
     return t->file ? ST_OK : err_set(err, ST_IO, "%s: cannot be read: %s", t->path, strerror(errno));
 }
 
-/* The trace at rate 1, and draws of service times under every seed. */
-static enum status make_set(struct arrivals_set *out, const struct trace *t, uint64_t first_seed,
-                            struct err *err)
+enum status arrivals_of(struct arrivals_set *out, const double *offset_s, size_t count, uint64_t first_seed,
+                        struct err *err)
 {
-    double span_s = t->count ? t->offset_s[t->count - 1] - t->offset_s[0] : 0;
+    double span_s = count ? offset_s[count - 1] - offset_s[0] : 0;
+    *out = (struct arrivals_set){ 0 };
     if (!(span_s > 0))
-        return err_set(err, ST_CONFIG, "%s: at least two different offsets are needed, it has %zu line%s", t->path,
-                       t->count, t->count == 1 ? "" : "s");
-    enum status st = make_room(out, t->count, 1, err);
+        return err_set(err, ST_USAGE, "at least two different offsets are needed, %zu arrival%s", count,
+                       count == 1 ? " is given" : "s are given");
+    enum status st = make_room(out, count, 1, err);
     if (st != ST_OK)
         return st;
-    out->trace_rate = (double)(t->count - 1) / span_s;
-    for (size_t i = 0; i < t->count; i++)
-        out->at[0][i] = (t->offset_s[i] - t->offset_s[0]) * out->trace_rate;
+    out->trace_rate = (double)(count - 1) / span_s;
+    for (size_t i = 0; i < count; i++)
+        out->at[0][i] = (offset_s[i] - offset_s[0]) * out->trace_rate;
     for (size_t s = 0; s < ARRIVALS_SEEDS; s++) {
         struct rng r = rng_seeded(first_seed + s);
-        for (size_t i = 0; i < t->count; i++)
+        for (size_t i = 0; i < count; i++)
             out->uniform[s][i] = rng_uniform(&r);
     }
     return ST_OK;
@@ -140,13 +140,19 @@ static enum status make_set(struct arrivals_set *out, const struct trace *t, uin
 
 enum status arrivals_read(struct arrivals_set *out, const char *path, uint64_t first_seed, struct err *err)
 {
+    struct err own;
+    err = err ? err : &own;
     struct trace t = { .path = path };
     *out = (struct arrivals_set){ 0 };
     enum status st = open_trace(&t, err);
     if (st == ST_OK)
         st = take_lines(&t, err);
     if (st == ST_OK)
-        st = make_set(out, &t, first_seed, err);
+        st = arrivals_of(out, t.offset_s, t.count, first_seed, err);
+    if (st == ST_USAGE) {
+        err_prefix(err, "%s", path);
+        st = err->status = ST_CONFIG;
+    }
     if (t.file)
         fclose(t.file);
     free(t.offset_s);

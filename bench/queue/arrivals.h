@@ -27,6 +27,9 @@ enum status arrivals_random(struct arrivals_set *out, size_t count, uint64_t fir
  * with # do not count. ST_CONFIG: a line is wrong (file:line), or there are fewer than 2 different offsets or
  * too many; ST_IO: the file cannot be read; ST_OUT_OF_MEMORY. */
 enum status arrivals_read(struct arrivals_set *out, const char *path, uint64_t first_seed, struct err *err);
+/* The same from offset_s[count], ascending. ST_USAGE: no two of them differ. */
+enum status arrivals_of(struct arrivals_set *out, const double *offset_s, size_t count, uint64_t first_seed,
+                        struct err *err);
 /* Allowed on a set that is all zero. */
 void arrivals_free(struct arrivals_set *a);
 

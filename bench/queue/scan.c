@@ -89,9 +89,9 @@ static void run_seed(struct run *r, const struct workspace *w, const struct scan
     *r = (struct run){ .saturated = true };
     if (!queue_simulate(&answer, w->response_s, &simulate))
         return;
-    *r = (struct run){ .saturated = answer.saturated, .mean_s = answer.mean_s,
+    *r = (struct run){ .saturated = answer.saturated && !ask->growing, .mean_s = answer.mean_s,
                        .mean_images = answer.mean_images, .capacity = answer.capacity };
-    if (!answer.saturated)
+    if (!r->saturated)
         take_percentiles(r, w, ask->arrivals->count);
 }
 

@@ -28,6 +28,8 @@ struct scan_ask {
     size_t seeds;                    /* 1..ARRIVALS_SEEDS of them; 0: all */
     double rate;                     /* images/s */
     bool   median;                   /* every size takes its median time */
+    bool   growing;                  /* percentiles even where the queue grows: beside a measurement of the same
+                                        requests */
     const double *delays_s;          /* [delay_count] ascending; NULL: queue_delays_s */
     size_t delay_count;
     double percentile, limit_s;      /* limit on responses; percentile 0: none */
