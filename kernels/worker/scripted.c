@@ -256,7 +256,7 @@ static enum status engine_memory(struct model *m, struct memory_info *out, struc
 static enum status begin_block(struct model *m, int batch, struct err *err)
 {
     m->in_block = true;
-    pace_block(&m->pace, !m->preparing);
+    pace_block(&m->pace, batch, !m->preparing);
     if (m->preparing)
         return ST_OK;
     memset(m->active, 0, sizeof m->active);

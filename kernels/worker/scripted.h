@@ -26,6 +26,7 @@
  *     - {probability: 4%, size: 0.05, spread: 0.15, per: block}
  *   throttle:                  list; `run` requests from..to (counted from 1; to 0: for ever), of these every n-th
  *     - {from: 10, to: 20, every: 1, factor: 0.7, telemetry: {throttled_usec: 5000}}
+ *     - {batch: 4, after: 90s, factor: 0.8}   of one size; only in processes that load at this virtual time or later
  *   telemetry: {steal: 0}      members of `telemetry` in every `run` answer; throttle's replace them. Left out: none
  *   memory:
  *     fixed: 100MiB            after load
@@ -58,7 +59,8 @@
  * executed); at run: claim_outputs, claim_batch, claim_count, claim_time (the answer says another number of
  * images, batch, number of iterations, or times longer than its block); at output: nan, swap (the first two
  * images change places), zero. With `once: PATH` a fault happens only while PATH does not exist, and makes
- * it: a fresh process does not repeat it. */
+ * it: a fresh process does not repeat it. With `after: 90s` it happens only in processes that load at this virtual
+ * time or later. */
 #ifndef WORKER_SCRIPTED_H
 #define WORKER_SCRIPTED_H
 

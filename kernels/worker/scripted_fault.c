@@ -49,7 +49,7 @@ static void put_garbage(const struct model *m, const struct script_fault *f)
 static bool is_due(struct model *m, size_t i, int at, int batch)
 {
     const struct script_fault *f = &m->script.faults[i];
-    if (f->at != at || (f->batch && f->batch != batch))
+    if (f->at != at || (f->batch && f->batch != batch) || m->pace.start_ns < f->after_ns)
         return false;
     int64_t call = ++m->fault_calls[i];
     if (call < f->call || (f->times && call >= f->call + f->times))

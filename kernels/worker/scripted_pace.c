@@ -76,14 +76,16 @@ const struct script_throttle *pace_throttle(const struct pace *p)
 {
     for (size_t i = 0; i < p->script->throttle_count; i++) {
         const struct script_throttle *t = &p->script->throttle[i];
-        if (p->runs >= t->from && (!t->to || p->runs <= t->to) && (p->runs - t->from) % t->every == 0)
+        if (p->runs >= t->from && (!t->to || p->runs <= t->to) && (p->runs - t->from) % t->every == 0 &&
+            (!t->batch || t->batch == p->batch) && p->start_ns >= t->after_ns)
             return t;
     }
     return NULL;
 }
 
-void pace_block(struct pace *p, bool run)
+void pace_block(struct pace *p, int batch, bool run)
 {
+    p->batch = batch;
     p->runs += run;
     const struct script_throttle *throttle = run ? pace_throttle(p) : NULL;
     p->block_y = drift_y(p->script, PER_BLOCK, (double)p->blocks) + noise_y(p, PER_BLOCK) +

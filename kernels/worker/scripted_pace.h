@@ -17,13 +17,14 @@ struct pace {
     uint64_t start_ns;
     double   block_y;                    /* ln(speed) that the whole block has */
     int64_t  runs;                       /* run requests so far: throttle counts them */
+    int      batch;                      /* size of the block */
 };
 
 /* start_ns: the time of the clock now, from which seconds count. It is part of the seed, so that processes
  * that start at different virtual times differ, and the same one again does not. */
 void pace_open(struct pace *p, const struct script *script, double speed, uint64_t start_ns);
 /* A block begins: a `run` request (run true) or the first iteration of a `prepare`. */
-void pace_block(struct pace *p, bool run);
+void pace_block(struct pace *p, int batch, bool run);
 /* Nanoseconds that the next iteration lasts. */
 uint64_t pace_iteration_ns(struct pace *p, int batch, uint64_t now_ns);
 /* The throttle entry that holds for the run request that began last, or NULL. */

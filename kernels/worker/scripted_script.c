@@ -305,6 +305,8 @@ static const struct row throttle_rows[] = {
     { .key = "from", .read = read_int, AT(script_throttle, from), .min = 1, .max = 1e9 },
     { .key = "to", .read = read_int, AT(script_throttle, to), .min = 0, .max = 1e9 },
     { .key = "every", .read = read_int, AT(script_throttle, every), .min = 1, .max = 1e9 },
+    { .key = "batch", .read = read_int, AT(script_throttle, batch), .min = 0, .max = PROTOCOL_BATCH_MAX },
+    { .key = "after", .read = read_duration, AT(script_throttle, after_ns) },
     { .key = "factor", .read = read_real, AT(script_throttle, factor), .min = 0.001, .max = 1000 },
     { .key = "telemetry", .read = read_fields, AT(script_throttle, telemetry) },
 };
@@ -339,6 +341,7 @@ static const struct row fault_rows[] = {
     { .key = "code", .read = read_int, AT(script_fault, code), .min = 0, .max = 255 },
     { .key = "hold", .read = read_bytes, AT(script_fault, hold_bytes) },
     { .key = "lasts", .read = read_duration, AT(script_fault, lasts_ns) },
+    { .key = "after", .read = read_duration, AT(script_fault, after_ns) },
     { .key = "kind", .read = read_text, AT(script_fault, kind), .room = SCRIPT_WORD_MAX },
     { .key = "message", .read = read_text, AT(script_fault, message), .room = SCRIPT_PATH_MAX },
     { .key = "text", .read = read_text, AT(script_fault, text), .room = SCRIPT_PATH_MAX },

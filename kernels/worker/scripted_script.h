@@ -62,7 +62,8 @@ struct script_spike {
     double probability, size, spread;
 };
 struct script_throttle {
-    int64_t from, to, every;
+    int64_t from, to, every, batch;
+    uint64_t after_ns;
     double  factor;
     struct script_fields telemetry;
 };
@@ -88,7 +89,7 @@ struct script_layer {
 struct script_fault {
     int      at, action;
     int64_t  call, times, batch, signal, code;
-    uint64_t hold_bytes, lasts_ns;
+    uint64_t hold_bytes, lasts_ns, after_ns;
     char     kind[SCRIPT_WORD_MAX], message[SCRIPT_PATH_MAX], text[SCRIPT_PATH_MAX], once[SCRIPT_PATH_MAX];
 };
 

@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct pace p;
         pace_open(&p, s, 1, 0);
         for (int batch = 1; batch < 6; batch++) {
-            pace_block(&p, true);
+            pace_block(&p, batch, true);
             pace_iteration_ns(&p, batch, 0);
         }
     }

@@ -99,7 +99,7 @@ static void fill_blocks(double *y, size_t count, const char *text, uint64_t star
     struct pace p;
     pace_open(&p, s, 1, start_ns);
     for (size_t i = 0; i < count; i++) {
-        pace_block(&p, true);
+        pace_block(&p, 1, true);
         y[i] = log(pace_curve_ns(&s->curve, 1) / (double)pace_iteration_ns(&p, 1, start_ns));
     }
     free(s);
@@ -184,6 +184,20 @@ static void throttling_comes_when_it_should(void **state)
     fill_blocks(y, 12, "throttle: [{from: 3, to: 9, every: 3, factor: 0.5}]", 0);
     for (int run = 1; run <= 12; run++)
         assert_true(fabs(y[run - 1] - (run == 3 || run == 6 || run == 9 ? log(0.5) : 0)) < 1e-6);
+}
+
+static void throttling_of_one_size_and_of_late_processes(void **state)
+{
+    (void)state;
+    double y[2];
+    fill_blocks(y, 2, "throttle: [{batch: 2, factor: 0.5}]", 0); /* blocks of size 1 */
+    assert_true(fabs(y[0]) < 1e-6 && fabs(y[1]) < 1e-6);
+    fill_blocks(y, 2, "throttle: [{batch: 1, factor: 0.5}]", 0);
+    assert_true(fabs(y[0] - log(0.5)) < 1e-6 && fabs(y[1] - log(0.5)) < 1e-6);
+    fill_blocks(y, 2, "throttle: [{after: 2s, factor: 0.5}]", 1999999999);
+    assert_true(fabs(y[0]) < 1e-6 && fabs(y[1]) < 1e-6);
+    fill_blocks(y, 2, "throttle: [{after: 2s, factor: 0.5}]", 2000000000);
+    assert_true(fabs(y[0] - log(0.5)) < 1e-6);
 }
 
 /* --- through the protocol --- */
@@ -485,6 +499,7 @@ int main(void)
         cmocka_unit_test(drift_and_spikes_follow_their_formula),
         cmocka_unit_test(the_same_start_gives_the_same_times),
         cmocka_unit_test(throttling_comes_when_it_should),
+        cmocka_unit_test(throttling_of_one_size_and_of_late_processes),
         STORY(memory_may_fail_in_any_order),
         STORY(speed_depends_on_names),
         STORY(faults_come_at_their_call),
