@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bench/config/config.h"
+#include "bench/output/again.h"
 #include "bench/verbs/verbs.h"
 #include "kernels/base/build.h"
 #include "kernels/base/text.h"
@@ -113,14 +114,8 @@ static char *join_argv(int argc, char **argv)
     FILE *out = open_memstream(&text, &size);
     for (int i = 0; out && i < argc; i++) {
         const char *arg = i ? argv[i] : "bench";
-        bool plain =
-            *arg && strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:%@") ==
-                        strlen(arg);
         fputs(i ? " " : "", out);
-        fputs(plain ? "" : "'", out);
-        for (const char *p = arg; *p; p++)
-            fputs(*p == '\'' ? "'\\''" : (char[]){ *p, 0 }, out);
-        fputs(plain ? "" : "'", out);
+        again_quote(out, arg);
     }
     if (out)
         fclose(out);

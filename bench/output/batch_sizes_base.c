@@ -4,7 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/import/document.h"
 #include "bench/output/batch_sizes_rules.h"
+#include "bench/store/store.h"
+#include "kernels/base/clock.h"
 #include "kernels/base/json.h"
 
 static enum status check_base(const json_t *document, const char *path, bool in_place, struct err *err)
@@ -48,6 +51,44 @@ static enum status check_in_place(const char *path, struct err *err)
     return st;
 }
 
+/* The newest import that is a batch_sizes.json; the second file has no entries to carry over. */
+static enum status take_last_import(struct batch_sizes_base *out, struct store *store, struct err *err)
+{
+    struct import_row *rows = NULL;
+    size_t count = 0;
+    char stamp[CLOCK_STAMP_SIZE];
+    enum status st = store_load_imports(&rows, &count, store, err);
+    for (size_t i = 0; st == ST_OK && !out->document && i < count; i++) {
+        struct import_document d;
+        clock_stamp(stamp, rows[i].time_unix_s);
+        snprintf(out->name, sizeof out->name, "the import of %s", stamp);
+        st = import_document_parse(&d, out->name, rows[i].bytes, strlen(rows[i].bytes), err);
+        if (st == ST_OK && !d.production)
+            out->document = json_incref(d.root);
+        if (st == ST_OK)
+            import_document_free(&d);
+    }
+    store_free_imports(rows, count);
+    if (!out->document)
+        snprintf(out->name, sizeof out->name, "none");
+    return st;
+}
+
+/* Without a file in place: what was imported last into the store of this folder. */
+static enum status read_last_import(struct batch_sizes_base *out, const char *folder, struct err *err)
+{
+    char path[4096];
+    struct store *store = NULL;
+    snprintf(path, sizeof path, "%.4000s/%s", folder, STORE_FILE);
+    if (access(path, F_OK) != 0)
+        return ST_OK;
+    enum status st = store_open(&store, path, STORE_READ, err);
+    if (st == ST_OK)
+        st = take_last_import(out, store, err);
+    store_close(store);
+    return st;
+}
+
 enum status batch_sizes_base_read(struct batch_sizes_base *out, const struct config *config,
                                   const char *folder, struct err *err)
 {
@@ -62,7 +103,7 @@ enum status batch_sizes_base_read(struct batch_sizes_base *out, const struct con
         if (st != ST_OK || strcmp(config->base, "none") == 0)
             return st;
     } else if (!there) {
-        return ST_OK;
+        return read_last_import(out, folder, err);
     }
     snprintf(out->name, sizeof out->name, "%s", config->base ? config->base : place);
     return read_document(&out->document, out->name, !config->base, err);

@@ -27,7 +27,7 @@ struct batch_sizes_base {
     char    name[4096]; /* its path for messages, "none" */
 };
 /* Reads the base: config->base ("none" or a file), else batch_sizes.json in `folder` if it is
- * there, else none. ST_CONFIG (exit 2): it is missing though it was asked for, broken, or newer
+ * there, else the last import of the store in `folder`, else none. ST_CONFIG (exit 2): it is missing though it was asked for, broken, or newer
  * than ours. Its entries are checked when they are carried over (batch_sizes_build): one that is
  * measured anew may have been wrong. */
 enum status batch_sizes_base_read(struct batch_sizes_base *out, const struct config *config,

@@ -131,10 +131,11 @@ static void open_sizes(char *out, size_t size, const struct target_view *t)
     size_t used = 0;
     *out = 0;
     for (size_t i = 0; i < t->point_count; i++) {
-        const struct why_row *w = &t->points[i].why;
-        if (t->points[i].has_why && w->batch < t->decision.batch && used < size &&
+        const struct point_view *p = &t->points[i];
+        const struct why_row *w = &p->why;
+        if (p->has_why && p->batch < t->decision.batch && used < size &&
             (is(w->reason, "undecided") || is(w->reason, "unstable") || is(w->reason, "smaller_pending")))
-            used += (size_t)snprintf(out + used, size - used, "%s%d", used ? ", " : "", w->batch);
+            used += (size_t)snprintf(out + used, size - used, "%s%d", used ? ", " : "", p->batch);
     }
 }
 
@@ -211,18 +212,18 @@ static const char *step_of(const struct decision_row *d)
                                        : "measure again";
 }
 
-void decided_next_step(char out[DECIDED_TEXT], const struct target_view *target, const char *again)
+void decided_next_step(char out[DECIDED_TEXT], const struct target_view *target)
 {
     const struct decision_row *d = &target->decision;
     *out = 0;
     if (!target->has_decision || !d->batch)
         return;
     if (!is(d->confidence, "decided") && !is(d->confidence, "within"))
-        say(out, "%s: %s", step_of(d), again);
+        say(out, "%s", step_of(d));
     else if (!d->verified)
-        say(out, "not verified, the time did not reach for fresh executions: a larger --budget does: %s", again);
+        say(out, "not verified, the time did not reach for fresh executions: give it more with a larger --budget");
     else if (d->pending)
-        say(out, "the same once more settles whether %d is enough: %s", d->pending, again);
+        say(out, "the same once more settles whether %d is enough", d->pending);
 }
 
 /* --- limit, memory, first use, open loop --- */

@@ -208,7 +208,7 @@ static void write_facts(const struct page *p, const struct target_view *t)
         html_text(p->file, facts.items[i].text);
         fprintf(p->file, "</dd>");
     }
-    decided_next_step(text, t, "the command below");
+    decided_next_step(text, t);
     if (*text) {
         fprintf(p->file, "<dt>next</dt><dd>");
         html_text(p->file, text);

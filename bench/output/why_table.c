@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/output/again.h"
 #include "bench/output/curves.h"
 #include "bench/output/decided.h"
 #include "bench/output/paint.h"
@@ -43,11 +44,11 @@ const struct field why_line_fields[] = {
 const size_t why_line_field_count = LEN(why_line_fields);
 
 /* The sentence without the size in front: it has a column of its own. */
-static const char *without_batch(const struct why_row *w)
+static const char *without_batch(const struct point_view *p)
 {
     char start[16];
-    const int size = snprintf(start, sizeof start, "%d: ", w->batch);
-    return strncmp(w->text, start, (size_t)size) == 0 ? w->text + size : w->text;
+    const int size = snprintf(start, sizeof start, "%d: ", p->batch);
+    return strncmp(p->why.text, start, (size_t)size) == 0 ? p->why.text + size : p->why.text;
 }
 
 struct why_line *why_lines(const struct target_view *target, size_t *count, int *marked)
@@ -70,7 +71,7 @@ struct why_line *why_lines(const struct target_view *target, size_t *count, int 
             write_difference(line->by, sizeof line->by, w->m, w->c);
         line->rounds = w->n;
         snprintf(line->why, sizeof line->why, "%s", w->reason);
-        snprintf(line->text, sizeof line->text, "%s", without_batch(w));
+        snprintf(line->text, sizeof line->text, "%s", without_batch(p));
         (*count)++;
     }
     return lines;
@@ -322,6 +323,20 @@ static void show_pareto(FILE *file, const struct target_view *t, const struct pa
     free(lines);
 }
 
+static void show_next_step(FILE *file, const struct campaign *campaign, const struct target_view *t,
+                           const struct paint *paint)
+{
+    static const char *const dropped[] = { "--resume!", "--seed", NULL };
+    char text[DECIDED_TEXT], *again = again_command("bench", campaign->run.argv ? campaign->run.argv : "", dropped);
+    decided_next_step(text, t);
+    if (*text) {
+        fprintf(file, "%snext%s %s:\n  ", paint->bold, paint->off, text);
+        paint_plain(file, again ? again : "bench tune");
+        fputc('\n', file);
+    }
+    free(again);
+}
+
 static void show_target(FILE *file, const struct campaign *campaign, const struct target_view *t,
                         const struct paint *paint, bool colour)
 {
@@ -336,12 +351,7 @@ static void show_target(FILE *file, const struct campaign *campaign, const struc
     show_looks(file, t, paint, colour);
     show_verification(file, t, paint, colour);
     show_pareto(file, t, paint, colour);
-    decided_next_step(text, t, campaign->run.argv && *campaign->run.argv ? campaign->run.argv : "bench tune");
-    if (*text) {
-        fprintf(file, "%snext%s ", paint->bold, paint->off);
-        paint_plain(file, text);
-        fputc('\n', file);
-    }
+    show_next_step(file, campaign, t, paint);
 }
 
 void why_show(FILE *file, const struct campaign *campaign, const char *model, bool colour)

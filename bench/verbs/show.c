@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "bench/output/curves.h"
+#include "bench/output/details.h"
 #include "bench/output/table.h"
+#include "bench/output/why_table.h"
 #include "bench/verbs/files.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/json.h"
@@ -95,6 +97,16 @@ static enum status show_list(const struct config *config, struct err *err)
 
 /* --- one campaign --------------------------------------------------------------------------------------- */
 
+/* All tables of a campaign, a blank line between them. */
+static void write_all_csv(const struct campaign *campaign)
+{
+    curves_write_csv(stdout, campaign);
+    for (enum detail detail = 0; detail < DETAIL_OF_COUNT; detail++) {
+        putchar('\n');
+        detail_write_csv(stdout, campaign, detail);
+    }
+}
+
 static enum status show_one(const struct config *config, const char *name, struct err *err)
 {
     struct campaign *campaign = NULL;
@@ -103,8 +115,12 @@ static enum status show_one(const struct config *config, const char *name, struc
         return st;
     if (config->json)
         st = print_json(curves_json(campaign), err);
+    else if (config->csv && config->why)
+        write_all_csv(campaign);
     else if (config->csv)
         curves_write_csv(stdout, campaign);
+    else if (config->why)
+        why_show(stdout, campaign, NULL, table_colour(stdout));
     else
         curves_show(stdout, campaign, &(struct show_options){ .colour = table_colour(stdout) });
     campaign_free(campaign);

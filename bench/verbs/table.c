@@ -22,8 +22,11 @@ static const struct verb verbs[] = {
       .about = "Reads configs/models and configs/engines and starts each engine's worker to ask what it can do." },
     { .name = "show", .summary = "tables of a stored campaign, or the list of campaigns",
       .words_text = "[CAMPAIGN|campaigns]", .words_max = 1, .run = verb_show,
-      .groups = CONFIG_OUT | CONFIG_JSON | CONFIG_CSV,
-      .about = "Without a name the newest campaign is shown; `bench show campaigns` lists all that are stored." },
+      .groups = CONFIG_OUT | CONFIG_JSON | CONFIG_CSV | CONFIG_WHY,
+      .about = "Without a name the newest campaign is shown; `bench show campaigns` lists all that are stored.\n"
+               "--why: for every target what the decision rests on, what became of every size, how the race and\n"
+               "the verification went, and what to do next. --json holds all of it; --csv the points, with --why\n"
+               "also the fill table, the looks of the race and the verification." },
     { .name = "report", .summary = "plots and one self-contained HTML page of a stored campaign",
       .words_text = "[CAMPAIGN]", .words_max = 1, .run = verb_report, .groups = CONFIG_OUT,
       .about = "Makes the curves, plots and the page of a campaign again from the store, into its folder in --out.\n"

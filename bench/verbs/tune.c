@@ -7,12 +7,13 @@
 
 #include "bench/measure/campaign.h"
 #include "bench/measure/plan.h"
+#include "bench/output/again.h"
 #include "bench/output/batch_sizes_write.h"
 #include "bench/output/curves.h"
 #include "bench/output/progress.h"
-#include "bench/output/table.h"
 #include "bench/store/store.h"
 #include "bench/verbs/files.h"
+#include "bench/verbs/tune_end.h"
 #include "kernels/base/build.h"
 #include "kernels/base/json.h"
 
@@ -103,50 +104,6 @@ static enum status settings_of(struct config *out, const struct found *found, co
 
 /* --- results -------------------------------------------------------------------------------------------- */
 
-/* Was anything measured at another size than the models' own? Then the answer is not yet the service's. */
-static bool is_smaller(const struct plan *plan)
-{
-    for (size_t i = 0; i < plan->target_count; i++)
-        if (plan->targets[i].shape[1] < plan->targets[i].model.input[1] ||
-            plan->targets[i].shape[2] < plan->targets[i].model.input[2])
-            return true;
-    return false;
-}
-
-static void print_names(const char *flag, const struct name_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        printf("%s%s", i ? "," : flag, list->names[i]);
-}
-
-static void print_production_command(const struct invocation *inv, const struct config *config)
-{
-    printf("\nThe same at production size:\n  %s", inv->program);
-    if (config->all_models)
-        fputs(" --all-models", stdout);
-    else
-        print_names(" --model ", &config->models);
-    if (config->engines.count != 1 || strcmp(config->engines.names[0], "onednn") != 0)
-        print_names(" --engine ", &config->engines);
-    print_names(" --precision ", &config->precisions);
-    if (strcmp(config->out, "results") != 0)
-        printf(" --out %s", config->out);
-    putchar('\n');
-}
-
-static void print_text(const struct campaign *campaign, const struct files *files, const char *out,
-                       bool wrote_sizes)
-{
-    curves_summary(stdout, campaign, table_colour(stdout));
-    putchar('\n');
-    if (wrote_sizes)
-        printf("sizes   %s/%s\n        %s/%s\n", out, BATCH_SIZES_FILE, out, BATCH_SIZES_PRODUCTION);
-    printf("curves  %s/curves.csv, curves.json\n", files->campaign);
-    if (files->pictures)
-        printf("plots   %s (%d, as .svg and .png)\n", files->plots, files->pictures);
-    printf("page    %s\nstore   %s (bench show %s)\n", files->report, files->store, campaign->run.name);
-}
-
 static enum status print_json(const struct campaign *campaign, const struct files *files, const char *out,
                               bool wrote_sizes, struct err *err)
 {
@@ -199,9 +156,8 @@ static enum status write_results(const struct invocation *inv, const struct conf
     if (files_st == ST_OK && config->json)
         files_st = print_json(campaign, &files, config->out, wrote, &files_err);
     else if (files_st == ST_OK)
-        print_text(campaign, &files, config->out, wrote);
-    if (files_st == ST_OK && !config->json && is_smaller(plan))
-        print_production_command(inv, config);
+        tune_end_print(&(struct tune_end){ .program = inv->program, .campaign = campaign, .plan = plan,
+                                           .files = &files, .out = config->out, .wrote_sizes = wrote });
     keep_worse(&st, err, files_st, &files_err);
     campaign_free(campaign);
     return st;
@@ -213,6 +169,18 @@ static enum status write_results(const struct invocation *inv, const struct conf
 static bool has_results(enum status st, const struct campaign_context *c)
 {
     return c->run != 0 && st != ST_IO && st != ST_INTERNAL && st != ST_OUT_OF_MEMORY && st != ST_USAGE;
+}
+
+static void tell_resume(const struct invocation *inv, const char *out)
+{
+    fputs("note: ", stderr);
+    again_quote(stderr, inv->program);
+    fputs(" tune --resume", stderr);
+    if (strcmp(out, "results") != 0) {
+        fputs(" --out ", stderr);
+        again_quote(stderr, out);
+    }
+    fputs(" goes on where this stopped\n", stderr);
 }
 
 static enum status run_campaign(const struct invocation *inv, const struct config *config,
@@ -242,9 +210,7 @@ static enum status run_campaign(const struct invocation *inv, const struct confi
         keep_worse(&st, err, results, &results_err);
     }
     if (st == ST_INTERRUPTED)
-        fprintf(stderr, "note: %s tune --resume%s%s goes on where this stopped\n", inv->program,
-                strcmp(config->out, "results") ? " --out " : "",
-                strcmp(config->out, "results") ? config->out : "");
+        tell_resume(inv, config->out);
     plan_free(&plan);
     return st;
 }
