@@ -28,6 +28,8 @@
  * what it does not have unknown. */
 #define STORE_SCHEMA_VERSION 2
 
+#define STORE_FILE "bench.sqlite"    /* below the folder of --out */
+
 struct store;
 
 enum store_mode {

@@ -42,7 +42,7 @@ static enum status make_folder(const char *folder, struct err *err)
 
 void files_store_path(char *out, const char *out_folder)
 {
-    snprintf(out, FILES_PATH_MAX, "%s/bench.sqlite", out_folder);
+    snprintf(out, FILES_PATH_MAX, "%s/%s", out_folder, STORE_FILE);
 }
 
 enum status files_open_store(struct store **out, const char *out_folder, enum store_mode mode,
