@@ -52,7 +52,8 @@ def details(version):
     small = "resunet_small" if version <= 3 else "cbam_resunet"
     found = {"hrnet": result("hrnet", 12, 16, 21710.86875, [test_row("hrnet", b, 15.0 + b / 10, 900.5 * b)
                                                             for b in (1, 4, 8, 12)]),
-             small: result(small, 4, 8, 21710.86875, [test_row(small, b, 6.0 + b / 10, 1800.25 * b) for b in (1, 2, 4)])}
+             small: result(small, 4, 8, 21710.86875, [test_row(small, b, 6.0 + b / 10, 1800.25 * b)
+                                                      for b in (1, 2, 4)])}
     if version <= 3:
         found["resunet_advanced"] = result("resunet_advanced", 1, 1, 0.0,
                                            [failed_row("resunet_advanced", 1), failed_row("resunet_advanced", 2)])
@@ -62,15 +63,18 @@ def details(version):
 
 
 def entry(row, version):
-    made = {"optimal_batch_size": int(row["optimal_batch_size"]), "max_safe_batch_size": int(row["max_safe_batch_size"]),
-            "expected_throughput": float(row["expected_throughput"]), "memory_limit_mb": number(row["memory_limit_mb"])}
+    made = {"optimal_batch_size": int(row["optimal_batch_size"]),
+            "max_safe_batch_size": int(row["max_safe_batch_size"]),
+            "expected_throughput": float(row["expected_throughput"]),
+            "memory_limit_mb": number(row["memory_limit_mb"])}
     if row["p95_latency_ms"]:
         made["p95_latency_ms"] = float(row["p95_latency_ms"])
     if row["production_optimized"]:
         made["production_optimized"] = row["production_optimized"] == "true"
     if row["max_concurrent_users"]:
         made["concurrent_processing"] = {
-            "max_concurrent_users": int(row["max_concurrent_users"]), "memory_per_user_mb": int(row["memory_per_user_mb"]),
+            "max_concurrent_users": int(row["max_concurrent_users"]),
+            "memory_per_user_mb": int(row["memory_per_user_mb"]),
             "expected_concurrent_throughput": float(row["expected_concurrent_throughput"])}
     if row["has_note"] == "1":
         made["note"] = "measured by hand – see the log" if version >= 13 else "measured by hand"
@@ -191,7 +195,7 @@ def the_second_file_is_taken(folder):
         check(sizes_of(folder) == wanted, "%s: %s" % (name, sizes_of(folder)))
         check("NaN or Infinity is no JSON" in done.stderr, done.stderr)
     kept = rows_of(folder, "SELECT bytes FROM import ORDER BY id")
-    check([k[0].encode() for k in kept] == [production(n) for n in ("P1", "P2", "P3")], "the bytes are not as they were")
+    check([k[0].encode() for k in kept] == [production(n) for n in ("P1", "P2", "P3")], "other bytes")
 
 
 def imports_are_compared(folder):
@@ -236,6 +240,31 @@ def our_own_files_are_taken(folder):
     check(snapshot(os.path.join(out, "campaigns")) == before, "files of a campaign were touched")
 
 
+def a_tune_carries_over_and_challenges(folder):
+    """Without a file in place the last import is the base: its models are carried over and its size is in use"""
+    versions = history()
+    take(folder, "H9", historic("H9", versions["H9"]))
+    own = {"batch_configurations": dict(json.loads(historic("H9", versions["H9"]))["batch_configurations"],
+                                        resunet_small={"optimal_batch_size": 2, "max_safe_batch_size": 4,
+                                                       "expected_throughput": 6.5, "memory_limit_mb": 9000})}
+    take(folder, "own", json.dumps(own, indent=2) + "\n")
+    take(folder, "P1", production("P1"))  # the second file names no resunet_small and cannot be a base
+    done = bench(*tune_arguments(folder, scripted(folder, script=CURVE), "--batches", "1,2,4"), cwd=folder)
+    check(done.returncode in (0, 4), done.stderr)
+    check("the import of 2" in done.stderr, done.stderr)
+    with open(os.path.join(folder, "out", "batch_sizes.json")) as f:
+        written = json.load(f)
+    for model, entry_ in own["batch_configurations"].items():
+        if model != "resunet_small":
+            check(written["batch_configurations"][model] == entry_, "%s: %s" % (model, written["batch_configurations"]))
+            copied = written["autotune"]["copied"]
+            check("batch_configurations." + model in copied, "%s" % copied)
+    incumbent = written["autotune"]["models"]["resunet_small"]["decision"]["incumbent"]
+    check((incumbent["batch"], incumbent["source"]) == (2, "import"), "%s" % incumbent)
+    check(rows_of(folder, "SELECT incumbent, incumbent_source FROM target_state ORDER BY id DESC LIMIT 1") ==
+          [(2, "import")], "the store's incumbent")
+
+
 SIZES = '{"batch_configurations": {\n"a": {"optimal_batch_size": %s,\n"max_safe_batch_size": %s}}}\n'
 ODD = [  # name, text, sizes, what is said
     ("optimal above max_safe", SIZES % (9, 6), {"a": (9, 6)}, "optimal 9 is above max_safe 6: 6 is taken"),
@@ -248,9 +277,11 @@ ODD = [  # name, text, sizes, what is said
 ]
 BAD = [  # name, bytes, what the sentence has
     ("garbage", b"\x00\xff\x17", ["bad.json", "NUL"]), ("empty", b"", ["bad.json:1:"]),
-    ("not JSON", b"batch: 8\n", ["bad.json:1:", "batch"]), ("cut off", (SIZES % (8, 12)).encode()[:40], ["bad.json:2:"]),
+    ("not JSON", b"batch: 8\n", ["bad.json:1:", "batch"]),
+    ("cut off", (SIZES % (8, 12)).encode()[:40], ["bad.json:2:"]),
     ("BOM", b"\xef\xbb\xbf" + (SIZES % (8, 12)).encode(), ["bad.json:1:", "byte order mark"]),
-    ("duplicate key", (SIZES % (8, '12, "optimal_batch_size": 4')).encode(), ["bad.json:3:", "duplicate", "optimal_batch_size"]),
+    ("duplicate key", (SIZES % (8, '12, "optimal_batch_size": 4')).encode(),
+     ["bad.json:3:", "duplicate", "optimal_batch_size"]),
     ("8.0", (SIZES % ("8.0", 12)).encode(), ["bad.json:2:", "optimal_batch_size", "8.0"]),
     ("0", (SIZES % (8, 0)).encode(), ["bad.json:3:", "max_safe_batch_size", "got 0"]),
     ("negative", (SIZES % (-8, 12)).encode(), ["bad.json:2:", "got -8"]),
@@ -263,9 +294,11 @@ BAD = [  # name, bytes, what the sentence has
     ("no size", b'{"batch_configurations": {"a": {"optimal_batch_size": 8}}}', ["max_safe_batch_size", "got nothing"]),
     ("entry is a number", b'{"batch_configurations": {"a": 8}}', ["batch_configurations.a", "got 8"]),
     ("entries are a list", b'{"batch_configurations": [8]}', ["batch_configurations", "got [8]"]),
-    ("another document", b'{"models": {}}\n', ["bad.json:1:", "neither batch_configurations nor production_batch_sizes"]),
+    ("another document", b'{"models": {}}\n',
+     ["bad.json:1:", "neither batch_configurations nor production_batch_sizes"]),
     ("a list", b"[1]\n", ["neither"]),
-    ("newer schema", b'{"batch_configurations": {},\n"autotune": {"schema": 2}}', ["bad.json:2:", "autotune.schema", "got 2"]),
+    ("newer schema", b'{"batch_configurations": {},\n"autotune": {"schema": 2}}',
+     ["bad.json:2:", "autotune.schema", "got 2"]),
     ("schema is a text", b'{"batch_configurations": {},\n"autotune": {"schema": "1"}}', ["bad.json:2:", 'got "1"']),
 ]
 
@@ -295,5 +328,6 @@ def bad_files_are_refused(folder):
 
 if __name__ == "__main__":
     sys.exit(run_tests([every_historic_file_is_taken, the_second_file_is_taken, imports_are_compared,
-                        the_same_bytes_change_nothing, our_own_files_are_taken, odd_files_are_taken,
+                        the_same_bytes_change_nothing, our_own_files_are_taken,
+                        a_tune_carries_over_and_challenges, odd_files_are_taken,
                         bad_files_are_refused]))
