@@ -21,8 +21,8 @@ static const struct config_row rows[] = {
     { .key = "all_models", .flag = "all-models", .type = &config_type_bool, .group = CONFIG_MODELS,
       AT(all_models),
       NAMED(all_models_named), .preset = "false", .help = "measure every served model (bench list)" },
-    { .key = "models", .flag = "model", .type = &config_type_names, .group = CONFIG_MODELS, .unit = "LIST",
-      AT(models), NAMED(models_named), .look_up = config_look_up_model, .preset_text = "none",
+    { .key = "models", .flag = "model", .type = &config_type_names, .group = CONFIG_MODELS | CONFIG_QUEUE,
+      .unit = "LIST", AT(models), NAMED(models_named), .look_up = config_look_up_model, .preset_text = "none",
       .help = "models to measure: names of bench list, or paths of .yaml files" },
 
     { .key = "engines", .flag = "engine", .type = &config_type_names, .group = CONFIG_TARGETS, .unit = "LIST",
@@ -52,7 +52,7 @@ static const struct config_row rows[] = {
     { .key = "weights", .flag = "weights", .type = &config_type_text, .group = CONFIG_TARGETS, .unit = "FILE",
       AT(weights), .max = 4095, .preset = "seeded", .help = "weights: seeded, or a .safetensors file" },
 
-    { .key = "batches", .flag = "batches", .type = &config_type_batches, .group = CONFIG_BATCHES,
+    { .key = "batches", .flag = "batches", .type = &config_type_batches, .group = CONFIG_BATCHES | CONFIG_QUEUE,
       .unit = "LIST",
       AT(batches), .min = 1, .max = BATCH_MAX, .preset = "auto",
       .help =

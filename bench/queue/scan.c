@@ -12,7 +12,7 @@ enum { P50, P90, P95, P99, LIMITED, PERCENTILES };
 /* One seed of one point. */
 struct run {
     bool   saturated;
-    double mean_s, mean_images, capacity;
+    double mean_s, mean_images;
     double at[PERCENTILES];          /* s, NaN: too few requests */
 };
 struct workspace {
@@ -90,7 +90,7 @@ static void run_seed(struct run *r, const struct workspace *w, const struct scan
     if (!queue_simulate(&answer, w->response_s, &simulate))
         return;
     *r = (struct run){ .saturated = answer.saturated && !ask->growing, .mean_s = answer.mean_s,
-                       .mean_images = answer.mean_images, .capacity = answer.capacity };
+                       .mean_images = answer.mean_images };
     if (!r->saturated)
         take_percentiles(r, w, ask->arrivals->count);
 }
@@ -116,22 +116,32 @@ static struct scan_value percentile_of(const struct run *runs, size_t seeds, int
     return over_seeds(x, n);
 }
 
-static void run_point(struct scan_point *out, double *capacity, const struct workspace *w,
-                      const struct scan_ask *ask, double delay_s)
+double scan_capacity(const struct scan_ask *ask)
+{
+    for (size_t i = 0; i < ask->time_count; i++)
+        if (ask->times[i].images >= ask->batch)
+            return ask->instances * ask->batch / stats_median(ask->times[i].service_s, ask->times[i].count);
+    return 0;
+}
+
+static void run_point(struct scan_point *out, const struct workspace *w, const struct scan_ask *ask,
+                      double capacity, double delay_s)
 {
     const struct scan_value none = { NAN, NAN, NAN };
     struct run runs[ARRIVALS_SEEDS];
     double images[ARRIVALS_SEEDS];
     size_t seeds = seeds_of(ask), grew = 0;
+    *out = (struct scan_point){ .delay_s = delay_s, .saturated = true, .limited_s = NAN, .mean_images = NAN,
+                                .mean_s = none, .p50_s = none, .p90_s = none, .p95_s = none, .p99_s = none };
+    if (ask->rate >= capacity && !ask->growing)
+        return;
     for (size_t i = 0; i < seeds; i++) {
         run_seed(&runs[i], w, ask, delay_s, i);
         images[i] = runs[i].mean_images;
         grew += runs[i].saturated;
     }
-    *capacity = runs[0].capacity;
-    *out = (struct scan_point){ .delay_s = delay_s, .saturated = 2 * grew > seeds, .limited_s = NAN,
-                                .mean_images = stats_median(images, seeds), .mean_s = none, .p50_s = none,
-                                .p90_s = none, .p95_s = none, .p99_s = none };
+    out->saturated = 2 * grew > seeds;
+    out->mean_images = stats_median(images, seeds);
     if (out->saturated)
         return;
     out->mean_s = percentile_of(runs, seeds, -1);
@@ -164,12 +174,13 @@ static size_t recommend(const struct scan *s, const struct scan_ask *ask)
 enum status scan_run(struct scan *out, const struct scan_ask *ask, struct err *err)
 {
     struct workspace w;
-    *out = (struct scan){ .batch = ask->batch, .rate = ask->rate, .recommended = QUEUE_NONE };
+    *out = (struct scan){ .batch = ask->batch, .rate = ask->rate, .capacity = scan_capacity(ask),
+                          .recommended = QUEUE_NONE };
     enum status st = open_workspace(&w, ask, err);
     if (st != ST_OK)
         return st;
     for (; out->count < delays_of(ask) && out->count < QUEUE_DELAYS; out->count++)
-        run_point(&out->points[out->count], &out->capacity, &w, ask, delay_of(ask, out->count));
+        run_point(&out->points[out->count], &w, ask, out->capacity, delay_of(ask, out->count));
     free(w.response_s);
     out->load = out->rate / out->capacity;
     out->recommended = recommend(out, ask);
@@ -186,15 +197,13 @@ static bool point_fits(const struct scan_point *p, const struct scan_ask *ask)
 static bool any_delay_fits(double *delay_s, const struct workspace *w, const struct scan_ask *ask)
 {
     struct scan_point p;
-    double capacity;
+    double capacity = scan_capacity(ask);
     for (size_t i = 0; i < delays_of(ask); i++) {
-        run_point(&p, &capacity, w, ask, delay_of(ask, i));
+        run_point(&p, w, ask, capacity, delay_of(ask, i));
         if (point_fits(&p, ask)) {
             *delay_s = p.delay_s;
             return true;
         }
-        if (ask->rate >= capacity) /* whatever the delay */
-            return false;
     }
     return false;
 }

@@ -15,8 +15,8 @@ struct scan_value { double value, low, high; }; /* median over seeds, smallest, 
 
 struct scan_point {                  /* one queue delay at one rate */
     double delay_s;
-    bool   saturated;                /* in most seeds: then only load and mean_images hold */
-    double mean_images;              /* per batch */
+    bool   saturated;                /* in most seeds: no percentiles */
+    double mean_images;              /* per batch; NaN: the rate is not below the capacity */
     struct scan_value mean_s, p50_s, p90_s, p95_s, p99_s; /* responses */
     double limited_s;                /* the percentile of the limit; NaN without */
 };
@@ -34,6 +34,9 @@ struct scan_ask {
     size_t delay_count;
     double percentile, limit_s;      /* limit on responses; percentile 0: none */
 };
+/* c B / s(B), images/s, with the median time of B: full batches one after the other. 0: no size reaches B. */
+double scan_capacity(const struct scan_ask *ask);
+
 struct scan {
     int    batch;
     double rate, capacity, load;     /* images/s; load = rate / capacity */

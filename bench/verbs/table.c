@@ -38,6 +38,18 @@ static const struct verb verbs[] = {
                "numbers of the file are claims: shown, carried over, never taken for measurements. Those that do\n"
                "not hold are listed. production_batch_config.json is taken too. The same file again changes\n"
                "nothing. Exit 2: it is no such file, or a size in it is no whole number." },
+    { .name = "queue", .summary = "what requests would wait at a rate, and which queue delay to set",
+      .words_text = "[CAMPAIGN]", .words_max = 1, .run = verb_queue,
+      .groups = CONFIG_QUEUE | CONFIG_OUT | CONFIG_JSON | CONFIG_CSV,
+      .about = "Simulates a service that forms batches: one starts when it is full or its oldest request has waited for\n"
+               "the queue delay. Times are the measured ones of every size (the fill table), the largest batch is the\n"
+               "decision of each target, or --batches; a response counts from the arrival to the result. Ten delays from\n"
+               "0 to 500 ms are compared; the smallest whose p95 is within 5 % of the best, and that keeps the limit of\n"
+               "--slo, is recommended. Without --rate or --trace: at 50, 70 and 85 % of what the target can do.\n"
+               "Waiting grows as 1/(1 - load): 2 at 50 %, 3.3 at 70 %, 6.7 at 85 %. At 85 % the p95 of a single hour\n"
+               "may be far from the one printed (see its range), and a model that runs 10 % slower for a while works\n"
+               "at 94 %: plan for 50 to 70 %. bench tune --open-loop measures what is simulated here.\n"
+               "Without a name the newest campaign is taken. Exit 1: a target serves none of its rates." },
     { .name = "replay", .summary = "decide on a recorded curve, as exact values or as a simulated campaign",
       .words_text = "", .run = verb_replay, .groups = CONFIG_REPLAY | CONFIG_SEED | CONFIG_JSON,
       .about = "Applies the rule of tune to every size of --curve: optimal and max_safe batch size, and why not the\n"

@@ -40,6 +40,7 @@ enum status verb_list(const struct invocation *inv, struct err *err);
 enum status verb_show(const struct invocation *inv, struct err *err);
 enum status verb_report(const struct invocation *inv, struct err *err);
 enum status verb_import(const struct invocation *inv, struct err *err);
+enum status verb_queue(const struct invocation *inv, struct err *err);
 enum status verb_replay(const struct invocation *inv, struct err *err);
 enum status verb_profile(const struct invocation *inv, struct err *err);
 enum status verb_verify(const struct invocation *inv, struct err *err);
