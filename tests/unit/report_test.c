@@ -84,6 +84,49 @@ static void pictures_are_drawn(void **state)
     scratch_close(folder);
 }
 
+/* Zone, limit, verification and part-filled batches: of one target only, the other has none of them. */
+static void a_whole_campaign_is_drawn(void **state)
+{
+    (void)state;
+    if (!has_gnuplot())
+        skip();
+    char *folder = scratch_open(), *svg, *data;
+    struct fixture *f = fixture_open();
+    struct decision_row *d = &fixture_whole(f, "f32", 1)->decision;
+    fixture_hrnet(f, "bf16", 1.7);
+    snprintf(d->slo_kind, sizeof d->slo_kind, "service");
+    d->slo_percentile = 0.95;
+    d->slo_limit_ms = 300;
+    struct plots plots;
+    struct notes notes = { 0 };
+    struct err err = { .text = "" };
+    if (plots_draw(&plots, &f->campaign, folder, &notes, &err) != ST_OK)
+        fail_msg("%s", err.text);
+    static const struct { const char *name, *text; } rows[] = {
+        { "throughput", "diamond: verified" }, { "throughput", "shaded: within 5 % of the best" },
+        { "latency", "limit of p95: 300 ms" }, { "pareto", "limit of p95: 300 ms" }, { "fill", "f32 split" },
+    };
+    assert_int_equal(plots.count, 6);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (size_t k = 0; k < plots.count; k++) {
+            if (strcmp(plots.files[k].name, rows[i].name) != 0)
+                continue;
+            svg = slurp("", plots.files[k].svg);
+            if (!strstr(svg, rows[i].text))
+                fail_msg("%s lacks %s", rows[i].name, rows[i].text);
+            free(svg);
+        }
+    data = slurp(folder, "plots/hrnet-fill.tsv"); /* 5 images: 440 ms, as 4 + 1 290.5 ms */
+    assert_non_null(strstr(data, "\n5\t440\t290.5\tsplit\n"));
+    free(data);
+    data = slurp(folder, "plots/hrnet-targets.tsv"); /* the published rate and its range; without one the race */
+    assert_non_null(strstr(data, "\n1\t17.21\t17.17\t17.25\n2\t29.257\t"));
+    free(data);
+    plots_free(&plots);
+    fixture_close(f);
+    scratch_close(folder);
+}
+
 static void caveat_is_in_the_picture(void **state)
 {
     (void)state;
@@ -213,6 +256,33 @@ static void the_page_stands_alone(void **state)
     scratch_close(folder);
 }
 
+static void the_page_defends_the_size(void **state)
+{
+    (void)state;
+    char *folder = scratch_open(), path[4200];
+    struct fixture *f = fixture_open();
+    fixture_whole(f, "f32", 1);
+    struct decision_row *d = &fixture_whole(f, "bf16", 1.7)->decision;
+    snprintf(d->confidence, sizeof d->confidence, "undecided");
+    snprintf(d->cause, sizeof d->cause, "margin");
+    assert_int_equal(report_write(&f->campaign, NULL, in_folder(path, sizeof path, folder, "r.html"), NULL), ST_OK);
+    char *page = slurp("", path);
+    static const char *const parts[] = {
+        "gives <b>17.21 images/s</b> (17.17 to 17.25 over 3 fresh executions)",
+        "Use batch 4: it is the smallest size within 5 % of the best throughput",
+        "<dt>zone</dt><dd>16.65 images/s and more", "-9.8 (-10.3 to -9.4)", "How the race went",
+        "Verification in fresh executions", "run 5 as 4 + 1", "class=\"verdict open\"", "batch 4: undecided (margin)",
+        "<dt>next</dt><dd>a size lies right at the margin",
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!strstr(page, parts[i]))
+            fail_msg("the page lacks %s", parts[i]);
+    assert_int_equal(count_of(page, "<details"), count_of(page, "</details>"));
+    free(page);
+    fixture_close(f);
+    scratch_close(folder);
+}
+
 static void warnings_of_the_page(void **state)
 {
     (void)state;
@@ -282,11 +352,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pictures_are_drawn),
+        cmocka_unit_test(a_whole_campaign_is_drawn),
         cmocka_unit_test(caveat_is_in_the_picture),
         cmocka_unit_test(odd_curves_are_drawn),
         cmocka_unit_test(without_gnuplot),
         cmocka_unit_test(gnuplot_that_fails_is_named),
         cmocka_unit_test(the_page_stands_alone),
+        cmocka_unit_test(the_page_defends_the_size),
         cmocka_unit_test(warnings_of_the_page),
         cmocka_unit_test(pictures_that_act_stay_out),
         cmocka_unit_test(texts_are_escaped),
