@@ -27,13 +27,13 @@ static const struct device_kind {
 };
 static const char *const default_engine[] = { "onednn" }, *const default_device[] = { "cpu:0" },
                   *const default_precision[] = { "f32" };
-static const int default_threads[] = { 0 };
+static const int default_threads[] = { 0 }, default_instances[] = { 1 };
 
 /* The lists of a configuration with their defaults: what is multiplied out. */
 struct axes {
     const char *const *engines, *const *devices, *const *precisions;
-    const int *threads;
-    size_t engine_count, device_count, precision_count, thread_count;
+    const int *threads, *instances;
+    size_t engine_count, device_count, precision_count, thread_count, instance_count;
 };
 
 static const char *const *names_or(const struct name_list *list, const char *const *preset, size_t *count)
@@ -45,7 +45,9 @@ static const char *const *names_or(const struct name_list *list, const char *con
 static struct axes axes_of(const struct config *c)
 {
     struct axes a = { .threads = c->threads.count ? c->threads.values : default_threads,
-                      .thread_count = c->threads.count ? c->threads.count : LEN(default_threads) };
+                      .thread_count = c->threads.count ? c->threads.count : LEN(default_threads),
+                      .instances = c->instances.count ? c->instances.values : default_instances,
+                      .instance_count = c->instances.count ? c->instances.count : LEN(default_instances) };
     a.engines = names_or(&c->engines, default_engine, &a.engine_count);
     a.devices = names_or(&c->devices, default_device, &a.device_count);
     a.precisions = names_or(&c->precisions, default_precision, &a.precision_count);
@@ -92,20 +94,25 @@ static enum status check_precision(const struct device_kind *kind, const char *d
                    device, known, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
-/* Threads to use for an asked number (0: all that may be used). One is always allowed. */
-static enum status resolve_threads(int *out, int asked, struct err *err)
+/* Threads of one instance for an asked number (0: all that may be used, shared out among the instances). One
+ * instance of one thread is always allowed. */
+static enum status resolve_threads(int *out, int asked, int instances, struct err *err)
 {
     double quota;
-    int cpus = host_threads(&quota, NULL, 0);
-    *out = asked ? asked : cpus;
-    if (asked <= 1 || asked <= cpus)
+    char each[48] = "";
+    int cpus = host_threads(&quota, NULL, 0), shared = cpus / instances;
+    *out = asked ? asked : shared ? shared : 1;
+    if (*out * instances <= 1 || *out <= shared)
         return ST_OK;
+    if (instances > 1)
+        snprintf(each, sizeof each, " in each of %d instances", instances);
     if (quota > 0 && (int)quota <= cpus)
-        return err_set(err, ST_USAGE,
-                       "threads is %d, but the CPU quota of this cgroup is %.3g CPUs: use at most %d", asked,
-                       quota, cpus);
-    return err_set(err, ST_USAGE, "threads is %d, but this process may use %d CPUs: use at most %d", asked,
-                   cpus, cpus);
+        return err_set(
+            err, ST_USAGE,
+            "threads is %d%s, but the CPU quota of this cgroup is %.3g CPUs: use at most %d in all", *out,
+            each, quota, cpus);
+    return err_set(err, ST_USAGE, "threads is %d%s, but this process may use %d CPUs: use at most %d in all",
+                   *out, each, cpus, cpus);
 }
 
 /* --- points --------------------------------------------------------------------------------------------- */
@@ -136,18 +143,17 @@ static enum status list_batches(int *out, size_t *count, const struct config *c,
     return ST_OK;
 }
 
-/* Time to probe a size and to measure it as long as the stop rule asks for at least: 3 s and 6 blocks. */
+/* Time to probe a size and to take part in the rounds before the first look of a race. */
 static double predicted_s(const struct store_earlier *e)
 {
-    enum { PROBE_ITERATIONS = 2, COARSE_BLOCKS = 3, LEAST_BLOCKS = 6 };
+    enum { PROBE_ITERATIONS = 2, COARSE_BLOCKS = 3, LEAST_ROUNDS = 6 };
     static const uint64_t block_ns = 100000000;
-    static const double least_s = 3;
     if (!isfinite(e->images_per_s) || e->images_per_s <= 0)
         return NAN;
     double t_iter_s = e->batch / e->images_per_s;
     double block_s = (double)block_expected_ns(block_ns, (uint64_t)(t_iter_s * 1e9)) / 1e9;
-    return (double)e->prepare_ns / 1e9 + PROBE_ITERATIONS * t_iter_s + COARSE_BLOCKS * block_s +
-           fmax(least_s, LEAST_BLOCKS * block_s);
+    return (double)e->prepare_ns / 1e9 + PROBE_ITERATIONS * t_iter_s +
+           (COARSE_BLOCKS + LEAST_ROUNDS) * block_s;
 }
 
 static void predict(struct plan_point *p, const struct store_earlier *earlier, size_t count)
@@ -168,8 +174,11 @@ static enum status fill_points(struct plan_target *t, const struct config *c, st
     struct store_earlier *earlier = NULL;
     size_t earlier_count = 0;
     enum status st = list_batches(batches, &t->point_count, c, err);
+    t->predicted_s = NAN;
     if (st == ST_OK && store)
         st = store_load_earlier(&earlier, &earlier_count, store, t->key, err);
+    if (st == ST_OK && store)
+        st = store_load_spent(&t->predicted_s, store, t->key, err);
     if (st == ST_OK && !(t->points = calloc(t->point_count ? t->point_count : 1, sizeof *t->points)))
         st = err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the plan");
     for (size_t i = 0; st == ST_OK && i < t->point_count; i++) {
@@ -188,19 +197,26 @@ struct combination {
     const struct named_model *model;
     const struct engine_config *engine;
     const char *device, *precision;
-    int threads;
-    bool several_threads;
+    int threads, instances;
+    bool several_threads, several_instances;
 };
 
-static void write_names(struct plan_target *t, bool several_threads)
+static void add_count(struct plan_target *t, int count, const char *of_what)
+{
+    size_t used = strlen(t->name);
+    snprintf(t->name + used, sizeof t->name - used, " %d %s%s", count, of_what, count == 1 ? "" : "s");
+}
+
+static void write_names(struct plan_target *t, const struct combination *x)
 {
     snprintf(t->key, sizeof t->key, "%s|%s|%s|%s|%d|%d|%dx%dx%d|%s", t->model.name, t->engine->name,
              t->device, t->precision, t->threads, t->instances, t->shape[0], t->shape[1], t->shape[2],
              t->mode);
-    int n = snprintf(t->name, sizeof t->name, "%s %s %s %s", t->model.name, t->engine->name, t->device,
-                     t->precision);
-    if (several_threads && n > 0 && (size_t)n < sizeof t->name)
-        snprintf(t->name + n, sizeof t->name - (size_t)n, " %d threads", t->threads);
+    snprintf(t->name, sizeof t->name, "%s %s %s %s", t->model.name, t->engine->name, t->device, t->precision);
+    if (x->several_instances)
+        add_count(t, t->instances, "instance");
+    if (x->several_threads)
+        add_count(t, t->threads, "thread");
 }
 
 static enum status make_target(struct plan_target *t, const struct combination *x, const struct config *c,
@@ -208,9 +224,12 @@ static enum status make_target(struct plan_target *t, const struct combination *
 {
     const struct device_kind *kind;
     const int *input = x->model->config.input;
-    *t = (struct plan_target){ .model = x->model->config, .model_file = x->model->ask, .engine = x->engine,
-                               .instances = 1, .shape = { input[0], c->input_h ? c->input_h : input[1],
-                                                          c->input_w ? c->input_w : input[2] } };
+    *t = (struct plan_target){ .model = x->model->config,
+                               .model_file = x->model->ask,
+                               .engine = x->engine,
+                               .instances = x->instances,
+                               .shape = { input[0], c->input_h ? c->input_h : input[1],
+                                          c->input_w ? c->input_w : input[2] } };
     snprintf(t->device, sizeof t->device, "%s", x->device);
     snprintf(t->precision, sizeof t->precision, "%s", x->precision);
     snprintf(t->mode, sizeof t->mode, "%s", c->mode && *c->mode ? c->mode : "e2e");
@@ -220,10 +239,10 @@ static enum status make_target(struct plan_target *t, const struct combination *
     if (st == ST_OK)
         st = model_config_check_size(&t->model, t->shape, err);
     if (st == ST_OK)
-        st = resolve_threads(&t->threads, x->threads, err);
+        st = resolve_threads(&t->threads, x->threads, x->instances, err);
     if (st != ST_OK)
         return st;
-    write_names(t, x->several_threads);
+    write_names(t, x);
     return fill_points(t, c, store, err);
 }
 
@@ -254,22 +273,24 @@ static enum status multiply_out(struct plan *p, const struct axes *a, const stru
                                 size_t model_count, const struct config *c, struct store *store,
                                 struct err *err)
 {
-    size_t per_engine = a->device_count * a->precision_count * a->thread_count;
+    size_t per_precision = a->instance_count * a->thread_count;
+    size_t per_engine = a->device_count * a->precision_count * per_precision;
     size_t total = model_count * p->engine_count * per_engine;
     p->targets = calloc(total ? total : 1, sizeof *p->targets);
     if (!p->targets)
         return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for a plan of %zu targets", total);
     enum status st = ST_OK;
     for (size_t i = 0; i < total && st == ST_OK; i++) {
-        size_t rest = i % per_engine, threads = rest % a->thread_count,
-               precision = rest / a->thread_count % a->precision_count;
+        size_t rest = i % per_engine;
         struct combination x = {
             .model = &models[i / (p->engine_count * per_engine)],
             .engine = &p->engines[i / per_engine % p->engine_count],
-            .device = a->devices[rest / (a->thread_count * a->precision_count)],
-            .precision = a->precisions[precision],
-            .threads = a->threads[threads],
+            .device = a->devices[rest / (per_precision * a->precision_count)],
+            .precision = a->precisions[rest / per_precision % a->precision_count],
+            .instances = a->instances[rest / a->thread_count % a->instance_count],
+            .threads = a->threads[rest % a->thread_count],
             .several_threads = a->thread_count > 1,
+            .several_instances = a->instance_count > 1,
         };
         st = add_target(p, &x, c, store, err);
     }
@@ -336,6 +357,14 @@ enum status plan_make(struct plan *out, const struct config *config, struct stor
     if (st != ST_OK)
         plan_free(out);
     return st;
+}
+
+double plan_predicted_s(const struct plan *p)
+{
+    double total = 0;
+    for (size_t i = 0; i < p->target_count; i++)
+        total += p->targets[i].predicted_s;
+    return total;
 }
 
 void plan_free(struct plan *p)

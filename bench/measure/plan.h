@@ -17,19 +17,22 @@
 struct plan_point {
     int      batch;
     uint64_t predicted_bytes;        /* 0: unknown */
-    double   predicted_s;            /* of probing it and measuring it until the stop rule's cap; NaN: unknown */
+    double predicted_s; /* of probing it and the six rounds that a race has at least; NaN: unknown */
     double   images_per_s;           /* of the earlier measurement that this comes from; NaN: none */
 };
 struct plan_target {
     struct model_config model;
-    const char *model_file;          /* what `load` asks for: the file that the configuration named (and owns); NULL:
-                                      * model.name */
+    const char *model_file; /* what `load` asks for: the file that the configuration named (and owns); NULL:
+                             * model.name */
     const struct engine_config *engine; /* of the plan */
     char   device[64], precision[16], mode[32];
     int    threads, instances;       /* threads: resolved, >= 1 */
     int    shape[3];                 /* C,H,W */
     char   key[256];                 /* model|engine|device|precision|threads|instances|CxHxW|mode */
-    char   name[192];                /* for people: "hrnet onednn cpu:0 f32", threads added if a plan has several */
+    char   name[192];                /* for people: "hrnet onednn cpu:0 f32"; instances and threads added if a
+                                      * plan has several */
+    double predicted_s; /* of everything, from accuracy gate to fill table, as the newest finished
+                         * campaign took; NaN: unknown */
     bool   batches_auto;             /* the ascent: points are the powers of two it may try */
     struct plan_point *points;       /* ascending */
     size_t point_count;
@@ -37,16 +40,19 @@ struct plan_target {
 struct plan {
     struct engine_config *engines;
     size_t engine_count;
-    struct plan_target *targets;     /* model, engine, device, precision, threads: the last changes fastest */
+    struct plan_target *targets;     /* model, engine, device, precision, instances, threads: the last changes
+                                      * fastest */
     size_t target_count;
 };
 
 /* store: earlier measurements of the same key give the predictions; NULL: none are known.
  * ST_USAGE: nothing to measure, an unknown model, engine, device or precision (with the nearest known name),
- * a size that the model cannot take, a precision that the device does not have, more threads than CPUs or
- * quota, too many sizes; ST_CONFIG: a model or engine file is wrong; others as store_load_earlier. *out is
- * all zero unless ST_OK. */
+ * a size that the model cannot take, a precision that the device does not have, more threads of all instances
+ * than CPUs or quota, too many sizes; ST_CONFIG: a model or engine file is wrong; others as
+ * store_load_earlier. *out is all zero unless ST_OK. */
 enum status plan_make(struct plan *out, const struct config *config, struct store *store, struct err *err);
+/* Of all targets; NaN: one is not known. */
+double plan_predicted_s(const struct plan *p);
 void plan_free(struct plan *p);
 
 #endif

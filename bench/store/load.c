@@ -9,8 +9,12 @@ static enum status load_runs(struct run_row **out, size_t *count, struct store *
                              const char *tail, struct err *err)
 {
     void *rows;
-    const struct sql_query query = { .table = &table_run, .state = &table_run_state, .parent = "run", .tail = tail,
-                                     .text = kind ? kind : "", .row_size = sizeof(struct run_row) };
+    const struct sql_query query = { .table = &table_run,
+                                     .state = &table_run_state,
+                                     .parent = "run",
+                                     .tail = tail,
+                                     .text = kind ? kind : "",
+                                     .row_size = sizeof(struct run_row) };
     enum status st = sql_load(&rows, count, s, &query, err);
     *out = rows;
     return st;
@@ -53,8 +57,11 @@ enum status store_load_executions(struct execution_row **out, size_t *count, str
                                   struct err *err)
 {
     void *rows;
-    const struct sql_query query = { .table = &table_execution, .state = &table_execution_state,
-                                     .parent = "execution", .tail = "WHERE t.target = ?1 ORDER BY t.id", .id = target,
+    const struct sql_query query = { .table = &table_execution,
+                                     .state = &table_execution_state,
+                                     .parent = "execution",
+                                     .tail = "WHERE t.target = ?1 ORDER BY t.id",
+                                     .id = target,
                                      .row_size = sizeof(struct execution_row) };
     enum status st = sql_load(&rows, count, s, &query, err);
     *out = rows;
@@ -98,11 +105,15 @@ enum status store_load_marks(struct mark_row **out, size_t *count, struct store 
 {
     void *rows;
     const struct sql_query query = {
-        .table = &table_mark, .id = target, .row_size = sizeof(struct mark_row),
-        .tail = "WHERE (t.subject IN ('target', 'point') AND t.subject_id = ?1) "
-                "OR (t.subject = 'execution' AND t.subject_id IN (SELECT id FROM execution WHERE target = ?1)) "
-                "OR (t.subject = 'block' AND t.subject_id IN (SELECT b.id FROM block AS b "
-                "JOIN execution AS e ON e.id = b.execution WHERE e.target = ?1)) ORDER BY t.id" };
+        .table = &table_mark,
+        .id = target,
+        .row_size = sizeof(struct mark_row),
+        .tail =
+            "WHERE (t.subject IN ('target', 'point') AND t.subject_id = ?1) "
+            "OR (t.subject = 'execution' AND t.subject_id IN (SELECT id FROM execution WHERE target = ?1)) "
+            "OR (t.subject = 'block' AND t.subject_id IN (SELECT b.id FROM block AS b "
+            "JOIN execution AS e ON e.id = b.execution WHERE e.target = ?1)) ORDER BY t.id"
+    };
     enum status st = sql_load(&rows, count, s, &query, err);
     *out = rows;
     return st;
@@ -199,5 +210,29 @@ enum status store_load_earlier(struct store_earlier **out, size_t *count, struct
         *out = NULL;
         *count = 0;
     }
+    return st;
+}
+
+static const char spent_text[] =
+    "SELECT sum(f.end_unix_s - e.start_unix_s) FROM execution AS e "
+    "JOIN execution_state AS f ON f.id = (SELECT max(id) FROM execution_state WHERE execution = e.id) "
+    "WHERE f.end_unix_s >= e.start_unix_s AND e.target = (SELECT max(t.id) FROM target AS t "
+    "JOIN decision AS d ON d.target = t.id "
+    "JOIN run_state AS r ON r.id = (SELECT max(id) FROM run_state WHERE run = t.run) "
+    "WHERE r.state = 'done' AND t.id IN (SELECT target FROM target_state WHERE key = ?1))";
+
+enum status store_load_spent(double *seconds, struct store *s, const char *key, struct err *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool more = false;
+    *seconds = NAN;
+    enum status st = sql_prepare(&stmt, s, spent_text, err);
+    if (st == ST_OK) {
+        sqlite3_bind_text(stmt, 1, key, -1, SQLITE_TRANSIENT);
+        st = sql_step(&more, s, stmt, err);
+    }
+    if (st == ST_OK && more && sqlite3_column_type(stmt, 0) != SQLITE_NULL)
+        *seconds = sqlite3_column_double(stmt, 0);
+    sqlite3_finalize(stmt);
     return st;
 }

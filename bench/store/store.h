@@ -206,6 +206,10 @@ struct store_earlier {               /* newest that is known of a batch size, ov
 enum status store_load_earlier(struct store_earlier **out, size_t *count, struct store *s, const char *key,
                                struct err *err);
 
+/* Seconds that all executions of the newest finished tune of a target with this key took together; NaN: none
+ * was finished. */
+enum status store_load_spent(double *seconds, struct store *s, const char *key, struct err *err);
+
 /* The whole view of one campaign; name NULL: the newest of kind "tune". ST_CONFIG: there is no such campaign
  * (the sentence has the nearest known name), or none at all. campaign_free(*out). */
 enum status store_load_campaign(struct campaign **out, struct store *s, const char *name, struct err *err);

@@ -17,7 +17,7 @@
 /* One line of the plan: a point of a target. */
 struct point_line {
     char   model[RECORD_NAME], engine[RECORD_NAME], device[RECORD_NAME], precision[16], input[32];
-    int    threads, batch;
+    int    instances, threads, batch;
     uint64_t predicted_bytes;
     double predicted_s, images_per_s;
 };
@@ -28,6 +28,7 @@ static const struct field point_fields[] = {
     { .name = "device", .unit = "", AT(device), .type = FIELD_TEXT },
     { .name = "precision", .unit = "", AT(precision), .type = FIELD_TEXT },
     { .name = "input", .unit = "CxHxW", AT(input), .type = FIELD_TEXT },
+    { .name = "instances", .unit = "", AT(instances), .type = FIELD_INT },
     { .name = "threads", .unit = "", AT(threads), .type = FIELD_INT },
     { .name = "batch", .unit = "images", AT(batch), .type = FIELD_INT },
     { .name = "predicted_memory", .unit = "bytes", AT(predicted_bytes), .type = FIELD_BYTES },
@@ -43,6 +44,7 @@ static void fill_line(struct point_line *line, const struct plan_target *t, cons
     snprintf(line->device, sizeof line->device, "%s", t->device);
     snprintf(line->precision, sizeof line->precision, "%s", t->precision);
     snprintf(line->input, sizeof line->input, "%dx%dx%d", t->shape[0], t->shape[1], t->shape[2]);
+    line->instances = t->instances;
     line->threads = t->threads;
     line->batch = p->batch;
     line->predicted_bytes = p->predicted_bytes;
@@ -66,16 +68,6 @@ static void fill_lines(struct point_line *lines, const struct plan *plan)
             fill_line(&lines[at++], &plan->targets[i], &plan->targets[i].points[k]);
 }
 
-/* The whole predicted time, NaN if one point's is unknown. */
-static double total_s(const struct plan *plan)
-{
-    double total = 0;
-    for (size_t i = 0; i < plan->target_count; i++)
-        for (size_t k = 0; k < plan->targets[i].point_count; k++)
-            total += plan->targets[i].points[k].predicted_s;
-    return total;
-}
-
 static uint64_t budget_ns(const struct config *config, const struct plan *plan)
 {
     return config->budget_set ? config->budget_ns : CAMPAIGN_BUDGET_NS * plan->target_count;
@@ -84,7 +76,7 @@ static uint64_t budget_ns(const struct config *config, const struct plan *plan)
 static void print_totals(const struct config *config, const struct plan *plan, size_t points)
 {
     char predicted[32] = "-", budget[32] = "none";
-    double seconds = total_s(plan);
+    double seconds = plan_predicted_s(plan);
     if (!isnan(seconds))
         text_of_duration(predicted, sizeof predicted, (uint64_t)(seconds * 1e9));
     if (budget_ns(config, plan))
@@ -97,7 +89,7 @@ static void print_totals(const struct config *config, const struct plan *plan, s
 static enum status print_json(const struct config *config, const struct plan *plan, const struct table *table,
                               struct err *err)
 {
-    double seconds = total_s(plan);
+    double seconds = plan_predicted_s(plan);
     json_t *total = isnan(seconds) ? json_null() : json_real6(seconds);
     json_t *all = json_pack("{s:i, s:o, s:f, s:o}", "targets", (int)plan->target_count, "predicted_s", total,
                             "budget_s", (double)budget_ns(config, plan) / 1e9, "points", table_json(table));

@@ -52,21 +52,11 @@ static void print_next_steps(const char *program, const struct campaign *campaig
     free(command);
 }
 
-/* Predicted of all points, NaN if one is not known. */
-static double predicted_s(const struct plan *plan)
-{
-    double all = 0;
-    for (size_t i = 0; i < plan->target_count; i++)
-        for (size_t k = 0; k < plan->targets[i].point_count; k++)
-            all += plan->targets[i].points[k].predicted_s;
-    return all;
-}
-
 /* From the start to the end: with its pauses, if the campaign was resumed. */
 static void print_time(const struct campaign *campaign, const struct plan *plan)
 {
     const struct run_row *run = &campaign->run;
-    const double predicted = predicted_s(plan);
+    const double predicted = plan_predicted_s(plan);
     char text[32];
     if (run->end_unix_s < run->start_unix_s)
         return;

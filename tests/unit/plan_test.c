@@ -61,7 +61,7 @@ static int tear_down(void **state)
 struct ask {
     struct config config;
     char *models[4], *engines[4], *devices[4], *precisions[4];
-    int   threads[4], batches[400];
+    int   threads[4], instances[4], batches[400];
 };
 
 static struct ask *ask_for_all(void)
@@ -95,6 +95,7 @@ static void all_models_on_the_default_engine(void **state)
     assert_int_equal(p.targets[0].point_count, 5); /* 1 2 4 8 16 */
     assert_int_equal(p.targets[0].points[4].batch, 16);
     assert_int_equal(p.targets[0].threads, host_threads(NULL, NULL, 0));
+    assert_true(isnan(plan_predicted_s(&p)));
     assert_true(p.targets[0].points[0].predicted_bytes == 0 && isnan(p.targets[0].points[0].predicted_s));
     char key[256];
     snprintf(key, sizeof key, "beta|onednn|cpu:0|f32|%d|1|3x1024x1024|e2e", host_threads(NULL, NULL, 0));
@@ -123,8 +124,8 @@ static void the_last_axis_changes_fastest(void **state)
     a->threads[1] = 1; /* the same again is one target */
     a->config.threads = (struct int_list){ a->threads, 2 };
     assert_int_equal(plan_make(&p, &a->config, NULL, &err), ST_OK);
-    static const char *const want[] = { "alpha onednn cpu:0 f32 1 threads", "alpha onednn cpu:0 bf16 1 threads",
-                                        "alpha other cpu:0 f32 1 threads", "alpha other cpu:0 bf16 1 threads" };
+    static const char *const want[] = { "alpha onednn cpu:0 f32 1 thread", "alpha onednn cpu:0 bf16 1 thread",
+                                        "alpha other cpu:0 f32 1 thread", "alpha other cpu:0 bf16 1 thread" };
     assert_int_equal(p.target_count, 8);
     for (size_t i = 0; i < 4; i++)
         assert_string_equal(p.targets[i].name, want[i]);
@@ -181,6 +182,55 @@ static void what_cannot_be_is_refused(void **state)
     refused(a, "300 sizes");
 }
 
+/* Instances share the CPUs out; with the threads of each they may not need more than there are. */
+static void instances_are_an_axis_before_threads(void **state)
+{
+    (void)state;
+    struct ask *a = ask_for_all();
+    struct plan p;
+    struct err err;
+    const int cpus = host_threads(NULL, NULL, 0);
+    if (cpus < 2)
+        skip();
+    a->instances[0] = 1;
+    a->instances[1] = 2;
+    a->config.instances = (struct int_list){ a->instances, 2 };
+    name(&a->config.precisions, a->precisions, "f32");
+    name(&a->config.precisions, a->precisions, "bf16");
+    assert_int_equal(plan_make(&p, &a->config, NULL, &err), ST_OK);
+    assert_int_equal(p.target_count, 8);
+    static const char *const want[] = { "alpha onednn cpu:0 f32 1 instance", "alpha onednn cpu:0 f32 2 instances",
+                                        "alpha onednn cpu:0 bf16 1 instance",
+                                        "alpha onednn cpu:0 bf16 2 instances" };
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(p.targets[i].name, want[i]);
+    assert_int_equal(p.targets[0].threads, cpus);
+    assert_int_equal(p.targets[1].threads, cpus / 2);
+    char key[256];
+    snprintf(key, sizeof key, "alpha|onednn|cpu:0|f32|%d|2|3x512x512|e2e", cpus / 2);
+    assert_string_equal(p.targets[1].key, key);
+    plan_free(&p);
+    a->threads[0] = 1;
+    a->threads[1] = cpus / 2;
+    a->config.threads = (struct int_list){ a->threads, cpus / 2 > 1 ? 2 : 1 };
+    assert_int_equal(plan_make(&p, &a->config, NULL, &err), ST_OK);
+    assert_int_equal(p.targets[0].instances * p.targets[0].threads, 1);
+    plan_free(&p);
+    a->threads[0] = cpus; /* fits one instance, not two */
+    a->config.threads.count = 1;
+    refused(a, "in each of 2 instances");
+}
+
+/* Without a number of threads one is left for each: with more instances than CPUs that is too much. */
+static void more_instances_than_cpus_are_refused(void **state)
+{
+    (void)state;
+    struct ask *a = ask_for_all();
+    a->instances[0] = host_threads(NULL, NULL, 0) + 1;
+    a->config.instances = (struct int_list){ a->instances, 1 };
+    refused(a, "threads is 1 in each of");
+}
+
 static void one_thread_is_always_allowed(void **state)
 {
     (void)state;
@@ -201,6 +251,8 @@ int main(void)
         cmocka_unit_test(all_models_on_the_default_engine),
         cmocka_unit_test(the_last_axis_changes_fastest),
         cmocka_unit_test(what_cannot_be_is_refused),
+        cmocka_unit_test(instances_are_an_axis_before_threads),
+        cmocka_unit_test(more_instances_than_cpus_are_refused),
         cmocka_unit_test(one_thread_is_always_allowed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -399,6 +399,38 @@ static void earlier_measurements_are_found_by_key(void **state)
     store_close(s);
 }
 
+/* Two finished executions of 60 and 90 s, one that never ended; only finished campaigns of this key count. */
+static void time_spent_is_that_of_the_newest_finished_tune(void **state)
+{
+    struct err err = { 0 };
+    double seconds;
+    struct store *s = fixture_open(*state, STORE_WRITE);
+    const char *key = "hrnet|onednn|cpu:0|f32|2|1|3x256x320|e2e";
+    for (int last = 0; last < 2; last++) { /* the second one stays unfinished */
+        struct fixture_ids ids = fixture_fill(s);
+        for (int i = 0; i < 2; i++) {
+            struct execution_row e = fixture_execution(ids.target, i ? "verify" : "probe");
+            assert_int_equal(store_append_execution(s, &e, &err), ST_OK);
+            e.end_unix_s = e.start_unix_s + 60 + 30 * i + 7 * last;
+            assert_int_equal(store_append_execution_state(s, &e, &err), ST_OK);
+        }
+        const struct decision_row d = { .batch = 4 };
+        const struct store_results results = { .decision = &d };
+        assert_int_equal(store_replace_results(s, ids.target, &results, &err), ST_OK);
+        assert_int_equal(store_load_spent(&seconds, s, key, &err), ST_OK);
+        assert_true(last ? fabs(seconds - 150) < 1e-9 : isnan(seconds));
+        struct run_row run = fixture_run();
+        run.id = ids.run;
+        snprintf(run.state, sizeof run.state, last ? "budget" : "done");
+        assert_int_equal(store_append_run_state(s, &run, &err), ST_OK);
+        assert_int_equal(store_load_spent(&seconds, s, key, &err), ST_OK);
+        assert_true(fabs(seconds - 150) < 1e-9);
+    }
+    assert_int_equal(store_load_spent(&seconds, s, "another", &err), ST_OK);
+    assert_true(isnan(seconds));
+    store_close(s);
+}
+
 static void names_of_runs_differ(void **state)
 {
     struct err err = { 0 };
@@ -423,6 +455,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(derived_rows_are_rebuilt_alike, place_make, place_drop),
         cmocka_unit_test_setup_teardown(a_campaign_is_gathered, place_make, place_drop),
         cmocka_unit_test_setup_teardown(earlier_measurements_are_found_by_key, place_make, place_drop),
+        cmocka_unit_test_setup_teardown(time_spent_is_that_of_the_newest_finished_tune, place_make, place_drop),
         cmocka_unit_test_setup_teardown(names_of_runs_differ, place_make, place_drop),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
