@@ -14,8 +14,6 @@
 #include "tuner/memory.h"
 #include "tuner/search.h"
 
-#define CAMPAIGN_ROUNDS_MOST 300     /* 30 s in blocks of 100 ms */
-
 struct target_state {
     const struct plan_target *plan;
     struct target_row row;
@@ -29,11 +27,17 @@ struct target_state {
     bool   gated;                    /* the gate is over and was passed */
     bool   searched;                 /* the ascent is over: `search` holds */
     bool   measured;                 /* the race has ended by itself */
+    bool   finished;                 /* all stages are over, none was cut short */
     bool   cut;                      /* its share of the budget ended before everything was measured */
     bool   search_over, rounds_over, race_over; /* no time for another probe, round, proof: see decision_ask */
     int    given[PLAN_BATCHES_MAX];  /* [given_count] sizes in place of the ascent; 0: the ascent */
     size_t given_count;
     struct search_answer search;
+    struct {
+        int    batch;                /* best so far; 0: none */
+        double images_per_s, low, high; /* its interval; NaN: unknown */
+        size_t rounds, alive;        /* complete rounds of the race, sizes that are still in it */
+    } best;                          /* for progress: see target_note_best */
 };
 
 struct campaign_state {
@@ -89,9 +93,14 @@ struct decision_rules target_rules(const struct campaign_state *c, const struct 
 enum status target_decide(struct decision **out, const struct campaign_state *c, const struct target_state *t,
                           struct err *err);
 
+/* Keeps what progress tells of a decision. */
+void target_note_best(struct target_state *t, const struct decision *d);
+
 /* Ends a target: nothing more of it is measured. why: the reason of every size, WHY_NONE if it never ran.
  * Stores the result. Statuses of the store. */
 enum status target_end(struct campaign_state *c, struct target_state *t, enum status status, enum why why,
                        const char *detail, struct err *err);
+/* A detail without the target's name before it, for where the name stands already. */
+const char *target_detail(const struct target_state *t, const char *detail);
 
 #endif

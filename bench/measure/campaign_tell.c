@@ -4,12 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "bench/measure/results.h"
-
-static bool is_busy(const struct target_state *t)
-{
-    return !t->ended && !t->measured;
-}
+#include "tuner/decide.h"
+#include "tuner/race.h"
 
 uint64_t campaign_share_ns(const struct campaign_state *c, const struct target_state *t, double part)
 {
@@ -17,30 +13,18 @@ uint64_t campaign_share_ns(const struct campaign_state *c, const struct target_s
     if (!c->budget_ns)
         return UINT64_MAX;
     for (const struct target_state *o = t; o < c->targets + c->target_count; o++)
-        left += is_busy(o);
+        left += !o->ended;
     if (spent_ns >= c->budget_ns)
         return 0;
     return (uint64_t)((double)(c->budget_ns - spent_ns) / (double)(left ? left : 1) * part);
 }
 
-/* The best so far with its interval; nothing if no size has run. */
-static void add_best(struct progress_event *e, const struct campaign_state *c, const struct target_state *t)
+/* How many rounds or executions there are at most in a phase; 0: it has none. */
+static int most_of(const char *phase)
 {
-    struct points *p;
-    struct choose_answer answer;
-    struct choose_why whys[SEARCH_SIZES_MAX];
-    struct choose_point at[SEARCH_SIZES_MAX];
-    if (points_make(&p, t, false, NULL) != ST_OK)
-        return;
-    results_choose(&answer, whys, at, p, t, c->config->within);
-    for (size_t i = 0; i < p->count; i++)
-        if (answer.batch && p->items[i].batch == answer.batch) {
-            e->best_batch = answer.batch;
-            e->best_images_per_s = exp(at[i].y);
-            e->best_low = exp(at[i].low);
-            e->best_high = exp(at[i].high);
-        }
-    points_free(p);
+    return strcmp(phase, "race") == 0     ? (int)race_look_rounds[RACE_LOOKS - 1]
+           : strcmp(phase, "verify") == 0 ? VERIFY_EXECUTIONS
+                                          : 0;
 }
 
 void campaign_tell(const struct campaign_state *c, const struct target_state *t, const char *phase,
@@ -55,16 +39,16 @@ void campaign_tell(const struct campaign_state *c, const struct target_state *t,
         .target_count = (int)c->target_count,
         .batch = batch,
         .round = round,
-        .rounds = round ? CAMPAIGN_ROUNDS_MOST : 0,
-        .best_images_per_s = NAN,
-        .best_low = NAN,
-        .best_high = NAN,
+        .rounds = round ? most_of(phase) : 0,
+        .alive = t && strcmp(phase, "race") == 0 ? (int)t->best.alive : 0,
+        .best_batch = t ? t->best.batch : 0,
+        .best_images_per_s = t && t->best.batch ? t->best.images_per_s : NAN,
+        .best_low = t && t->best.batch ? t->best.low : NAN,
+        .best_high = t && t->best.batch ? t->best.high : NAN,
         .elapsed_ns = elapsed_ns,
         .left_ns = c->budget_ns > elapsed_ns ? c->budget_ns - elapsed_ns : 0,
     };
     if (!c->context->progress)
         return;
-    if (t && !t->search.next && t->search.count > 0)
-        add_best(&e, c, t);
     progress_tell(c->context->progress, &e);
 }

@@ -27,6 +27,8 @@ struct decision_rules decision_rules_of(const struct config *config, const struc
                                     .alpha = config->alpha,
                                     .objective = config->objective,
                                     .limit = config->limit,
+                                    .arrivals = &config->arrivals,
+                                    .instances = row->instances,
                                     .given = given,
                                     .given_count = given ? count : 0,
                                     .max_batch = config->max_batch,
@@ -94,13 +96,28 @@ static enum status check_limit(struct race_candidate *c, const struct decision_a
     return ST_OK;
 }
 
+/* By simulation, and with what was kept of it if there is a place for it. */
+static enum status check_responses(struct decision *d, const struct decision_ask *ask, struct err *err)
+{
+    const struct decision_rules *rules = ask->rules;
+    struct response_limits *kept = rules->response, *own = NULL;
+    enum status st = kept ? ST_OK
+                          : response_limits_open(&own, &rules->limit, rules->arrivals, rules->instances, err);
+    if (st == ST_OK)
+        st = response_limits_check(d->candidates, d->count, kept ? kept : own, ask->history, err);
+    response_limits_close(own);
+    return st;
+}
+
 static enum status check_limits(struct decision *d, const struct decision_ask *ask, const struct race_rounds *r,
                                 struct err *err)
 {
     const struct latency_limit *limit = &ask->rules->limit;
     enum status st = ST_OK;
-    if (limit->percentile == 0 || limit->response)
+    if (limit->percentile == 0)
         return ST_OK;
+    if (limit->response)
+        return check_responses(d, ask, err);
     const struct slo_rule rule = slo_rule_of(limit->percentile);
     for (size_t i = 0; i < d->count && st == ST_OK; i++)
         st = check_limit(&d->candidates[i], ask, &rule, r, err);
@@ -163,6 +180,11 @@ static void take_losses(struct decision *d, const struct history *h, const struc
     }
 }
 
+static enum race_thrift thrift_of(const struct decision_rules *rules)
+{
+    return rules->refine ? RACE_PLAIN : RACE_OFTEN;
+}
+
 static struct race_ask race_ask_of(const struct decision *d, const struct decision_rules *rules)
 {
     return (struct race_ask){ .candidates = d->candidates,
@@ -172,11 +194,11 @@ static struct race_ask race_ask_of(const struct decision *d, const struct decisi
                               .within = rules->within,
                               .alpha = rules->alpha,
                               .control = d->search.knee,
-                              .thrifty = !rules->refine };
+                              .thrifty = thrift_of(rules) };
 }
 
 /* Does the stored round hold everything that the race wants of the next one? */
-static bool is_complete(const struct decision *d, const struct race_round *round, bool thrifty)
+static bool is_complete(const struct decision *d, const struct race_round *round, enum race_thrift thrifty)
 {
     for (size_t i = 0; i < d->count; i++)
         if (d->race.sizes[i].alive && !d->race.sizes[i].resting && !round->cells[i].done)
@@ -190,7 +212,7 @@ static bool append_round(struct decision *d, const struct race_round *round)
 {
     struct race_block *row = d->blocks + d->rounds * (d->count + 1);
     bool left = false;
-    d->rounds++;
+    d->counted[d->rounds++] = (struct decision_round){ round->number, round->execution };
     for (size_t i = 0; i <= d->count; i++)
         row[i] = round->cells[i].block;
     if (round->control != d->race.control)
@@ -226,13 +248,16 @@ static void take_rounds(struct decision *d, const struct decision_rules *rules, 
             again = append_round(d, &r->items[d->rounds]) || some_size_leaves_now(d);
         stuck = d->rounds == before;
     }
-    d->round = d->race.state == RACE_GO_ON && d->rounds < r->count ? r->items[d->rounds].number : 0;
+    if (d->race.state != RACE_GO_ON)
+        return;
+    d->round = d->rounds < r->count ? r->items[d->rounds].number : 0;
+    d->control_is_due = race_has_control(thrift_of(rules), d->rounds);
 }
 
 /* The last step, with its comparisons kept. */
 static enum status close_race(struct decision *d, const struct decision_ask *ask, struct err *err)
 {
-    struct race_looks looks = { .room = RACE_LOOKS * (d->count * d->count + 1) };
+    struct race_looks looks = { .room = RACE_LOOKS_OFTEN * (d->count * d->count + 1) };
     struct race_ask race = race_ask_of(d, ask->rules);
     looks.items = d->looks = calloc(looks.room, sizeof *looks.items);
     if (!d->looks)
@@ -244,8 +269,17 @@ static enum status close_race(struct decision *d, const struct decision_ask *ask
         race.limits_final = true;
         race_step(&d->race, &race, &looks);
     }
+    bool replayed = false;
+    enum status st = ask->rules->limit.response
+                         ? response_limits_replayed(&replayed, d->candidates, d->count, ask->history,
+                                                    &ask->rules->limit, err)
+                         : ST_OK;
+    if (replayed) { /* on the same blocks, without the sizes that did not pass their open loop */
+        race.out_of_budget = race.limits_final = true;
+        race_step(&d->race, &race, &looks);
+    }
     d->look_count = looks.count < looks.room ? looks.count : looks.room;
-    return ST_OK;
+    return st;
 }
 
 static enum status make_race(struct decision *d, const struct decision_ask *ask, struct err *err)
@@ -256,7 +290,9 @@ static enum status make_race(struct decision *d, const struct decision_ask *ask,
         st = race_rounds_make(&r, ask->history, d->candidates, d->count, ask->rules->objective, err);
     if (st == ST_OK)
         st = check_limits(d, ask, &r, err);
-    if (st == ST_OK && !(d->blocks = calloc((r.count + 1) * (d->count + 1), sizeof *d->blocks)))
+    d->blocks = calloc((r.count + 1) * (d->count + 1), sizeof *d->blocks);
+    d->counted = calloc(r.count + 1, sizeof *d->counted);
+    if (st == ST_OK && !(d->blocks && d->counted))
         st = err_set(err, ST_OUT_OF_MEMORY, "not enough memory for %zu rounds", r.count);
     if (st == ST_OK) {
         take_losses(d, ask->history, &r);
@@ -442,6 +478,7 @@ void decision_free(struct decision *d)
         return;
     free(d->candidates);
     free(d->blocks);
+    free(d->counted);
     free(d->looks);
     fill_table_free(&d->fill);
     free(d);

@@ -12,6 +12,7 @@
 #include "bench/measure/ceiling.h"
 #include "bench/measure/fill.h"
 #include "bench/measure/history.h"
+#include "bench/measure/response_limits.h"
 #include "kernels/base/err.h"
 #include "tuner/decide.h"
 #include "tuner/max_safe.h"
@@ -23,6 +24,9 @@ struct decision_rules {
     double within, alpha;            /* X and alpha, fractions */
     enum objective objective;
     struct latency_limit limit;      /* percentile 0: none */
+    const struct arrivals *arrivals; /* of a limit on responses; borrowed */
+    int    instances;
+    struct response_limits *response; /* keeps what their simulation said; NULL: it is simulated at every call */
     const int *given;                /* [given_count] sizes in place of the ascent; NULL: ascent up to max_batch */
     size_t given_count;
     int    max_batch;
@@ -43,6 +47,11 @@ struct decision {
     struct race_block *blocks;       /* [rounds][count + 1] */
     size_t rounds;                   /* complete ones */
     int    round;                    /* number of the one that was begun and is not complete; 0: none */
+    bool   control_is_due;           /* the next round holds a second block of race.control */
+    struct decision_round {
+        int number;
+        int64_t execution;           /* whose blocks count */
+    } *counted;                      /* [rounds] */
     struct race_answer race;
     struct race_look *looks;         /* [look_count] */
     size_t look_count;

@@ -13,78 +13,10 @@
 #include "bench/measure/warm.h"
 #include "tuner/warmup.h"
 
-enum { PROBE_ITERATIONS = 2, COARSE_BLOCKS = 3, TRIES = 2 };
+enum { PROBE_ITERATIONS = 2, COARSE_BLOCKS = 3 };
 static const double ascent_part = 0.5; /* of a target's share of the time: the rest is for its rounds */
 
 /* --- what is known -------------------------------------------------------------------------------------- */
-
-/* Is the stored result of a size final? A crash and a hang are tried once more in a fresh worker. */
-static bool is_final(const struct history *h, int batch)
-{
-    const struct prepared_row *row = history_prepared(h, batch);
-    if (!row)
-        return false;
-    bool again = strcmp(row->result, "crashed") == 0 || strcmp(row->result, "hung") == 0;
-    return !again ||
-           history_count_results(h, batch, "crashed") + history_count_results(h, batch, "hung") >= TRIES;
-}
-
-static int coarse_blocks(const struct history *h, int batch)
-{
-    int n = 0;
-    for (size_t i = 0; i < h->count; i++)
-        n += h->blocks[i].kind == BLOCK_COARSE && h->blocks[i].batch == batch;
-    return n;
-}
-
-/* Largest value of the valid coarse blocks; of all of them if none is valid: it only steers the search. */
-static double coarse_y(const struct history *h, int batch)
-{
-    double best[2] = { -INFINITY, -INFINITY };
-    for (size_t i = 0; i < h->count; i++) {
-        const struct block_fact *f = &h->blocks[i];
-        if (f->kind == BLOCK_COARSE && f->batch == batch && f->y > best[f->valid])
-            best[f->valid] = f->y;
-    }
-    return isfinite(best[1]) ? best[1] : best[0];
-}
-
-static bool result_of(struct search_result *out, const struct history *h, int batch)
-{
-    const struct prepared_row *row = history_prepared(h, batch);
-    if (!row || !is_final(h, batch))
-        return false;
-    bool runs = strcmp(row->result, ASCENT_FEASIBLE) == 0;
-    *out = (struct search_result){ .batch = batch,
-                                   .why = runs ? WHY_NONE : why_of_name(row->result),
-                                   .y = runs ? coarse_y(h, batch) : NAN,
-                                   .t_iter_ns = (double)history_t_iter(h, batch) };
-    return true;
-}
-
-void probe_search(struct search_answer *out, const struct campaign_state *c, const struct target_state *t,
-                  bool out_of_budget)
-{
-    struct search_result results[SEARCH_SIZES_MAX];
-    int given[PLAN_BATCHES_MAX];
-    size_t n = 0, m = 0;
-    const struct history *h = &t->history;
-    for (size_t i = 0; i < h->prepared_count && n < SEARCH_SIZES_MAX; i++) {
-        size_t seen = 0;
-        while (seen < n && results[seen].batch != h->prepared[i].batch)
-            seen++;
-        n += seen == n && result_of(&results[n], h, h->prepared[i].batch);
-    }
-    for (size_t i = 0; i < t->plan->point_count; i++)
-        given[m++] = t->plan->points[i].batch;
-    search_step(out, &(struct search_ask){ .max_batch = c->config->max_batch,
-                                           .within = c->config->within,
-                                           .given = t->plan->batches_auto ? NULL : given,
-                                           .given_count = m,
-                                           .results = results,
-                                           .result_count = n,
-                                           .out_of_budget = out_of_budget });
-}
 
 /* Largest size below `batch` that runs; 0: none. */
 static int largest_below(const struct history *h, int batch)
@@ -179,11 +111,23 @@ static enum status run_first(struct execution *x, int batch, uint64_t t_iter_ns,
     return block_measure(&fact, NULL, x, &ask, err);
 }
 
+/* Is what the coarse blocks say enough? */
+static bool is_probed(const struct execution *x, int batch)
+{
+    const struct config *config = x->campaign->config;
+    int blocks;
+    double y = ascent_value(&blocks, &x->target->history, batch, config->objective);
+    if (config->refine || blocks == 0)
+        return blocks >= COARSE_BLOCKS;
+    return search_probed_enough(&x->target->search, batch, y, blocks);
+}
+
 static enum status run_coarse(struct execution *x, int batch, struct err *err)
 {
     struct history *h = &x->target->history;
     enum status st = ST_OK;
-    for (int n = coarse_blocks(h, batch); n < COARSE_BLOCKS && st == ST_OK; n++) {
+    int n;
+    for (ascent_value(&n, h, batch, x->campaign->config->objective); !is_probed(x, batch) && st == ST_OK; n++) {
         struct block_fact fact;
         uint64_t t_iter_ns = history_t_iter(h, batch);
         struct block_ask ask = { .batch = batch, .kind = BLOCK_COARSE, .place = n, .t_iter_ns = t_iter_ns,
@@ -194,7 +138,7 @@ static enum status run_coarse(struct execution *x, int batch, struct err *err)
     return st;
 }
 
-/* prepare, 2 iterations, memory, three coarse blocks, release; row->result is set. */
+/* prepare, 2 iterations, memory, up to three coarse blocks, release; row->result is set. */
 static enum status try_size(struct prepared_row *row, struct execution *x, struct err *err)
 {
     enum status st = prepare_size(row, x, err);
@@ -212,7 +156,7 @@ static enum status try_size(struct prepared_row *row, struct execution *x, struc
         st = run_coarse(x, row->batch, err);
         attempt_succeed(row);
     }
-    return st == ST_OK ? worker_release(x->worker, row->batch, WORKER_SHORT_NS, err) : st;
+    return st == ST_OK ? execution_release(x, row->batch, err) : st;
 }
 
 /* A size in an open worker. ST_OK: a result is stored; ST_ENVIRONMENT, ST_MODEL, ST_INVALID: the whole target
@@ -267,10 +211,10 @@ static enum status warm_fresh(struct execution *x, struct err *err)
     int batch = smallest_feasible(&x->target->history);
     if (!batch || x->warm_batch)
         return ST_OK;
-    enum status st = worker_prepare(x->worker, batch, &prepared, WORKER_PREPARE_NS, err);
+    enum status st = execution_prepare(x, batch, &prepared, err);
     if (st == ST_OK)
         st = warm_execution(x, batch, prepared.first_run_ns, err);
-    return st == ST_OK ? worker_release(x->worker, batch, WORKER_SHORT_NS, err) : st;
+    return st == ST_OK ? execution_release(x, batch, err) : st;
 }
 
 /* Failures of hello, load and of warming a fresh worker: the second one in a row ends the target. */
@@ -280,7 +224,7 @@ static enum status handle_start_failure(struct execution *x, struct campaign_sta
     if (!status_is_of_worker(st))
         return st;
     bool ends = status_ends_target(st) && !x->skewed;
-    if (!ends && ++*failures < TRIES)
+    if (!ends && ++*failures < ASCENT_TRIES)
         return ST_OK;
     if (!x->hello.engine[0] &&
         (st == ST_CRASHED || st == ST_HUNG)) { /* not a size: the engine does not start */
@@ -320,22 +264,52 @@ static enum status probe_next(struct execution *x, struct campaign_state *c, str
     return st;
 }
 
+/* A size that ran without a value: the machine cannot tell what the objective asks for. */
+static enum status check_objective(struct campaign_state *c, struct target_state *t, int batch, struct err *err)
+{
+    int blocks;
+    double y = ascent_value(&blocks, &t->history, batch, c->config->objective);
+    if (blocks == 0 || !isnan(y))
+        return ST_OK;
+    char text[ERR_TEXT_MAX];
+    snprintf(text, sizeof text, "objective %s: nothing here gives readings for %s: choose another --objective",
+             objective_name(c->config->objective), t->plan->device);
+    return target_end(c, t, ST_ENVIRONMENT, WHY_NONE, text, err);
+}
+
+/* Does the share of time cover the next size? */
+static bool next_fits(const struct campaign_state *c, const struct target_state *t, const struct execution *x,
+                      uint64_t start_ns, uint64_t share_ns)
+{
+    uint64_t spent_ns = campaign_elapsed_ns(c) - start_ns;
+    uint64_t start_cost_ns = execution_is_open(x) ? 0 : expected_start_ns(t);
+    return spent_ns + start_cost_ns + expected_probe_ns(c, &t->history, t->search.next) < share_ns;
+}
+
+static void search(const struct campaign_state *c, struct target_state *t)
+{
+    const struct decision_rules rules = target_rules(c, t);
+    ascent_search(&t->search, &rules, &t->history, t->search_over);
+}
+
 enum status probe_target(struct campaign_state *c, struct target_state *t, struct err *err)
 {
     struct execution x = { 0 };
     enum status st = ST_OK;
     int failures = 0;
     uint64_t start_ns = campaign_elapsed_ns(c), share_ns = campaign_share_ns(c, t, ascent_part);
-    probe_search(&t->search, c, t, false);
+    search(c, t);
     while (st == ST_OK && t->search.next && !t->ended) {
-        uint64_t spent_ns = campaign_elapsed_ns(c) - start_ns;
-        uint64_t start_cost_ns = execution_is_open(&x) ? 0 : expected_start_ns(t);
-        bool over = spent_ns + start_cost_ns + expected_probe_ns(c, &t->history, t->search.next) >= share_ns;
-        t->cut = t->cut || over;
-        if (!over)
-            st = campaign_stopped(c) ? err_set(err, ST_INTERRUPTED, "interrupted: --resume goes on")
-                                     : probe_next(&x, c, t, t->search.next, &failures, err);
-        probe_search(&t->search, c, t, over);
+        int batch = t->search.next;
+        if (!next_fits(c, t, &x, start_ns, share_ns))
+            t->search_over = t->cut = true;
+        else if (campaign_stopped(c))
+            st = err_set(err, ST_INTERRUPTED, "interrupted: --resume goes on");
+        else
+            st = probe_next(&x, c, t, batch, &failures, err);
+        if (st == ST_OK && !t->ended)
+            st = check_objective(c, t, batch, err);
+        search(c, t);
     }
     enum status closed = execution_close(&x, st == ST_OK ? err : NULL);
     t->searched = st == ST_OK && !t->search.next && !t->ended;

@@ -12,8 +12,4 @@
  * status of the store; failures of the worker are results. */
 enum status probe_target(struct campaign_state *c, struct target_state *t, struct err *err);
 
-/* The search from what is known so far; out_of_budget: nothing more will be probed. */
-void probe_search(struct search_answer *out, const struct campaign_state *c, const struct target_state *t,
-                  bool out_of_budget);
-
 #endif

@@ -3,110 +3,137 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "bench/measure/probe.h"
-#include "bench/measure/results_rows.h"
+#include "bench/measure/results_decision.h"
+#include "bench/measure/results_estimates.h"
+#include "bench/measure/results_whys.h"
+#include "tuner/stats.h"
 
-/* --- the choice ----------------------------------------------------------------------------------------- */
+/* --- looks ---------------------------------------------------------------------------------------------- */
 
-static bool rounds_count(const struct points *p)
+static enum status make_looks(struct results *out, const struct results_ask *ask, struct err *err)
 {
-    bool any = false;
-    for (size_t i = 0; i < p->count; i++) {
-        bool in = p->items[i].out == WHY_NONE || p->items[i].all_blocks;
-        if (in && p->items[i].n == 0)
-            return false;
-        any = any || in;
+    const struct decision *d = ask->decision;
+    out->looks = calloc(d->look_count + 1, sizeof *out->looks);
+    if (!out->looks)
+        return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for %zu comparisons", d->look_count);
+    for (size_t i = 0; i < d->look_count; i++) {
+        const struct race_look *l = &d->looks[i];
+        struct look_row *row = &out->looks[out->look_count++];
+        *row = (struct look_row){ .target = ask->row->id, .look = (int)l->look, .n = (int)l->n, .i = l->i, .j = l->j,
+                                  .m = l->m, .se = l->se, .df = l->df, .c = l->c, .r1 = l->r1 };
+        snprintf(row->outcome, sizeof row->outcome, "%s", race_outcome_name(l->outcome));
     }
-    return any;
+    return ST_OK;
 }
 
-static const struct search_size *size_of(const struct target_state *t, int batch)
-{
-    for (size_t i = 0; i < t->search.count; i++)
-        if (t->search.sizes[i].batch == batch)
-            return &t->search.sizes[i];
-    return NULL;
-}
+/* --- verification --------------------------------------------------------------------------------------- */
 
-static struct choose_point choose_point_of(const struct point *q, const struct target_state *t,
-                                           bool by_rounds)
+static double over_passes(const struct verify_ask *v, size_t e, size_t member, size_t against)
 {
-    struct choose_point out = {
-        .batch = q->batch, .out = q->all_blocks ? WHY_NONE : q->out, .y = NAN, .low = NAN, .high = NAN
-    };
-    if (!by_rounds) {
-        out.y = size_of(t, q->batch)->y;
-        return out;
+    double x[VERIFY_PASSES];
+    size_t n = 0;
+    for (size_t p = 0; p < VERIFY_PASSES; p++) {
+        double value = v->x[e][p][member] - (against < DECIDE_MEMBERS_MAX ? v->x[e][p][against] : 0);
+        if (isfinite(value))
+            x[n++] = value;
     }
-    struct interval i = stats_interval(q->y, q->n, INTERVAL_SEQUENTIAL);
-    out.y = i.reason == STATS_FINE ? i.m : stats_median(q->y, q->n);
-    out.low = i.low;
-    out.high = i.high;
-    return out;
+    return stats_median(x, n);
 }
 
-void results_choose(struct choose_answer *out, struct choose_why *whys, struct choose_point *points,
-                    const struct points *p, const struct target_state *t, double within)
+static void make_verifications(struct results *out, const struct results_ask *ask)
 {
-    struct choose_point own[SEARCH_SIZES_MAX];
-    struct choose_point *items = points ? points : own;
-    bool by_rounds = rounds_count(p);
-    for (size_t i = 0; i < p->count; i++)
-        items[i] = choose_point_of(&p->items[i], t, by_rounds);
-    choose_target(out, whys, items, p->count, within);
+    const struct decide_answer *d = &ask->decision->choice;
+    const struct verify_ask *v = &ask->decision->verify_blocks;
+    size_t leader = 0;
+    while (leader < d->member_count && d->members[leader] != d->leader)
+        leader++;
+    for (size_t i = 0; i < d->member_count && leader < d->member_count; i++)
+        for (size_t e = 0; e < VERIFY_EXECUTIONS; e++) {
+            double y = over_passes(v, e, i, DECIDE_MEMBERS_MAX);
+            if (isfinite(y))
+                out->verifications[out->verification_count++] =
+                    (struct verify_row){ .target = ask->row->id, .batch = d->members[i], .execution = (int)e + 1,
+                                         .q = over_passes(v, e, i, leader), .y = y };
+        }
 }
 
-/* --- everything of a target ----------------------------------------------------------------------------- */
+/* --- fill table ----------------------------------------------------------------------------------------- */
 
-/* Are there candidates, all of them taken out by telemetry? Then their blocks are the best there is. */
-static bool all_refused(const struct points *p)
+static enum status make_fill(struct results *out, const struct results_ask *ask, struct err *err)
 {
-    for (size_t i = 0; i < p->count; i++)
-        if (p->items[i].out != WHY_THROTTLED && p->items[i].out != WHY_INVALID)
-            return false;
-    return p->count > 0;
+    const struct fill_table *f = &ask->decision->fill;
+    out->fill = calloc(f->count + 1, sizeof *out->fill);
+    if (!out->fill)
+        return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for %zu rows of a fill table", f->count);
+    for (size_t i = 0; i < f->count; i++) {
+        const struct fill_size *s = &f->sizes[i];
+        struct fill_row *row = &out->fill[out->fill_count++];
+        *row = (struct fill_row){ .target = ask->row->id, .images = s->images, .service_p50_ms = s->service_p50_ms,
+                                  .iterations = s->iterations, .first_use_ms = s->first_use_ms,
+                                  .as = { s->as[0], s->as[1] } };
+        snprintf(row->failed, sizeof row->failed, "%s", why_name(s->failed));
+        snprintf(row->advice, sizeof row->advice, "%s", s->failed == WHY_NONE ? fill_advice_name(s->advice) : "");
+    }
+    return ST_OK;
 }
 
-static enum status make_points(struct points **out, const char **cause, const struct target_state *t,
-                               struct err *err)
+/* --- all of it ------------------------------------------------------------------------------------------ */
+
+static enum status make_all(struct results *out, const struct results_ask *ask, struct err *err)
 {
-    enum status st = points_make(out, t, false, err);
-    if (st != ST_OK || !all_refused(*out))
-        return st;
-    *cause = (*out)->items[0].out == WHY_THROTTLED ? "throttled" : "invalid";
-    points_free(*out);
-    return points_make(out, t, true, err);
+    enum status st = results_estimates_make(out, ask, err);
+    if (st == ST_OK)
+        st = make_looks(out, ask, err);
+    if (st == ST_OK)
+        st = make_fill(out, ask, err);
+    if (st == ST_OK)
+        make_verifications(out, ask);
+    if (st == ST_OK)
+        st = results_whys_make(out, ask, err);
+    if (st == ST_OK)
+        results_decision_make(out, ask);
+    return st;
 }
 
-enum status results_store(int *batch, struct campaign_state *c, const struct target_state *t,
-                          const char *cause, struct err *err)
+enum status results_make(struct results **out, const struct results_ask *ask, struct err *err)
 {
-    struct target_state *view = malloc(
-        sizeof *view); /* with a finished search: sizes not reached have a reason too */
-    struct results_rows *rows = calloc(1, sizeof *rows);
-    struct points *p = NULL;
-    enum status st = view && rows ? ST_OK
-                                  : err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the results");
-    *batch = 0;
-    if (st == ST_OK) {
-        *view = *t;
-        if (!t->ended)
-            probe_search(&view->search, c, t, true);
-        st = make_points(&p, &cause, view, err);
+    struct results *r = calloc(1, sizeof *r);
+    enum status st = r ? ST_OK : err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the results");
+    *out = NULL;
+    if (st == ST_OK && ask->ended && ask->ended_why != WHY_NONE) {
+        results_whys_of_end(r, ask);
+        results_decision_of_end(r, ask);
+    } else if (st == ST_OK && !ask->ended && ask->history->prepared_count > 0) {
+        st = make_all(r, ask, err);
     }
     if (st == ST_OK)
-        st = results_rows_make(rows, c, view, p, cause, err);
-    if (st == ST_OK) {
-        struct store_results results = { .estimates = rows->estimates, .estimate_count = rows->estimate_count,
-                                         .decision = rows->has_decision ? &rows->decision : NULL,
-                                         .whys = rows->whys, .why_count = rows->why_count };
-        *batch = rows->decision.batch;
-        st = store_replace_results(c->store, t->row.id, &results, err);
-    }
-    points_free(p);
-    free(rows);
-    free(view);
+        *out = r;
+    else
+        results_free(r);
     return st;
+}
+
+void results_free(struct results *r)
+{
+    if (!r)
+        return;
+    free(r->looks);
+    free(r->fill);
+    free(r);
+}
+
+struct store_results results_rows(const struct results *r)
+{
+    return (struct store_results){ .estimates = r->estimates,
+                                   .estimate_count = r->estimate_count,
+                                   .decision = r->has_decision ? &r->decision : NULL,
+                                   .whys = r->whys,
+                                   .why_count = r->why_count,
+                                   .looks = r->looks,
+                                   .look_count = r->look_count,
+                                   .verifications = r->verifications,
+                                   .verification_count = r->verification_count,
+                                   .fill = r->fill,
+                                   .fill_count = r->fill_count };
 }

@@ -2,16 +2,11 @@
 #ifndef MEASURE_RESULTS_WHYS_H
 #define MEASURE_RESULTS_WHYS_H
 
-#include "bench/measure/results_rows.h"
-#include "tuner/choose.h"
+#include "bench/measure/results.h"
 
-/* Of a size that is no candidate of t's search. within: X, fraction. */
-struct why_row results_why_of_size(const struct target_state *t, const struct search_size *s, double within);
-/* Of a candidate: its point, the reason that the choice gave it, and the estimate that it was chosen by. */
-struct why_row results_why_of_point(const struct target_state *t, const struct point *q,
-                                    const struct choose_why *why, const struct choose_point *at,
-                                    double within);
-/* Appends to out the whys of a target that ended as a whole: every planned size has its reason. */
-void results_whys_of_end(struct results_rows *out, const struct target_state *t);
+/* One row for every size of the search. ST_OUT_OF_MEMORY. */
+enum status results_whys_make(struct results *out, const struct results_ask *ask, struct err *err);
+/* Of a target that ended as a whole: every size that it would have tried has that reason. */
+void results_whys_of_end(struct results *out, const struct results_ask *ask);
 
 #endif

@@ -18,11 +18,14 @@ static void reverse(int *items, size_t n)
     }
 }
 
-void schedule_order(int *batches, size_t n, uint64_t run_seed, const char *key, int round)
+size_t schedule_order(int *batches, size_t n, uint64_t run_seed, const char *key, int round)
 {
     int mirrored = n <= MIRROR_MOST && round % 2 == 0;
     struct rng r = rng_seeded(schedule_seed(run_seed, key, mirrored ? round - 1 : round));
     rng_shuffle(&r, batches, n);
-    if (mirrored)
-        reverse(batches, n);
+    size_t control = (size_t)(rng_uniform(&r) * (double)(n + 1));
+    if (!mirrored)
+        return control;
+    reverse(batches, n);
+    return n - control;
 }

@@ -12,7 +12,8 @@ uint64_t schedule_seed(uint64_t run_seed, const char *key, int round);
 
 /* Puts batches[n] (ascending on the way in) into the order of the round. Four points or more are shuffled.
  * Two or three are mirrored: an even round runs the order of the odd round before it backwards (AB BA, ABC
- * CBA), so that a steady drift falls on all alike. */
-void schedule_order(int *batches, size_t n, uint64_t run_seed, const char *key, int round);
+ * CBA), so that a steady drift falls on all alike. Returns the place (0..n) of one more block, of a control,
+ * among them. */
+size_t schedule_order(int *batches, size_t n, uint64_t run_seed, const char *key, int round);
 
 #endif

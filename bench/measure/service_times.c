@@ -4,105 +4,58 @@
 #include <stdlib.h>
 
 #include "bench/measure/block_rule.h"
-#include "tuner/search.h"
 #include "tuner/stats.h"
 
-struct times {
-    int     batch;
-    bool    of_rounds;               /* else of coarse blocks, which give way to the first block of a round */
-    double *ns;                      /* [count], sorted after loading */
-    size_t  count, room;
-};
-struct service_times {
-    struct times items[SEARCH_SIZES_MAX];
-    size_t count;
-};
-
-static struct times *times_of(struct service_times *s, int batch)
+static bool is_of_size(const struct block_fact *f, int batch, bool coarse)
 {
-    for (size_t i = 0; i < s->count; i++)
-        if (s->items[i].batch == batch)
-            return &s->items[i];
-    if (s->count == SEARCH_SIZES_MAX)
-        return NULL;
-    s->items[s->count] = (struct times){ .batch = batch };
-    return &s->items[s->count++];
+    bool measured = f->kind == BLOCK_RACE || f->kind == BLOCK_CONTROL || f->kind == BLOCK_SLO ||
+                    f->kind == BLOCK_VERIFY;
+    return f->batch == batch && f->valid && f->iteration_ns && (coarse ? f->kind == BLOCK_COARSE : measured);
 }
 
-static enum status append(struct times *t, const struct store_block *block, struct err *err)
+static size_t count_times(const struct history *h, int batch, bool coarse)
 {
-    size_t n = (size_t)block->row.iterations;
-    if (t->count + n > t->room) {
-        size_t room = 2 * (t->count + n);
-        double *moved = realloc(t->ns, room * sizeof *moved);
-        if (!moved)
-            return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for %zu iteration times", room);
-        t->ns = moved;
-        t->room = room;
-    }
-    for (size_t i = 0; i < n; i++)
-        t->ns[t->count++] = (double)block->samples.iteration_ns[i];
-    return ST_OK;
+    size_t n = 0;
+    for (size_t i = 0; i < h->count; i++)
+        n += is_of_size(&h->blocks[i], batch, coarse) ? (size_t)h->blocks[i].iterations : 0;
+    return n;
 }
 
-static enum status visit(void *context, const struct store_block *block, struct err *err)
+static double percentile_ms(const double *sorted_ns, size_t n, double p)
 {
-    const struct block_row *row = &block->row;
-    bool of_rounds = row->kind == BLOCK_RACE;
-    if (!row->valid || (!of_rounds && row->kind != BLOCK_COARSE))
+    return p > 0 ? stats_percentile(sorted_ns, n, p).value / 1e6 : NAN;
+}
+
+static void sum_up(struct service_summary *out, double *ns, size_t n, double percentile)
+{
+    stats_sort(ns, n);
+    out->iterations = (int)n;
+    out->min_ms = ns[0] / 1e6;
+    out->grouped = block_is_grouped(stats_median_sorted(ns, n));
+    if (out->grouped)
+        return;
+    out->p50_ms = percentile_ms(ns, n, .5);
+    out->p90_ms = percentile_ms(ns, n, .9);
+    out->p95_ms = percentile_ms(ns, n, .95);
+    out->p99_ms = percentile_ms(ns, n, .99);
+    out->limited_ms = percentile_ms(ns, n, percentile);
+}
+
+enum status service_times_of(struct service_summary *out, const struct history *h, int batch, double percentile,
+                             struct err *err)
+{
+    bool coarse = count_times(h, batch, false) == 0;
+    size_t most = count_times(h, batch, coarse), n = 0;
+    *out = (struct service_summary){ NAN, NAN, NAN, NAN, NAN, NAN, 0, false };
+    if (most == 0)
         return ST_OK;
-    struct times *t = times_of(context, row->batch);
-    if (!t || (t->of_rounds && !of_rounds))
-        return ST_OK;
-    if (of_rounds && !t->of_rounds) {
-        t->of_rounds = true;
-        t->count = 0;
-    }
-    return append(t, block, err);
-}
-
-enum status service_times_load(struct service_times **out, struct store *store, int64_t target,
-                               struct err *err)
-{
-    struct service_times *s = calloc(1, sizeof *s);
-    *out = NULL;
-    if (!s)
-        return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for iteration times");
-    enum status st = store_visit_blocks(store, target, true, visit, s, err);
-    if (st != ST_OK) {
-        service_times_free(s);
-        return st;
-    }
-    for (size_t i = 0; i < s->count; i++)
-        stats_sort(s->items[i].ns, s->items[i].count);
-    *out = s;
+    double *ns = malloc(most * sizeof *ns);
+    if (!ns)
+        return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for %zu iteration times", most);
+    for (size_t i = 0; i < h->count; i++)
+        for (int k = 0; is_of_size(&h->blocks[i], batch, coarse) && k < h->blocks[i].iterations; k++)
+            ns[n++] = (double)h->blocks[i].iteration_ns[k];
+    sum_up(out, ns, n, percentile);
+    free(ns);
     return ST_OK;
-}
-
-void service_times_free(struct service_times *s)
-{
-    for (size_t i = 0; s && i < s->count; i++)
-        free(s->items[i].ns);
-    free(s);
-}
-
-struct service_summary service_times_of(const struct service_times *s, int batch)
-{
-    struct service_summary out = { NAN, NAN, NAN, NAN, NAN, 0, false };
-    const struct times *t = NULL;
-    for (size_t i = 0; i < s->count; i++)
-        if (s->items[i].batch == batch && s->items[i].count > 0)
-            t = &s->items[i];
-    if (!t)
-        return out;
-    out.iterations = (int)t->count;
-    out.min_ms = t->ns[0] / 1e6;
-    out.grouped = block_is_grouped(stats_median_sorted(t->ns, t->count));
-    if (out.grouped)
-        return out;
-    out.p50_ms = stats_percentile(t->ns, t->count, .5).value / 1e6;
-    out.p90_ms = stats_percentile(t->ns, t->count, .9).value / 1e6;
-    out.p95_ms = stats_percentile(t->ns, t->count, .95).value / 1e6;
-    out.p99_ms = stats_percentile(t->ns, t->count, .99).value / 1e6;
-    return out;
 }

@@ -1,28 +1,22 @@
-/* service_times.h - percentiles of the iteration times of every size of a target (measurement rule 1.9), read
- * from the stored samples. What _load gives, _free takes back. */
+/* service_times.h - percentiles of the iteration times of one size (measurement rule 1.9). Pure. */
 #ifndef MEASURE_SERVICE_TIMES_H
 #define MEASURE_SERVICE_TIMES_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
-#include "bench/store/store.h"
+#include "bench/measure/history.h"
 #include "kernels/base/err.h"
-
-struct service_times;
-
-/* Samples of the valid blocks of rounds; of a size without any: of its coarse blocks.
- * Statuses of the store. */
-enum status service_times_load(struct service_times **out, struct store *store, int64_t target,
-                               struct err *err);
-void service_times_free(struct service_times *s);
 
 struct service_summary {
     double p50_ms, p90_ms, p95_ms, p99_ms; /* NaN: too few iterations to print it, or grouped */
+    double limited_ms;                     /* the percentile that was asked for; NaN likewise */
     double min_ms;                         /* NaN: none */
     int    iterations;
     bool   grouped;                        /* iterations below 50 us: single stamps say nothing */
 };
-struct service_summary service_times_of(const struct service_times *s, int batch);
+/* Over all valid iterations of a size in rounds, proofs and verification; of one without any: in its coarse blocks.
+ * percentile: of limited_ms, 0: none. ST_OUT_OF_MEMORY. */
+enum status service_times_of(struct service_summary *out, const struct history *h, int batch, double percentile,
+                             struct err *err);
 
 #endif

@@ -12,7 +12,7 @@
 #include "bench/measure/block_rule.h"
 #include "bench/measure/comparability.h"
 #include "bench/measure/gate_compare.h"
-#include "bench/measure/point.h"
+#include "bench/measure/race_rounds.h"
 #include "bench/measure/validity.h"
 
 #define MS UINT64_C(1000000)
@@ -168,48 +168,61 @@ static void limits_of_the_gate(void **state)
     assert_true(gate_within(&flips, &l, false)); /* not a mask */
 }
 
-/* --- points ------------------------------------------------------------------------------------------------------ */
+/* --- places of rounds -------------------------------------------------------------------------------------------- */
 
 static void add(struct history *h, int round, int retry, bool valid, bool throttled)
 {
     struct err err;
-    struct block_fact f = { .id = (int64_t)h->count + 1, .round = round, .batch = 2, .retry = retry, .iterations = 10,
-                            .kind = BLOCK_RACE, .valid = valid, .throttled = throttled, .y = log(100),
+    struct block_fact f = { .id = (int64_t)h->count + 1, .execution = 1, .round = round, .batch = 2, .retry = retry,
+                            .iterations = 10, .kind = BLOCK_RACE, .valid = valid, .throttled = throttled, .y = log(100),
                             .wall_images_per_s = 90, .t_iter_ns = 2e7, .measured_ns = 500 * MS };
     assert_int_equal(history_add_block(h, &f, &err), ST_OK);
+}
+
+static enum place_state place(int *retry, const struct history *h, int round)
+{
+    return race_place(retry, h, 2, BLOCK_RACE, round, 1);
 }
 
 static void retries_of_a_place(void **state)
 {
     (void)state;
     struct history h = { 0 };
-    struct point p;
-    struct err err;
     int retry;
-    assert_int_equal(point_place(&retry, &h, 2, 1), PLACE_MISSING);
+    assert_int_equal(place(&retry, &h, 1), PLACE_MISSING);
     assert_int_equal(retry, 0);
     for (int i = 0; i < 3; i++) {
         add(&h, 1, i, false, i < 2);
-        assert_int_equal(point_place(&retry, &h, 2, 1), PLACE_MISSING);
+        assert_int_equal(place(&retry, &h, 1), PLACE_MISSING);
         assert_int_equal(retry, i + 1);
-        assert_true(point_retry_pause_ns(retry) == (UINT64_C(1000) << i) * MS);
+        assert_true(race_retry_pause_ns(retry) == (UINT64_C(1000) << i) * MS);
     }
     add(&h, 1, 3, true, false);
-    assert_int_equal(point_place(&retry, &h, 2, 1), PLACE_DONE);
-    assert_int_equal(point_make(&p, &h, 2, false, false, &err), ST_OK);
-    assert_int_equal(p.out, WHY_NONE);
-    assert_true(p.n == 1 && p.invalid == 3 && p.retries == 3);
-    assert_true(point_is_skewed(&p)); /* 90 by wall, 100 by median */
-    point_free(&p);
+    assert_int_equal(place(&retry, &h, 1), PLACE_DONE);
+    assert_int_equal(race_place(&retry, &h, 2, BLOCK_RACE, 1, 2), PLACE_MISSING); /* another execution begins anew */
+    assert_int_equal(race_place(&retry, &h, 2, BLOCK_CONTROL, 1, 1), PLACE_MISSING);
     add(&h, 2, 0, false, true); /* the three retries that any point has are used up */
-    assert_int_equal(point_place(&retry, &h, 2, 2), PLACE_EXHAUSTED);
-    assert_int_equal(point_make(&p, &h, 2, false, false, &err), ST_OK);
-    assert_int_equal(p.out, WHY_THROTTLED); /* 3 of 4 */
-    point_free(&p);
-    assert_int_equal(point_make(&p, &h, 2, false, true, &err), ST_OK);
-    assert_int_equal(p.n, 5);
-    point_free(&p);
+    assert_int_equal(place(&retry, &h, 2), PLACE_EXHAUSTED);
     history_free(&h);
+}
+
+static void the_kind_of_most_invalid_blocks_counts(void **state)
+{
+    (void)state;
+    static const struct race_candidate two = { .batch = 2 };
+    for (int heat = 0; heat < 2; heat++) {
+        struct history h = { 0 };
+        struct race_rounds r;
+        struct err err;
+        for (int i = 0; i < 4; i++)
+            add(&h, 1, i, false, i < 2 + heat);
+        assert_int_equal(race_rounds_make(&r, &h, &two, 1, OBJECTIVE_THROUGHPUT, &err), ST_OK);
+        assert_int_equal(r.count, 1);
+        assert_true(r.items[0].cells[0].done);
+        assert_int_equal(r.items[0].cells[0].exhausted, heat ? WHY_THROTTLED : WHY_INVALID); /* 2 or 3 of 4 */
+        race_rounds_free(&r);
+        history_free(&h);
+    }
 }
 
 /* A quarter of 20 places may be retries. */
@@ -223,11 +236,11 @@ static void many_blocks_allow_more_retries(void **state)
     for (int i = 0; i < 3; i++)
         add(&h, 1, i + 1, true, false); /* three retries so far */
     add(&h, 20, 0, false, false);
-    assert_int_equal(point_place(&retry, &h, 2, 20), PLACE_MISSING);
+    assert_int_equal(place(&retry, &h, 20), PLACE_MISSING);
     add(&h, 20, 1, false, false);
-    assert_int_equal(point_place(&retry, &h, 2, 20), PLACE_MISSING);
+    assert_int_equal(place(&retry, &h, 20), PLACE_MISSING);
     add(&h, 20, 2, false, false); /* the fifth */
-    assert_int_equal(point_place(&retry, &h, 2, 20), PLACE_EXHAUSTED);
+    assert_int_equal(place(&retry, &h, 20), PLACE_EXHAUSTED);
     history_free(&h);
 }
 
@@ -271,6 +284,7 @@ int main(void)
         cmocka_unit_test(comparison_of_outputs),
         cmocka_unit_test(limits_of_the_gate),
         cmocka_unit_test(retries_of_a_place),
+        cmocka_unit_test(the_kind_of_most_invalid_blocks_counts),
         cmocka_unit_test(many_blocks_allow_more_retries),
         cmocka_unit_test(fields_that_differ),
     };
