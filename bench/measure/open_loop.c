@@ -265,7 +265,7 @@ static enum status try_once(struct open_loop *o, struct err *err)
     return measure_and_keep(o, err);
 }
 
-static enum status run_try(struct campaign_state *c, struct target_state *t, int batch, struct err *err)
+enum status open_loop_measure(struct campaign_state *c, struct target_state *t, int batch, struct err *err)
 {
     struct open_loop *o = calloc(1, sizeof *o);
     if (!o)
@@ -292,7 +292,7 @@ enum status open_loop_run(struct campaign_state *c, struct target_state *t, stru
         st = open_loop_standing(&standing, NULL, &t->history, batch, &c->config->limit, err);
         if (st != ST_OK || standing.outcome != OPEN_LOOP_NONE)
             return st;
-        st = run_try(c, t, batch, err);
+        st = open_loop_measure(c, t, batch, err);
     }
     return st;
 }

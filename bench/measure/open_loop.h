@@ -29,6 +29,10 @@ enum status open_loop_check(const struct config *config, struct err *err);
  * tried once more. t->cut if the budget does not cover it. ST_INTERRUPTED, or a status of the store. */
 enum status open_loop_run(struct campaign_state *c, struct target_state *t, struct err *err);
 
+/* One try to measure one size, whatever is known of it: a fact more in t->history.open_loops, unless t->cut. Statuses
+ * as above. */
+enum status open_loop_measure(struct campaign_state *c, struct target_state *t, int batch, struct err *err);
+
 /* How the batch size stands, under the limit on responses if there is one. ST_OUT_OF_MEMORY. */
 enum status open_loop_standing(struct open_loop_answer *out, const struct open_loop_fact **fact,
                                const struct history *h, int batch, const struct latency_limit *limit,

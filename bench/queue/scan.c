@@ -108,7 +108,7 @@ static struct scan_value over_seeds(const double *x, size_t n)
 /* Of the seeds in which the queue did not grow. */
 static struct scan_value percentile_of(const struct run *runs, size_t seeds, int which)
 {
-    double x[ARRIVALS_SEEDS];
+    double x[ARRIVALS_SEEDS] = { 0 };
     size_t n = 0;
     for (size_t i = 0; i < seeds; i++)
         if (!runs[i].saturated)
