@@ -1,4 +1,5 @@
-/* again.h - commands that are printed for people to copy: quoted for a shell, and with the flags that were given. */
+/* again.h - commands that are printed for people to copy: quoted for a shell, and with the flags that were
+ * given. */
 #ifndef OUTPUT_AGAIN_H
 #define OUTPUT_AGAIN_H
 
@@ -7,9 +8,9 @@
 
 /* Writes one word of a command line, in single quotes if it holds anything that a shell would take apart. */
 void again_quote(FILE *file, const char *word);
-/* The stored command line of a campaign (words quoted like that, the first is the program's name) as it would be
- * typed again: `program` in front, without the flags of `dropped` (NULL at the end), for free(). "--seed" is dropped
- * with its value, "--resume!" stands for a flag without one. NULL if memory is out. */
+/* The stored command line of a campaign (words quoted like that, the first is the program's name) as it would
+ * be typed again: `program` in front, without the flags of `dropped` (NULL at the end), for free(). "--seed"
+ * is dropped with its value, "--resume!" stands for a flag without one. NULL if memory is out. */
 char *again_command(const char *program, const char *argv_text, const char *const *dropped);
 
 #endif

@@ -162,7 +162,8 @@ static void put_incumbent(struct document *d, json_t *out, const struct decision
     const bool there = decision->incumbent > 0;
     document_int_or_null(d, out, "batch", decision->incumbent);
     document_text_or_null(d, out, "source", there ? decision->incumbent_source : "");
-    document_text(d, out, "outcome", there && *decision->incumbent_outcome ? decision->incumbent_outcome : "none");
+    document_text(d, out, "outcome",
+                  there && *decision->incumbent_outcome ? decision->incumbent_outcome : "none");
 }
 
 static void put_decision(struct document *d, json_t *out, const struct entry *e)
@@ -257,8 +258,9 @@ static void put_memory(struct document *d, json_t *out, const struct entry *e)
 
 /* --- curve --- */
 
-/* Against the leader, by the race for all sizes: the verification saw other minutes. The interval is that of the paired difference; without one there is none: the intervals
- * of two single points say little about their ratio. */
+/* Against the leader, by the race for all sizes: the verification saw other minutes. The interval is that of
+ * the paired difference; without one there is none: the intervals of two single points say little about their
+ * ratio. */
 static void put_ratio(struct document *d, json_t *out, const struct target_view *t,
                       const struct point_view *p, double best)
 {

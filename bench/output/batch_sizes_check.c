@@ -40,8 +40,13 @@ static void check_bytes(struct checking *c)
 
 static const char *const sizes_order[] = { "optimization_timestamp", "gpu_info", "batch_configurations",
     "dynamic_batching", "parallel_processing", "memory_reserve_percent", "detailed_results", NULL };
-static const char *const production_order[] = { "production_batch_sizes", "configurations", "dynamic_batching",
-    "memory_reserve_percent", "detailed_benchmarks", "autotune", NULL };
+static const char *const production_order[] = { "production_batch_sizes",
+                                                "configurations",
+                                                "dynamic_batching",
+                                                "memory_reserve_percent",
+                                                "detailed_benchmarks",
+                                                "autotune",
+                                                NULL };
 
 /* The known keys must all be there, in this order from the first key on; autotune is last. */
 static void check_order(struct checking *c, const char *const *order)
@@ -84,8 +89,10 @@ static void summarize(struct checking *c)
     size_t models = 0, measured = 0;
     const char *name;
     json_t *entry;
-    json_object_foreach(json_object_get(c->root, is_production(c->root) ? "configurations" : "batch_configurations"),
-                        name, entry) {
+    json_object_foreach(
+        json_object_get(c->root, is_production(c->root) ? "configurations" : "batch_configurations"), name,
+        entry)
+    {
         models++;
         measured += json_is_true(json_object_get(batch_sizes_model(c->root, name), "measured"));
     }
@@ -186,7 +193,9 @@ enum status batch_sizes_check_pair(struct findings *out, const char *sizes, size
         { "configurations", { "throughput_imgs_per_sec", "expected_throughput" } },
         { "configurations", { "memory_usage_mb", "memory_limit_mb" } },
     };
-    struct checking c = { .findings = out, .name = BATCH_SIZES_PRODUCTION, .text = production, .size = production_size };
+    struct checking c = {
+        .findings = out, .name = BATCH_SIZES_PRODUCTION, .text = production, .size = production_size
+    };
     json_t *first = json_read_text(BATCH_SIZES_FILE, sizes, sizes_size, NULL), *unused;
     const size_t before = out->count;
     const char *model;

@@ -1,5 +1,5 @@
-/* The rules about a measured model's decision beside its two sizes: what a reader of the limit, the range, the fill
- * table, the break even or the memory would stumble over. */
+/* The rules about a measured model's decision beside its two sizes: what a reader of the limit, the range,
+ * the fill table, the break even or the memory would stumble over. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,11 +27,12 @@ static void check_limit(struct checking *c, const char *path, const json_t *mode
     char below[FINDING_PATH];
     const json_t *slo = finding_get(model, "method.slo"), *name = json_object_get(slo, "name");
     const double percentile = finding_real(slo, "percentile");
-    finding_unless(c, json_is_null(slo) ||
-                   ((is_word(name, "service_ms") || is_word(name, "response_ms")) && percentile > 0 &&
-                    percentile < 1 && finding_real(slo, "limit_ms") > 0),
-                   slo, finding_path(below, path, "method.slo"), "schema",
-                   "null, or service_ms or response_ms with a percentile between 0 and 1 and a limit above 0");
+    finding_unless(
+        c,
+        json_is_null(slo) || ((is_word(name, "service_ms") || is_word(name, "response_ms")) &&
+                              percentile > 0 && percentile < 1 && finding_real(slo, "limit_ms") > 0),
+        slo, finding_path(below, path, "method.slo"), "schema",
+        "null, or service_ms or response_ms with a percentile between 0 and 1 and a limit above 0");
 }
 
 /* A verified rate is a range over executions; nothing else is. */
@@ -47,8 +48,8 @@ static void check_range(struct checking *c, const char *path, const json_t *mode
                    "with low and high, or without a kind");
     finding_unless(c, !json_is_true(finding_get(model, "decision.verified")) || range, kind, below, "E11",
                    "range, as the decision is verified");
-    finding_unless(c, !range || finding_int(model, "n.executions") >= 2, finding_get(model, "n.executions"), below,
-                   "E11", "no range: one execution has none");
+    finding_unless(c, !range || finding_int(model, "n.executions") >= 2, finding_get(model, "n.executions"),
+                   below, "E11", "no range: one execution has none");
 }
 
 static void check_incumbent(struct checking *c, const char *path, const json_t *model)
@@ -61,9 +62,12 @@ static void check_incumbent(struct checking *c, const char *path, const json_t *
                    finding_path(below, path, "decision.incumbent"), "schema",
                    "a size with what became of it, or null, null and none");
     const json_t *pending = finding_get(model, "decision.pending");
-    finding_unless(c, json_is_null(pending) || (finding_int(model, "decision.pending") >= 1 &&
-                   finding_int(model, "decision.pending") < finding_int(model, "decision.batch")), pending,
-                   finding_path(below, path, "decision.pending"), "schema", "null or a size below decision.batch");
+    finding_unless(c,
+                   json_is_null(pending) ||
+                       (finding_int(model, "decision.pending") >= 1 &&
+                        finding_int(model, "decision.pending") < finding_int(model, "decision.batch")),
+                   pending, finding_path(below, path, "decision.pending"), "schema",
+                   "null or a size below decision.batch");
 }
 
 /* --- max_safe (E3) --- */
@@ -77,12 +81,14 @@ static void check_max_safe(struct checking *c, const char *path, const json_t *e
     const double ratio = finding_real(row, "ratio_to_best.estimate");
     finding_path(below, path, "curve");
     finding_unless(c, row && !json_is_null(json_object_get(row, "images_per_s")),
-                   json_object_get(entry, "max_safe_batch_size"), below, "E3", "a list in which max_safe_batch_size ran");
+                   json_object_get(entry, "max_safe_batch_size"), below, "E3",
+                   "a list in which max_safe_batch_size ran");
     if (!row || max_safe == finding_int(entry, "optimal_batch_size") ||
         !is_word(finding_get(model, "method.max_safe"), "executed"))
         return;
-    finding_unless(c, ratio >= 1 - finding_real(model, "method.x") - ROUNDED, json_object_get(row, "ratio_to_best"),
-                   below, "E3", "within X of the best at max_safe_batch_size, as services execute it");
+    finding_unless(c, ratio >= 1 - finding_real(model, "method.x") - ROUNDED,
+                   json_object_get(row, "ratio_to_best"), below, "E3",
+                   "within X of the best at max_safe_batch_size, as services execute it");
 }
 
 static void check_memory(struct checking *c, const char *path, const json_t *model)
@@ -91,11 +97,12 @@ static void check_memory(struct checking *c, const char *path, const json_t *mod
     const json_t *memory = json_object_get(model, "memory");
     const json_t *failed = json_object_get(memory, "first_failed_batch");
     finding_path(below, path, "memory");
-    finding_unless(c, is_positive(memory, "ceiling_batch"), json_object_get(memory, "ceiling_batch"), below, "E2",
-                   "a ceiling_batch >= 1");
-    finding_unless(c, json_is_null(failed) == json_is_null(json_object_get(memory, "first_failed_why")), memory, below,
-                   "schema", "with first_failed_batch and first_failed_why, or both null");
-    finding_unless(c, json_is_null(failed) || json_integer_value(failed) != finding_int(memory, "ceiling_batch"),
+    finding_unless(c, is_positive(memory, "ceiling_batch"), json_object_get(memory, "ceiling_batch"), below,
+                   "E2", "a ceiling_batch >= 1");
+    finding_unless(c, json_is_null(failed) == json_is_null(json_object_get(memory, "first_failed_why")),
+                   memory, below, "schema", "with first_failed_batch and first_failed_why, or both null");
+    finding_unless(c,
+                   json_is_null(failed) || json_integer_value(failed) != finding_int(memory, "ceiling_batch"),
                    failed, below, "E2", "another size than the ceiling");
 }
 
@@ -103,7 +110,8 @@ static void check_memory(struct checking *c, const char *path, const json_t *mod
 
 static double fill_ms(const json_t *fill, json_int_t images)
 {
-    return images >= 1 ? finding_real(json_array_get(fill, (size_t)images - 1), "service_p50_ms") : (double)NAN;
+    return images >= 1 ? finding_real(json_array_get(fill, (size_t)images - 1), "service_p50_ms")
+                       : (double)NAN;
 }
 
 /* What to run in place of n images must hold n images, be in the table and cost what the advice promises. */
@@ -131,20 +139,21 @@ static void check_fill(struct checking *c, const char *path, const json_t *entry
     finding_path(below, path, "fill");
     if (!fill || !finding_unless(c, json_is_array(fill), fill, below, "schema", "a list"))
         return; /* files that were written before there was one */
-    finding_unless(c, (json_int_t)json_array_size(fill) <= finding_int(entry, "max_safe_batch_size"), NULL, below, "E3",
-                   "at most max_safe_batch_size rows long");
+    finding_unless(c, (json_int_t)json_array_size(fill) <= finding_int(entry, "max_safe_batch_size"), NULL,
+                   below, "E3", "at most max_safe_batch_size rows long");
     json_array_foreach(fill, i, row) {
         snprintf(name, sizeof name, "fill.%zu", i);
         finding_path(below, path, name);
-        finding_unless(c, finding_int(row, "images") == (json_int_t)i + 1, json_object_get(row, "images"), below, "E8",
-                       "the next number of images, from 1 without a gap");
-        finding_unless(c, finding_real(row, "service_p50_ms") > 0, json_object_get(row, "service_p50_ms"), below, "E6",
-                       "a service_p50_ms above 0");
+        finding_unless(c, finding_int(row, "images") == (json_int_t)i + 1, json_object_get(row, "images"),
+                       below, "E8", "the next number of images, from 1 without a gap");
+        finding_unless(c, finding_real(row, "service_p50_ms") > 0, json_object_get(row, "service_p50_ms"),
+                       below, "E6", "a service_p50_ms above 0");
         finding_unless(c, is_positive(row, "iterations"), json_object_get(row, "iterations"), below, "E6",
                        "measured, in at least one iteration");
-        finding_unless(c, advice_holds(fill, row), row, below, "fill",
-                       "exact (itself), pad (a larger size that is no slower) or split (two sizes that add up to it, "
-                       "2 % faster)");
+        finding_unless(
+            c, advice_holds(fill, row), row, below, "fill",
+            "exact (itself), pad (a larger size that is no slower) or split (two sizes that add up to it, "
+            "2 % faster)");
     }
 }
 
@@ -159,8 +168,8 @@ static void check_break_even(struct checking *c, const char *path, const json_t 
     finding_path(below, path, "break_even");
     if (!even || json_is_null(even))
         return;
-    finding_unless(c, batch > 1 && is_positive(even, "against") && finding_int(even, "against") != batch, even, below,
-                   "schema", "null, or against another size (null if the size is 1)");
+    finding_unless(c, batch > 1 && is_positive(even, "against") && finding_int(even, "against") != batch,
+                   even, below, "schema", "null, or against another size (null if the size is 1)");
     if (json_is_null(images) && json_is_null(calls))
         return;
     /* images are a whole number of a real one: the calls may belong to the next */
@@ -206,6 +215,7 @@ void check_sections(struct checking *c)
     for (size_t i = 0; i < LEN(times); i++) {
         const json_t *value = json_object_get(queue, times[i]);
         finding_unless(c, json_is_integer(value) && json_integer_value(value) >= 0, value,
-                       finding_path(path, "dynamic_batching", times[i]), "E1", "an integer >= 0 without a point");
+                       finding_path(path, "dynamic_batching", times[i]), "E1",
+                       "an integer >= 0 without a point");
     }
 }

@@ -159,9 +159,9 @@ static void check_test_results(struct checking *c, const char *path, const json_
         last = json_integer_value(batch);
         best = fmax(best, success ? rate : 0);
     }
-    finding_unless(c, finding_real(result, "max_throughput") == best, json_object_get(result, "max_throughput"),
-                   finding_path(below, path, "max_throughput"), "E2",
-                   "the highest throughput of the test results");
+    finding_unless(c, finding_real(result, "max_throughput") == best,
+                   json_object_get(result, "max_throughput"), finding_path(below, path, "max_throughput"),
+                   "E2", "the highest throughput of the test results");
 }
 
 static void check_details(struct checking *c, const char *name, const json_t *entry)
@@ -256,7 +256,8 @@ static bool failed_below(const json_t *model, json_int_t batch)
 static void check_decision(struct checking *c, const char *path, const json_t *entry, const json_t *model)
 {
     char below[FINDING_PATH];
-    const json_int_t optimal = finding_int(entry, "optimal_batch_size"), batch = finding_int(model, "decision.batch");
+    const json_int_t optimal = finding_int(entry, "optimal_batch_size"),
+                     batch = finding_int(model, "decision.batch");
     finding_unless(c, optimal == batch || (optimal < batch && failed_below(model, batch)),
                    finding_get(model, "decision.batch"), finding_path(below, path, "decision.batch"), "E3",
                    "the optimal_batch_size of batch_configurations (or above it if a smaller size failed)");
@@ -410,20 +411,25 @@ void check_autotune(struct checking *c)
         else
             check_unmeasured_model(c, name, model);
     }
-    json_object_foreach((json_t *)(uintptr_t)models, name, model)
-        if (!json_object_get(entries, name))
-            finding_add(c, finding_path(path, "autotune.models", name), "E4", "has no entry in batch_configurations");
+    json_object_foreach((json_t *)(uintptr_t)models, name, model) if (!json_object_get(entries, name))
+        finding_add(c, finding_path(path, "autotune.models", name), "E4",
+                    "has no entry in batch_configurations");
 }
 
 /* --- the second file --- */
 
 void check_production(struct checking *c)
 {
-    static const struct { const char *group, *key; bool integer; } rows[] = {
-        { "production_batch_sizes", "optimal", true }, { "production_batch_sizes", "max_safe", true },
-        { "production_batch_sizes", "p95_latency_ms", false }, { "production_batch_sizes", "throughput_img_s", false },
-        { "configurations", "optimal_batch_size", true }, { "configurations", "p95_latency_ms", false },
-        { "configurations", "throughput_imgs_per_sec", false }, { "configurations", "memory_usage_mb", false },
+    static const struct { const char *group, *key; bool integer;
+    } rows[] = {
+        { "production_batch_sizes", "optimal", true },
+        { "production_batch_sizes", "max_safe", true },
+        { "production_batch_sizes", "p95_latency_ms", false },
+        { "production_batch_sizes", "throughput_img_s", false },
+        { "configurations", "optimal_batch_size", true },
+        { "configurations", "p95_latency_ms", false },
+        { "configurations", "throughput_imgs_per_sec", false },
+        { "configurations", "memory_usage_mb", false },
     };
     const bool ours = json_is_object(json_object_get(c->root, "autotune"));
     char path[FINDING_PATH];
@@ -441,8 +447,9 @@ void check_production(struct checking *c)
                            rows[i].integer ? "an integer >= 1 without a point" : "a number > 0");
         }
     json_object_foreach(json_object_get(c->root, "production_batch_sizes"), name, entry)
-        finding_unless(c, finding_int(entry, "max_safe") >= finding_int(entry, "optimal"), json_object_get(entry, "max_safe"),
-                       finding_path(path, "production_batch_sizes", name), "E2", "max_safe >= optimal");
+        finding_unless(c, finding_int(entry, "max_safe") >= finding_int(entry, "optimal"),
+                       json_object_get(entry, "max_safe"), finding_path(path, "production_batch_sizes", name),
+                       "E2", "max_safe >= optimal");
     json_object_foreach(json_object_get(c->root, "production_batch_sizes"), name, entry)
         if (ours && (!json_object_get(json_object_get(c->root, "configurations"), name) ||
                      !json_object_get(json_object_get(c->root, "detailed_benchmarks"), name)))

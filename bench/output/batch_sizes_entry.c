@@ -69,8 +69,8 @@ static void set_reason(struct entry *e)
     if (e->optimal == d->batch)
         snprintf(e->reason, sizeof e->reason, "%s", d->reason);
     else
-        snprintf(e->reason, sizeof e->reason, "a size below %d fails, so it cannot be served and %d is: %s", d->batch,
-                 e->optimal, d->reason);
+        snprintf(e->reason, sizeof e->reason, "a size below %d fails, so it cannot be served and %d is: %s",
+                 d->batch, e->optimal, d->reason);
 }
 
 static void fill_measured(struct entry *e, const struct pick *pick, const struct config *config)
@@ -195,7 +195,8 @@ static bool was_cut_short(const struct run_row *run)
     return strcmp(run->state, "budget") == 0 || strcmp(run->state, "interrupted") == 0;
 }
 
-static void note_protected(struct notes *notes, const char *model, const json_t *base, const struct decision_row *new)
+static void note_protected(struct notes *notes, const char *model, const json_t *base,
+                           const struct decision_row *new)
 {
     const json_t *old = json_object_get(batch_sizes_model(base, model), "decision");
     notes_add(notes, "%s: the old entry stays: it is surer (%s, %s) than this campaign's (%s, %s)", model,
@@ -271,9 +272,12 @@ enum status batch_sizes_entries(struct entries *out, const struct campaign *camp
     for (size_t i = 0; st == ST_OK && i < out->count; i++)
         st = fill(&out->items[i], campaign, config, base, out, notes, err);
     if (st == ST_OK && was_cut_short(&campaign->run))
-        worsen(out, ST_UNDECIDED, "", strcmp(campaign->run.state, "budget") == 0
-               ? "the budget ended the campaign early: what was written is the best so far, bench tune --resume goes on"
-               : "the campaign was interrupted: what was written is the best so far, bench tune --resume goes on");
+        worsen(out, ST_UNDECIDED, "",
+               strcmp(campaign->run.state, "budget") == 0
+                   ? "the budget ended the campaign early: what was written is the best so far, bench tune "
+                     "--resume goes on"
+                   : "the campaign was interrupted: what was written is the best so far, bench tune --resume "
+                     "goes on");
     if (st != ST_OK)
         batch_sizes_entries_free(out);
     return st;

@@ -24,10 +24,11 @@ struct pick {
     bool tried;                         /* some size of the model was tried in this campaign */
     char outcome[32], text[RECORD_TEXT]; /* without a target: word and sentence why */
 };
-/* Picks by output.for, else the only target, else the one with the highest verified rate (within X of it: fewer
- * instances, fewer threads, less memory); where none is verified, the highest rate. Targets that failed the accuracy gate and scripted ones without --allow-scripted do
- * not count. ST_CONFIG: the model is ruled by a row of output.for that matches none of its targets. ST_USAGE:
- * the model has only scripted targets and that is not allowed. */
+/* Picks by output.for, else the only target, else the one with the highest verified rate (within X of it:
+ * fewer instances, fewer threads, less memory); where none is verified, the highest rate. Targets that failed
+ * the accuracy gate and scripted ones without --allow-scripted do not count. ST_CONFIG: the model is ruled by
+ * a row of output.for that matches none of its targets. ST_USAGE: the model has only scripted targets and
+ * that is not allowed. */
 enum status pick_target(struct pick *out, const struct campaign *campaign, const struct config *config,
                         const char *model, struct notes *notes, struct err *err);
 /* ST_CONFIG if a row of output.for matches no target of the campaign at all. */

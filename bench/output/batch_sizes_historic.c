@@ -211,8 +211,8 @@ json_t *batch_sizes_no_dynamic_batching(struct document *d)
     return dynamic_batching(d, false, 0, 0);
 }
 
-/* The file has one delay for all models: with several open loops the shortest, so that nobody waits longer than was
- * measured for its model. */
+/* The file has one delay for all models: with several open loops the shortest, so that nobody waits longer
+ * than was measured for its model. */
 json_t *batch_sizes_dynamic_batching(struct document *d, const struct entries *entries)
 {
     const struct decision_row *shortest = NULL;

@@ -156,8 +156,8 @@ static void target_name(char *out, size_t size, const struct target_view *t)
     char more[48] = "";
     if (t->row.instances > 1)
         snprintf(more, sizeof more, " x%d", t->row.instances);
-    snprintf(out, size, "%s %s %s%s, %.4g images/s%s", t->row.engine, t->row.device, t->row.precision, more, rate_of(t),
-             is_verified(t) ? "" : " not verified");
+    snprintf(out, size, "%s %s %s%s, %.4g images/s%s", t->row.engine, t->row.device, t->row.precision, more,
+             rate_of(t), is_verified(t) ? "" : " not verified");
 }
 
 /* Names the choice and what it was chosen among. */
@@ -180,7 +180,9 @@ static void note_choice(struct notes *notes, const struct choice *c, const struc
 enum status pick_target(struct pick *out, const struct campaign *campaign, const struct config *config,
                         const char *model, struct notes *notes, struct err *err)
 {
-    struct choice c = { .campaign = campaign, .config = config, .model = model, .row = row_of_model(config, model) };
+    struct choice c = {
+        .campaign = campaign, .config = config, .model = model, .row = row_of_model(config, model)
+    };
     size_t targets = 0, refused = 0, matching = 0, decided = 0;
     *out = (struct pick){ 0 };
     for (size_t i = 0; i < campaign->target_count; i++) {

@@ -53,8 +53,12 @@ static struct target_fields fields_of(const struct campaign *campaign, const str
 
 static struct table target_table(const struct target_fields *row)
 {
-    return (struct table){ .fields = target_fields, .field_count = sizeof target_fields / sizeof *target_fields,
-                           .rows = row, .row_size = sizeof *row, .row_count = 1, .marked = -1 };
+    return (struct table){ .fields = target_fields,
+                           .field_count = sizeof target_fields / sizeof *target_fields,
+                           .rows = row,
+                           .row_size = sizeof *row,
+                           .row_count = 1,
+                           .marked = -1 };
 }
 
 static struct table curve_table(const struct curve_row *rows, size_t count)
@@ -268,8 +272,13 @@ static void write_verification(FILE *file, const struct campaign *campaign)
 
 enum status curves_write_files(const struct campaign *campaign, const char *folder, struct err *err)
 {
-    static const struct { const char *name; void (*write)(FILE *file, const struct campaign *campaign); } files[] = {
-        { "curves.csv", curves_write_csv }, { "fill.csv", write_fill }, { "looks.csv", write_looks },
+    static const struct {
+        const char *name;
+        void (*write)(FILE *file, const struct campaign *campaign);
+    } files[] = {
+        { "curves.csv", curves_write_csv },
+        { "fill.csv", write_fill },
+        { "looks.csv", write_looks },
         { "verification.csv", write_verification },
     };
     json_t *document = curves_json(campaign);

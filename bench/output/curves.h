@@ -68,11 +68,11 @@ void curves_show(FILE *file, const struct campaign *campaign, const struct show_
 void curves_summary(FILE *file, const struct campaign *campaign, bool colour);
 /* All points of all targets, one line each; columns of the target first. */
 void curves_write_csv(FILE *file, const struct campaign *campaign);
-/* Object {campaign, environment, targets: [{..., decision, curve, fill, looks, verification}]}. NULL if memory is
- * out. The caller owns it. */
+/* Object {campaign, environment, targets: [{..., decision, curve, fill, looks, verification}]}. NULL if
+ * memory is out. The caller owns it. */
 json_t *curves_json(const struct campaign *campaign);
-/* Writes curves.csv, fill.csv, looks.csv, verification.csv and curves.json (which holds all of them) into folder
- * (which must exist), each beside and renamed. */
+/* Writes curves.csv, fill.csv, looks.csv, verification.csv and curves.json (which holds all of them) into
+ * folder (which must exist), each beside and renamed. */
 enum status curves_write_files(const struct campaign *campaign, const char *folder, struct err *err);
 
 #endif

@@ -61,9 +61,14 @@ static void write_curve(FILE *file, const struct target_view *t, bool colour)
     struct shown shown;
     collect(&shown, t);
     if (shown.count) {
-        const struct table table = { .fields = curve_fields, .field_count = curve_field_count, .rows = shown.rows,
-                                     .row_size = sizeof *shown.rows, .row_count = shown.count,
-                                     .marked = shown.marked, .mark_text = shown.mark, .colour = colour };
+        const struct table table = { .fields = curve_fields,
+                                     .field_count = curve_field_count,
+                                     .rows = shown.rows,
+                                     .row_size = sizeof *shown.rows,
+                                     .row_count = shown.count,
+                                     .marked = shown.marked,
+                                     .mark_text = shown.mark,
+                                     .colour = colour };
         table_write_text(file, &table);
     }
     free(shown.rows);
@@ -166,8 +171,13 @@ static void write_whys(FILE *file, const struct target_view *t, bool colour)
         snprintf(rows[count].reason, sizeof rows->reason, "%s", t->points[i].why.reason);
         snprintf(rows[count++].text, sizeof rows->text, "%s", t->points[i].why.text);
     }
-    const struct table table = { .fields = why_fields, .field_count = 3, .rows = rows, .row_size = sizeof *rows,
-                                 .row_count = count, .marked = marked, .colour = colour };
+    const struct table table = { .fields = why_fields,
+                                 .field_count = 3,
+                                 .rows = rows,
+                                 .row_size = sizeof *rows,
+                                 .row_count = count,
+                                 .marked = marked,
+                                 .colour = colour };
     if (count)
         table_write_text(file, &table);
     free(rows);

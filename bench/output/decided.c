@@ -53,7 +53,10 @@ bool target_is_faster(const struct target_view *a, const struct target_view *b)
 
 const struct estimate_row *point_published(const struct point_view *point)
 {
-    return !point ? NULL : point->has_verified ? &point->verified : point->has_estimate ? &point->estimate : NULL;
+    return !point                ? NULL
+           : point->has_verified ? &point->verified
+           : point->has_estimate ? &point->estimate
+                                 : NULL;
 }
 
 double point_images_per_s(const struct point_view *point)
@@ -152,9 +155,11 @@ static void say_incumbent(char out[DECIDED_TEXT], const struct decision_row *d)
     if (is(d->incumbent_outcome, "replaced"))
         say(out, " It replaces %d, which was in use.", d->incumbent);
     else if (d->incumbent == d->batch)
-        say(out, " It was in use before%s.", is(d->incumbent_outcome, "confirmed") ? " and is confirmed" : "");
+        say(out, " It was in use before%s.",
+            is(d->incumbent_outcome, "confirmed") ? " and is confirmed" : "");
     if (d->pending)
-        say(out, " The smaller %d was fast enough too: it is chosen if the next tune finds the same.", d->pending);
+        say(out, " The smaller %d was fast enough too: it is chosen if the next tune finds the same.",
+            d->pending);
 }
 
 void decided_claim(char out[DECIDED_TEXT], const struct target_view *target)
@@ -177,13 +182,16 @@ void decided_claim(char out[DECIDED_TEXT], const struct target_view *target)
         say(out, "Use batch %d: %s within %.3g %% %s, wrong with a probability of at most %.3g %%.", d->batch,
             kept ? "the size in use is still" : "it is the smallest size", x, objective_words(d), alpha);
     else if (is(d->confidence, "within"))
-        say(out, "Use batch %d: it is within %.3g %% %s, wrong with a probability of at most %.3g %%; perhaps a "
-            "smaller size is too%s%s.", d->batch, x, objective_words(d), alpha, *open ? ", still open: " : "", open);
+        say(out,
+            "Use batch %d: it is within %.3g %% %s, wrong with a probability of at most %.3g %%; perhaps a "
+            "smaller size is too%s%s.",
+            d->batch, x, objective_words(d), alpha, *open ? ", still open: " : "", open);
     else if (is(d->confidence, "undecided"))
         say(out, "Use batch %d for now: it is not shown to be within %.3g %% %s%s%s.", d->batch, x,
             objective_words(d), *d->cause ? ", because of " : "", d->cause);
     else
-        say(out, "Use batch %d for now: the sizes were only probed, none was compared with another in rounds.",
+        say(out,
+            "Use batch %d for now: the sizes were only probed, none was compared with another in rounds.",
             d->batch);
     if (d->optimal && d->optimal != d->batch)
         say(out, " But a size below it fails, so %d is served.", d->optimal);
@@ -192,13 +200,17 @@ void decided_claim(char out[DECIDED_TEXT], const struct target_view *target)
 
 /* --- what to do next --- */
 
-static const struct { const char *cause, *step; } steps[] = {
-    { "margin", "a size lies right at the margin, where more rounds settle little: widen the zone (--within), or live "
-                "with either size" },
+static const struct {
+    const char *cause, *step;
+} steps[] = {
+    { "margin",
+      "a size lies right at the margin, where more rounds settle little: widen the zone (--within), or live "
+      "with either size" },
     { "budget", "the time was used up: give it more with a larger --budget" },
     { "noise", "the blocks contradict each other: measure on a quieter machine" },
-    { "control", "a size differed from itself, so something disturbs in the rhythm of the rounds: measure on a quieter "
-                 "machine" },
+    { "control",
+      "a size differed from itself, so something disturbs in the rhythm of the rounds: measure on a quieter "
+      "machine" },
     { "throttled", "the device throttled all the time: cool it or lower its load, then measure again" },
     { "verification", "fresh executions did not agree with the race: measure on a quieter machine" },
 };
@@ -221,7 +233,8 @@ void decided_next_step(char out[DECIDED_TEXT], const struct target_view *target)
     if (!is(d->confidence, "decided") && !is(d->confidence, "within"))
         say(out, "%s", step_of(d));
     else if (!d->verified)
-        say(out, "not verified, the time did not reach for fresh executions: give it more with a larger --budget");
+        say(out,
+            "not verified, the time did not reach for fresh executions: give it more with a larger --budget");
     else if (d->pending)
         say(out, "the same once more settles whether %d is enough", d->pending);
 }
@@ -248,7 +261,9 @@ void decided_limit(char out[DECIDED_TEXT], const struct target_view *target)
     const bool response = is(d->slo_kind, "response");
     say(out, "p%.4g of %s at most %.4g ms", 100 * d->slo_percentile,
         response ? "the time from arrival to result" : "the time of one batch", d->slo_limit_ms);
-    const double ms = response ? d->queue_p95_ms : p ? percentile_of(&p->estimate, d->slo_percentile) : (double)NAN;
+    const double ms = response ? d->queue_p95_ms
+                      : p      ? percentile_of(&p->estimate, d->slo_percentile)
+                               : (double)NAN;
     if (p && isfinite(ms))
         say(out, ": %.4g ms at %d", ms, p->batch);
 }
@@ -275,8 +290,9 @@ void decided_no_size(char out[DECIDED_TEXT], const struct target_view *target)
     const bool median = !isfinite(percentile_of(&best->estimate, d->slo_percentile));
     char name[24];
     snprintf(name, sizeof name, "p%.4g", 100 * d->slo_percentile);
-    say(out, "no batch size meets %.4g ms%s%s%s: the best %s is %.4g ms, at %d", d->slo_limit_ms, median ? " (" : "",
-        median ? name : "", median ? ")" : "", median ? "median" : name, best_ms, best->batch);
+    say(out, "no batch size meets %.4g ms%s%s%s: the best %s is %.4g ms, at %d", d->slo_limit_ms,
+        median ? " (" : "", median ? name : "", median ? ")" : "", median ? "median" : name, best_ms,
+        best->batch);
 }
 
 void decided_memory(char out[DECIDED_TEXT], const struct target_view *target)
@@ -330,8 +346,8 @@ void decided_queue(char out[DECIDED_TEXT], const struct target_view *target)
     *out = 0;
     if (!target->has_decision || !(d->queue_rate > 0))
         return;
-    say(out, "%.4g images/s sent at their times, batches of at most %d on %d instance%s", d->queue_rate, d->queue_batch,
-        d->queue_instances, d->queue_instances == 1 ? "" : "s");
+    say(out, "%.4g images/s sent at their times, batches of at most %d on %d instance%s", d->queue_rate,
+        d->queue_batch, d->queue_instances, d->queue_instances == 1 ? "" : "s");
     if (isfinite(d->queue_delay_ms))
         say(out, ", waiting at most %.4g ms to fill", d->queue_delay_ms);
     if (isfinite(d->queue_p95_ms))

@@ -42,8 +42,8 @@ void decided_rate(char out[DECIDED_TEXT], const struct point_view *point);
 /* One sentence with the claim and how sure it is: "Use batch 4: it is the smallest size within 5 % of the
  * best. A race shows that, wrong with a probability of at most 5 %." */
 void decided_claim(char out[DECIDED_TEXT], const struct target_view *target);
-/* What would make an answer surer that is not, to be followed by the command that repeats the campaign. "" if nothing
- * is to be done. */
+/* What would make an answer surer that is not, to be followed by the command that repeats the campaign. "" if
+ * nothing is to be done. */
 void decided_next_step(char out[DECIDED_TEXT], const struct target_view *target);
 /* Memory: "32 does not fit (out_of_memory); 24 fits, shown alone in two fresh processes; up to 8 may be
  * executed; peak 3318 MiB at 4". "" if nothing is known. */

@@ -16,7 +16,8 @@ const struct field fill_line_fields[] = {
     { .name = "ms_per_image",   .unit = "ms",     AT(ms_per_image),   .type = FIELD_REAL, .digits = 4,
       .significant = true, .heading = "per image" },
     { .name = "advice",         .unit = "",       AT(advice),         .type = FIELD_TEXT },
-    { .name = "as",             .unit = "",       AT(as),             .type = FIELD_TEXT, .heading = "run as" },
+    { .name = "as",             .unit = "",       AT(as),             .type = FIELD_TEXT,
+      .heading = "run as" },
     { .name = "as_ms",          .unit = "ms",     AT(as_ms),          .type = FIELD_REAL, .digits = 4,
       .significant = true, .heading = "costs then" },
     { .name = "iterations",     .unit = "",       AT(iterations),     .type = FIELD_INT },
@@ -61,9 +62,12 @@ struct fill_line *fill_lines(const struct target_view *target)
     struct fill_line *lines = calloc(target->fill_count + 1, sizeof *lines);
     for (size_t i = 0; lines && i < target->fill_count; i++) {
         const struct fill_row *r = &target->fill[i];
-        lines[i] = (struct fill_line){ .images = r->images, .service_p50_ms = r->service_p50_ms,
-                                       .ms_per_image = r->service_p50_ms / r->images, .as_ms = cost_as(target, r),
-                                       .iterations = r->iterations, .first_use_ms = r->first_use_ms };
+        lines[i] = (struct fill_line){ .images = r->images,
+                                       .service_p50_ms = r->service_p50_ms,
+                                       .ms_per_image = r->service_p50_ms / r->images,
+                                       .as_ms = cost_as(target, r),
+                                       .iterations = r->iterations,
+                                       .first_use_ms = r->first_use_ms };
         memcpy(lines[i].advice, r->advice, sizeof lines[i].advice);
         memcpy(lines[i].failed, r->failed, sizeof lines[i].failed);
         write_as(lines[i].as, sizeof lines[i].as, r);
@@ -86,7 +90,8 @@ void fill_phrase(char *out, size_t size, const struct target_view *target)
         if (*r->failed)
             used += (size_t)snprintf(out + used, size - used, "; %d fails (%s)", r->images, r->failed);
         else if (strcmp(r->advice, "exact") != 0 && *as)
-            used += (size_t)snprintf(out + used, size - used, "%s %d as %s", others++ ? "," : "; run", r->images, as);
+            used += (size_t)snprintf(out + used, size - used, "%s %d as %s", others++ ? "," : "; run",
+                                     r->images, as);
     }
     if (used < size)
         snprintf(out + used, size - used, others ? ", the others as they are" : "; run each as it is");
@@ -124,8 +129,9 @@ static struct execution_line *execution_lines(const struct target_view *target)
     struct execution_line *lines = calloc(target->verification_count + 1, sizeof *lines);
     for (size_t i = 0; lines && i < target->verification_count; i++) {
         const struct verify_row *v = &target->verifications[i];
-        lines[i] = (struct execution_line){ .execution = v->execution, .batch = v->batch, .images_per_s = exp(v->y),
-                                            .q = v->q };
+        lines[i] = (struct execution_line){
+            .execution = v->execution, .batch = v->batch, .images_per_s = exp(v->y), .q = v->q
+        };
     }
     return lines;
 }

@@ -24,8 +24,8 @@ extern const struct field fill_line_fields[];
 extern const size_t fill_line_field_count;
 /* [target->fill_count], for free(); NULL if memory is out. */
 struct fill_line *fill_lines(const struct target_view *target);
-/* The whole table in a phrase: "1 to 8 images measured; run 3 as 4, 7 as 4 + 3, the others as they are". "" if
- * there is none. */
+/* The whole table in a phrase: "1 to 8 images measured; run 3 as 4, 7 as 4 + 3, the others as they are". ""
+ * if there is none. */
 void fill_phrase(char *out, size_t size, const struct target_view *target);
 
 /* The three tables of a target by number: "fill", "looks", "verification". */

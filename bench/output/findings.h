@@ -34,8 +34,8 @@ const char *finding_path(char *path, const char *parent, const char *name);
 void check_entries(struct checking *c);
 void check_autotune(struct checking *c);
 void check_production(struct checking *c);
-/* What a measured model says of its decision beside the sizes: limit, range, max_safe, fill table, break even,
- * memory; path: "autotune.models.NAME". */
+/* What a measured model says of its decision beside the sizes: limit, range, max_safe, fill table, break
+ * even, memory; path: "autotune.models.NAME". */
 void check_decided(struct checking *c, const char *path, const json_t *entry, const json_t *model);
 /* The sections that are about all models. */
 void check_sections(struct checking *c);

@@ -18,7 +18,8 @@ const struct field pareto_fields[] = {
       .significant = true, .heading = "service_p95" },
     { .name = "joules_per_image", .unit = "J",    AT(joules_per_image), .type = FIELD_REAL, .digits = 3,
       .significant = true },
-    { .name = "dominated_by",   .unit = "images", AT(dominated_by),   .type = FIELD_INT, .zero_unknown = true },
+    { .name = "dominated_by",   .unit = "images", AT(dominated_by),   .type = FIELD_INT,
+      .zero_unknown = true },
 };
 #undef AT
 const size_t pareto_field_count = LEN(pareto_fields);

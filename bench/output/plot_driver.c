@@ -14,10 +14,11 @@
  * optional line runs over the list of the targets that have it. */
 enum has { HAS_INTERVAL, HAS_P50, HAS_P95, HAS_P99, HAS_PEAK, HAS_PREDICTED, HAS_CHOSEN, HAS_CHOSEN_INTERVAL,
            HAS_CHOSEN_PEAK, HAS_VERIFIED, HAS_DOMINATED, HAS_FILL, HAS_PAD, HAS_SPLIT, HAS_COUNT };
-static const char *const has_lists[HAS_COUNT] = { "withinterval", "with50", "with95", "with99", "withpeak",
-                                                  "withpredicted", "withchosen", "withchosenbar",
-                                                  "withchosenpeak", "withverified", "withdominated", "withfill",
-                                                  "withpad", "withsplit" };
+static const char *const has_lists[HAS_COUNT] = { "withinterval", "with50",        "with95",
+                                                  "with99",       "withpeak",      "withpredicted",
+                                                  "withchosen",   "withchosenbar", "withchosenpeak",
+                                                  "withverified", "withdominated", "withfill",
+                                                  "withpad",      "withsplit" };
 
 static const struct { struct plot_picture of; enum has needs; } pictures[] = { /* HAS_COUNT: nothing more */
     { { "throughput", "throughput over batch size" }, HAS_COUNT },
@@ -197,11 +198,17 @@ static bool target_has(const struct target_view *t, enum has what)
         const struct point_view *p = &t->points[i];
         const struct estimate_row *published = point_published(p);
         const bool chosen = p == target_chosen(t), valid = curve_point_is_valid(p);
-        const bool has[HAS_COUNT] = { estimate_has_interval(&p->estimate), isfinite(p->estimate.service_p50_ms),
-            isfinite(p->estimate.service_p95_ms), isfinite(p->estimate.service_p99_ms),
-            p->prepared.peak_bytes != 0, p->prepared.predicted_bytes != 0, chosen,
-            chosen && estimate_has_interval(published), chosen && p->prepared.peak_bytes,
-            p->has_verified && estimate_has_interval(&p->verified), valid && !pareto_is_front(t, p->batch) };
+        const bool has[HAS_COUNT] = { estimate_has_interval(&p->estimate),
+                                      isfinite(p->estimate.service_p50_ms),
+                                      isfinite(p->estimate.service_p95_ms),
+                                      isfinite(p->estimate.service_p99_ms),
+                                      p->prepared.peak_bytes != 0,
+                                      p->prepared.predicted_bytes != 0,
+                                      chosen,
+                                      chosen && estimate_has_interval(published),
+                                      chosen && p->prepared.peak_bytes,
+                                      p->has_verified && estimate_has_interval(&p->verified),
+                                      valid && !pareto_is_front(t, p->batch) };
         if (valid && has[what])
             return true;
     }
@@ -232,12 +239,14 @@ static void put_lists(FILE *file, const struct sheet *s)
     }
 }
 
-/* Rates within X of the best raced one; 0 to 0: none was decided on, or something else than the rate counted. */
+/* Rates within X of the best raced one; 0 to 0: none was decided on, or something else than the rate
+ * counted. */
 static void put_zone(FILE *file, size_t place, const struct target_view *t)
 {
     const struct decision_row *d = &t->decision;
     const struct point_view *best = target_point(t, d->leader);
-    const bool by_rate = t->has_decision && d->batch && (!*d->objective || strcmp(d->objective, "throughput") == 0);
+    const bool by_rate =
+        t->has_decision && d->batch && (!*d->objective || strcmp(d->objective, "throughput") == 0);
     if (!best || !curve_point_is_valid(best))
         best = target_fastest(t);
     const double high = by_rate && best ? exp(best->estimate.y) : 0;
@@ -307,11 +316,15 @@ static void put_subtitle(FILE *file, const struct sheet *s)
 
 static void put_picture(FILE *file, const struct sheet *s, size_t picture)
 {
-    static const struct { const char *suffix, *terminal; } kinds[] = {
-        { ".svg", "svg size 680,425 dynamic noenhanced background '#ffffff' font 'Helvetica,Arial,sans-serif,13' "
-                  "rounded linewidth 1" },
-        { ".png", "pngcairo size 1600,1000 noenhanced background '#ffffff' font 'Sans,13' fontscale 1.85 linewidth 2 "
-                  "pointscale 2" },
+    static const struct {
+        const char *suffix, *terminal;
+    } kinds[] = {
+        { ".svg",
+          "svg size 680,425 dynamic noenhanced background '#ffffff' font 'Helvetica,Arial,sans-serif,13' "
+          "rounded linewidth 1" },
+        { ".png",
+          "pngcairo size 1600,1000 noenhanced background '#ffffff' font 'Sans,13' fontscale 1.85 linewidth 2 "
+          "pointscale 2" },
     };
     char path[SHEET_PATH + 64], title[256];
     snprintf(title, sizeof title, "%s: %s", s->model, pictures[picture].of.title);

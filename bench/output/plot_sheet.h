@@ -1,5 +1,5 @@
-/* plot_sheet.h - the parts of plot.h: the data files that gnuplot reads, the driver that it runs, and what both
- * know of one model. */
+/* plot_sheet.h - the parts of plot.h: the data files that gnuplot reads, the driver that it runs, and what
+ * both know of one model. */
 #ifndef OUTPUT_PLOT_SHEET_H
 #define OUTPUT_PLOT_SHEET_H
 

@@ -40,7 +40,8 @@ static bool is_fastest(const struct campaign *campaign, const struct target_view
 }
 
 /* What to use, what it gives, how sure that is. */
-static void write_verdict_text(const struct page *p, const struct target_view *t, const struct point_view *point)
+static void write_verdict_text(const struct page *p, const struct target_view *t,
+                               const struct point_view *point)
 {
     char text[DECIDED_TEXT];
     decided_rate(text, point);
@@ -62,10 +63,14 @@ static void write_verdict_text(const struct page *p, const struct target_view *t
 static void write_verdict(const struct page *p, const struct target_view *t)
 {
     const struct point_view *point = target_chosen(t);
-    const bool sure = strcmp(t->decision.confidence, "decided") == 0 || strcmp(t->decision.confidence, "within") == 0;
+    const bool sure =
+        strcmp(t->decision.confidence, "decided") == 0 || strcmp(t->decision.confidence, "within") == 0;
     char caveat[160], text[DECIDED_TEXT];
     curve_caveat(caveat, sizeof caveat, p->campaign, t);
-    fprintf(p->file, "<div class=\"verdict%s\"><p class=\"faint\">", !point || *caveat ? " bad" : sure ? "" : " open");
+    fprintf(p->file, "<div class=\"verdict%s\"><p class=\"faint\">",
+            !point || *caveat ? " bad"
+            : sure            ? ""
+                              : " open");
     html_text(p->file, t->row.model);
     fprintf(p->file, " &middot; ");
     html_text(p->file, t->row.engine);
@@ -156,11 +161,15 @@ static void write_plots(const struct page *p, const char *model)
     fprintf(p->file, "</div>\n");
 }
 
-static void write_table(const struct page *p, const struct field *fields, size_t field_count, const void *rows,
-                        size_t row_size, size_t count, int marked)
+static void write_table(const struct page *p, const struct field *fields, size_t field_count,
+                        const void *rows, size_t row_size, size_t count, int marked)
 {
-    const struct table table = { .fields = fields, .field_count = field_count, .rows = rows, .row_size = row_size,
-                                 .row_count = count, .marked = marked };
+    const struct table table = { .fields = fields,
+                                 .field_count = field_count,
+                                 .rows = rows,
+                                 .row_size = row_size,
+                                 .row_count = count,
+                                 .marked = marked };
     fprintf(p->file, "<div class=\"scroll\">");
     if (count)
         html_table(p->file, &table);

@@ -106,8 +106,11 @@ static int larger(int a, size_t b)
 static struct table_column measure_column(const struct table *t, const struct field *f)
 {
     char cell[TABLE_CELL_SIZE];
-    struct table_column c = { .field = f, .heading = f->heading ? f->heading : f->name, .left = f->type == FIELD_TEXT,
-                        .unit = f->type == FIELD_BYTES ? "MiB" : f->unit, .places = places_of(t, f) };
+    struct table_column c = { .field = f,
+                              .heading = f->heading ? f->heading : f->name,
+                              .left = f->type == FIELD_TEXT,
+                              .unit = f->type == FIELD_BYTES ? "MiB" : f->unit,
+                              .places = places_of(t, f) };
     c.width = larger((int)strlen(c.heading), strlen(c.unit));
     for (size_t i = 0; i < t->row_count; i++) {
         cell_text(cell, f, member(t, i, f), c.places);
@@ -230,7 +233,8 @@ static void write_csv_value(FILE *file, const struct field *f, const char *value
     }
 }
 
-static const char *write_csv_cells(FILE *file, const struct table *table, size_t row, bool names, const char *separator)
+static const char *write_csv_cells(FILE *file, const struct table *table, size_t row, bool names,
+                                   const char *separator)
 {
     for (size_t i = 0; i < table->field_count; i++) {
         const struct field *f = &table->fields[i];

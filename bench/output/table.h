@@ -25,7 +25,7 @@ struct field {
     size_t      offset;
     enum field_type type;
     int         digits;     /* of FIELD_REAL in text: after the point; JSON and CSV have 6 significant ones */
-    bool        significant; /* digits are significant ones of the column's smallest value, same point for all */
+    bool significant; /* digits are significant ones of the column's smallest value, same point for all */
     bool        zero_unknown; /* FIELD_INT: 0 means unknown */
     bool        data_only, text_only; /* only in JSON and CSV; only in text */
 };

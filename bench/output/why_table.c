@@ -33,7 +33,8 @@ static void write_difference(char *out, size_t size, double m, double c)
 #define AT(member) .offset = offsetof(struct why_line, member)
 const struct field why_line_fields[] = {
     { .name = "batch",        .unit = "images", AT(batch),        .type = FIELD_INT },
-    { .name = "images_per_s", .unit = "1/s",    AT(images_per_s), .type = FIELD_REAL, .digits = 4, .significant = true },
+    { .name = "images_per_s", .unit = "1/s",    AT(images_per_s), .type = FIELD_REAL, .digits = 4,
+      .significant = true },
     { .name = "against",      .unit = "images", AT(against),      .type = FIELD_INT, .zero_unknown = true },
     { .name = "by",           .unit = "%",      AT(by),           .type = FIELD_TEXT },
     { .name = "rounds",       .unit = "",       AT(rounds),       .type = FIELD_INT, .zero_unknown = true },
@@ -83,7 +84,8 @@ struct why_line *why_lines(const struct target_view *target, size_t *count, int 
 const struct field verify_line_fields[] = {
     { .name = "execution",    .unit = "",       AT(execution),    .type = FIELD_INT },
     { .name = "batch",        .unit = "images", AT(batch),        .type = FIELD_INT },
-    { .name = "images_per_s", .unit = "1/s",    AT(images_per_s), .type = FIELD_REAL, .digits = 4, .significant = true },
+    { .name = "images_per_s", .unit = "1/s",    AT(images_per_s), .type = FIELD_REAL, .digits = 4,
+      .significant = true },
     { .name = "below_best_percent", .unit = "%", AT(below_best_percent), .type = FIELD_REAL, .digits = 1,
       .heading = "below the best" },
 };
@@ -97,7 +99,9 @@ struct verify_line *verify_lines(const struct target_view *target, size_t *count
     for (size_t i = 0; i < *count; i++) {
         const struct verify_row *v = &target->verifications[i];
         const bool leads = v->batch == target->decision.leader;
-        lines[i] = (struct verify_line){ .execution = v->execution, .batch = v->batch, .images_per_s = exp(v->y),
+        lines[i] = (struct verify_line){ .execution = v->execution,
+                                         .batch = v->batch,
+                                         .images_per_s = exp(v->y),
                                          .below_best_percent = leads ? (double)NAN : -percent(v->q) };
     }
     return lines;
@@ -193,13 +197,16 @@ static void add_zone(struct why_facts *f, const struct target_view *t)
     if (!best)
         best = target_fastest(t);
     if (!best || strcmp(d->objective, "latency") == 0 || strcmp(d->objective, "energy") == 0)
-        add_fact(f, "zone", "within %.3g %% of the best by %s", 100 * d->x, *d->objective ? d->objective : "throughput");
+        add_fact(f, "zone", "within %.3g %% of the best by %s", 100 * d->x,
+                 *d->objective ? d->objective : "throughput");
     else
         add_fact(f, "zone", "%.4g images/s and more: within %.3g %% of batch %d with %.4g images/s",
                  (1 - d->x) * exp(best->estimate.y), 100 * d->x, best->batch, exp(best->estimate.y));
     if (isfinite(d->noise_floor) && percent(d->noise_floor) > 100 * d->x)
-        add_fact(f, "careful", "the noise of this machine (%.1f %%) is wider than the zone: a smaller difference "
-                 "cannot be believed", percent(d->noise_floor));
+        add_fact(f, "careful",
+                 "the noise of this machine (%.1f %%) is wider than the zone: a smaller difference "
+                 "cannot be believed",
+                 percent(d->noise_floor));
 }
 
 static void add_race(struct why_facts *f, const struct target_view *t)
@@ -220,7 +227,8 @@ static void add_race(struct why_facts *f, const struct target_view *t)
     if (invalid)
         snprintf(more, sizeof more, ", %d more were invalid", invalid);
     if (isfinite(d->noise_floor))
-        snprintf(more + strlen(more), sizeof more - strlen(more), "; noise floor %.2g %%", percent(d->noise_floor));
+        snprintf(more + strlen(more), sizeof more - strlen(more), "; noise floor %.2g %%",
+                 percent(d->noise_floor));
     add_fact(f, "race", "%d rounds over %d size%s, %d blocks%s; alpha %.3g %%", rounds, d->candidates,
              d->candidates == 1 ? "" : "s", blocks, more, 100 * d->alpha);
 }
@@ -235,8 +243,13 @@ static void add_incumbent(struct why_facts *f, const struct decision_row *d)
 
 void why_facts_of(struct why_facts *out, const struct target_view *target)
 {
-    static const struct { const char *label; void (*text)(char out[DECIDED_TEXT], const struct target_view *t); } rows[] = {
-        { "limit", decided_limit }, { "memory", decided_memory }, { "first use", decided_first_use },
+    static const struct {
+        const char *label;
+        void (*text)(char out[DECIDED_TEXT], const struct target_view *t);
+    } rows[] = {
+        { "limit", decided_limit },
+        { "memory", decided_memory },
+        { "first use", decided_first_use },
         { "open loop", decided_queue },
     };
     char text[DECIDED_TEXT];
@@ -260,11 +273,17 @@ void why_facts_of(struct why_facts *out, const struct target_view *target)
 
 /* --- for people --- */
 
-static void write_table(FILE *file, const struct field *fields, size_t field_count, const void *rows, size_t row_size,
-                        size_t count, int marked, bool colour)
+static void write_table(FILE *file, const struct field *fields, size_t field_count, const void *rows,
+                        size_t row_size, size_t count, int marked, bool colour)
 {
-    const struct table table = { .fields = fields, .field_count = field_count, .rows = rows, .row_size = row_size,
-                                 .row_count = count, .marked = marked, .colour = colour, .indent = "  " };
+    const struct table table = { .fields = fields,
+                                 .field_count = field_count,
+                                 .rows = rows,
+                                 .row_size = row_size,
+                                 .row_count = count,
+                                 .marked = marked,
+                                 .colour = colour,
+                                 .indent = "  " };
     if (count)
         table_write_text(file, &table);
 }
@@ -327,7 +346,8 @@ static void show_next_step(FILE *file, const struct campaign *campaign, const st
                            const struct paint *paint)
 {
     static const char *const dropped[] = { "--resume!", "--seed", NULL };
-    char text[DECIDED_TEXT], *again = again_command("bench", campaign->run.argv ? campaign->run.argv : "", dropped);
+    char text[DECIDED_TEXT],
+        *again = again_command("bench", campaign->run.argv ? campaign->run.argv : "", dropped);
     decided_next_step(text, t);
     if (*text) {
         fprintf(file, "%snext%s %s:\n  ", paint->bold, paint->off, text);

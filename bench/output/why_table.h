@@ -1,5 +1,5 @@
-/* why_table.h - everything that a user needs to defend a batch size: the claim, what it rests on, one line per
- * size with the comparison that counts, how the race went, the verification, and what to do next. What
+/* why_table.h - everything that a user needs to defend a batch size: the claim, what it rests on, one line
+ * per size with the comparison that counts, how the race went, the verification, and what to do next. What
  * `bench show --why` prints; the page takes the same rows. */
 #ifndef OUTPUT_WHY_TABLE_H
 #define OUTPUT_WHY_TABLE_H
@@ -15,14 +15,14 @@ struct why_line {
     int    batch;
     double images_per_s;             /* of the race, else of the probe: what was compared */
     int    against;                  /* the rival of the comparison */
-    char   by[48];                   /* "-9.8 (-10.2 to -9.4)": percent of the rival's rate, with its interval */
+    char by[48]; /* "-9.8 (-10.2 to -9.4)": percent of the rival's rate, with its interval */
     int    rounds;                   /* behind the comparison */
     char   why[32], text[RECORD_TEXT];
 };
 extern const struct field why_line_fields[];
 extern const size_t why_line_field_count;
-/* Lines of all sizes with a reason, ascending; [*count], for free(); NULL if memory is out. *marked: the chosen
- * one, -1: none. */
+/* Lines of all sizes with a reason, ascending; [*count], for free(); NULL if memory is out. *marked: the
+ * chosen one, -1: none. */
 struct why_line *why_lines(const struct target_view *target, size_t *count, int *marked);
 
 /* One member of the verification in one execution. */

@@ -18,7 +18,8 @@
 #include "kernels/base/json.h"
 
 /* Keeps the worse of *st (with its sentence in err) and `other`; the milder one goes to stderr if it says
- * something else. Interrupted, and so the best so far was written: two ways to be inconclusive say the same. */
+ * something else. Interrupted, and so the best so far was written: two ways to be inconclusive say the same.
+ */
 static void keep_worse(enum status *st, struct err *err, enum status other, const struct err *other_err)
 {
     struct err milder = *err;

@@ -25,8 +25,8 @@ static bool is_smaller(const struct plan *plan)
 
 static void print_production_command(const char *program, const struct campaign *campaign)
 {
-    static const char *const dropped[] = { "--input", "--batches", "--max-batch", "--budget", "--seed", "--resume!",
-                                           "--quiet!", NULL };
+    static const char *const dropped[] = { "--input", "--batches", "--max-batch", "--budget",
+                                           "--seed",  "--resume!", "--quiet!",    NULL };
     char *command = again_command(program, campaign->run.argv ? campaign->run.argv : "", dropped);
     if (command)
         printf("\nThe same at production size:\n  %s\n", command);
@@ -115,7 +115,8 @@ void tune_end_print(const struct tune_end *end)
     print_outcome(end->campaign);
     print_time(end->campaign, end->plan);
     if (end->wrote_sizes)
-        printf("sizes   %s/%s\n        %s/%s\n", end->out, BATCH_SIZES_FILE, end->out, BATCH_SIZES_PRODUCTION);
+        printf("sizes   %s/%s\n        %s/%s\n", end->out, BATCH_SIZES_FILE, end->out,
+               BATCH_SIZES_PRODUCTION);
     printf("curves  %s/curves.csv, curves.json\n", files->campaign);
     if (files->pictures)
         printf("plots   %s (%d, as .svg and .png)\n", files->plots, files->pictures);

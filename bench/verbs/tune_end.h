@@ -1,5 +1,5 @@
-/* tune_end.h - what `bench tune` prints on stdout when its campaign is over: a line per target, what to do next, the
- * time it took, where the files are, and how to get the same at production size. */
+/* tune_end.h - what `bench tune` prints on stdout when its campaign is over: a line per target, what to do
+ * next, the time it took, where the files are, and how to get the same at production size. */
 #ifndef VERBS_TUNE_END_H
 #define VERBS_TUNE_END_H
 
