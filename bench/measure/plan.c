@@ -107,12 +107,11 @@ static enum status resolve_threads(int *out, int asked, int instances, struct er
     if (instances > 1)
         snprintf(each, sizeof each, " in each of %d instances", instances);
     if (quota > 0 && (int)quota <= cpus)
-        return err_set(
-            err, ST_USAGE,
-            "threads is %d%s, but the CPU quota of this cgroup is %.3g CPUs: use at most %d in all", *out,
-            each, quota, cpus);
-    return err_set(err, ST_USAGE, "threads is %d%s, but this process may use %d CPUs: use at most %d in all",
-                   *out, each, cpus, cpus);
+        return err_set(err, ST_USAGE,
+                       "threads is %d%s, but the CPU quota of this cgroup is %.3g CPUs: use at most %d%s", *out,
+                       each, quota, cpus, *each ? " in all" : "");
+    return err_set(err, ST_USAGE, "threads is %d%s, but this process may use %d CPUs: use at most %d%s", *out,
+                   each, cpus, cpus, *each ? " in all" : "");
 }
 
 /* --- points --------------------------------------------------------------------------------------------- */

@@ -40,6 +40,10 @@ static void presets_hold(void **state)
     assert_true(c.batches_auto && c.gate && c.max_safe_executed);
     assert_false(c.all_models || c.budget_set || c.seed_set || c.resume || c.allow_scripted);
     assert_int_equal(c.max_batch, 128);
+    assert_true(c.alpha > 0.0499 && c.alpha < 0.0501 && c.limit.percentile <= 0 && c.objective == OBJECTIVE_THROUGHPUT);
+    assert_true(!c.fresh && !c.refine && !c.arrivals.trace && c.arrivals.rate <= 0 && !c.delay_set && !c.why);
+    assert_int_equal(c.instances.count, 1);
+    assert_int_equal(c.instances.values[0], 1);
     assert_int_equal(c.max_age_days, 90);
     assert_int_equal(c.threads.count, 1);
     assert_int_equal(c.threads.values[0], 0);
@@ -77,11 +81,30 @@ static void batches_are_lists_ranges_or_auto(void **state)
     }
 }
 
+#define LIMIT "a limit like p95=300ms, or response:p95=300ms, with a percentile 1..99.99 and a time"
+
 /* One row per kind of value: what is taken and what is refused, with the whole sentence. */
 static const struct { const char *text; enum status want; const char *message; } texts[] = {
     { "within: 3%", ST_OK, "" },
     { "within: 20", ST_OK, "" },
     { "within: 0.5%", ST_CONFIG, "t.yaml:1:9: within must be a percentage 1%..20%, got \"0.5%\"" },
+    { "alpha: 0.1%", ST_OK, "" },
+    { "alpha: 0", ST_CONFIG, "t.yaml:1:8: alpha must be a percentage 0.1%..20%, got \"0\"" },
+    { "objective: energy", ST_OK, "" },
+    { "objective: fast", ST_CONFIG, "t.yaml:1:12: objective must be one of throughput, latency, energy, got "
+                                    "\"fast\"" },
+    { "slo: p99.9=1s", ST_OK, "" },
+    { "slo: p95", ST_CONFIG, "t.yaml:1:6: slo must be " LIMIT ", got \"p95\"" },
+    { "slo: p100=1s", ST_CONFIG, "t.yaml:1:6: slo must be " LIMIT ", got \"p100=1s\"" },
+    { "slo: [p95=1s]", ST_CONFIG, "t.yaml:1:6: slo must be " LIMIT ", got \"a list\"" },
+    { "open_loop: trace:a,b", ST_OK, "" },
+    { "open_loop: 20", ST_CONFIG, "t.yaml:1:12: open_loop must be poisson:RATE with a rate of 0.001/s to 1000000/s "
+                                  "(poisson:20/s), or trace:FILE, got \"20\"" },
+    { "instances: [2, 1]", ST_OK, "" },
+    { "instances: auto", ST_CONFIG, "t.yaml:1:12: instances must be a list of whole numbers 1..64, each once, got "
+                                    "\"auto\"" },
+    { "instances: [1, 65]", ST_CONFIG, "t.yaml:1:12: instances must be a list of whole numbers 1..64, each once, "
+                                       "got \"65\"" },
     { "within: [1, 2]", ST_CONFIG, "t.yaml:1:9: within must be a percentage 1%..20%, got \"a list\"" },
     { "max_batch: 0", ST_CONFIG, "t.yaml:1:12: max_batch must be a whole number 1..4096, got \"0\"" },
     { "max_batch: 4097", ST_CONFIG, "t.yaml:1:12: max_batch must be a whole number 1..4096, got \"4097\"" },
@@ -157,6 +180,9 @@ static void the_effective_text_reads_back(void **state)
         "within: 3%",
         "models: [hrnet, \"a \\\"b\\\" \\\\ c\"]\nprecisions: [bf16]\nthreads: [4, auto]\nbatches: 1..5",
         "all_models: true\nbudget: 90s\nseed: 7\ninput: 64x96\nmemory: {limit: 1000001, reserve: 12.5%}\ngate: false",
+        "slo: p99.9=1500us\nalpha: 0.7\nobjective: latency\nfresh: true\nrefine: true\ninstances: [4, 1, 2]",
+        "slo: \"response:p50=1h\"\nopen_loop: 0.1/s\nobjective: energy",
+        "open_loop: \"trace:my \\\"times\\\" \\\\ , 1.txt\"",
         "output:\n  dir: \"x y\"\n  for: {a: {engine: e, device: \"d:0\"}, \"*\": {precision: f16}}\n"
         "  models: [a]\n  drop: [b, c]\n  max_safe: ceiling\n  max_age: 30\nbudget: 0\nmode: compute",
     };
@@ -180,7 +206,9 @@ static void the_effective_text_tells_settings_apart(void **state)
         "precisions: f16", "threads: 1", "input: 8x8", "mode: compute", "weights: a", "max_batch: 1", "budget: 0",
         "seed: 0", "gate: false", "memory: {reserve: 0%}", "memory: {limit: 1}", "output: {dir: a}",
         "output: {for: {a: {engine: b}}}", "output: {models: a}", "output: {drop: a}", "output: {max_safe: ceiling}",
-        "output: {max_age: 1}",
+        "output: {max_age: 1}", "alpha: 1", "objective: latency", "objective: energy", "slo: p95=1s", "slo: p96=1s",
+        "slo: p95=2s", "slo: \"response:p95=1s\"", "fresh: true", "refine: true", "instances: 2", "open_loop: 20/s",
+        "open_loop: 21/s", "open_loop: trace:20/s",
     };
     char *seen[LEN(sources)];
     (void)state;
@@ -197,12 +225,91 @@ static void the_effective_text_tells_settings_apart(void **state)
         free(seen[i]);
 }
 
+/* What is written and what is meant. */
+static const struct { const char *text; bool response; double percentile, limit_ms; } limits[] = {
+    { "p95=300ms", false, .95, 300 },           { "p50=2s", false, .5, 2000 },
+    { "p99.9=1s", false, .999, 1000 },          { "response:p95=800ms", true, .95, 800 },
+    { "p1=1ns", false, .01, 1e-6 },             { "p99.99=24h", false, .9999, 86400e3 },
+};
+static const char *const no_limits[] = { "", "p95", "p95=", "p95=0", "p95=0ms", "p0=1s", "p0.5=1s", "p100=1s", "p200=1s",
+    "p-5=1s", "p1e1=1s", "pp95=1s", "P95=1s", "95=1s", "p95=25h", "p95=1", "p95==1s", "p95=1s ", "response:", "response=1s",
+    "service:p95=1s", "p95.=x", "p9999999999999999999999=1s" };
+
+static void limits_are_read_or_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LEN(limits); i++) {
+        struct latency_limit l;
+        struct err err = { .status = ST_OK };
+        assert_int_equal(latency_limit_read(&l, limits[i].text, &err), ST_OK);
+        assert_true(l.response == limits[i].response);
+        assert_true(l.percentile > limits[i].percentile - 1e-12 && l.percentile < limits[i].percentile + 1e-12);
+        assert_true(l.limit_ms > limits[i].limit_ms * (1 - 1e-12) && l.limit_ms < limits[i].limit_ms * (1 + 1e-12));
+    }
+    for (size_t i = 0; i < LEN(no_limits); i++) {
+        struct latency_limit l = { .percentile = 7 };
+        struct err err = { .status = ST_OK };
+        if (latency_limit_read(&l, no_limits[i], &err) != ST_USAGE)
+            fail_msg("\"%s\" was taken", no_limits[i]);
+        assert_true(l.percentile <= 0 && !l.response && l.limit_ms <= 0);
+        assert_non_null(strstr(err.text, no_limits[i]));
+    }
+}
+
+static void loads_of_a_service(void **state)
+{
+    (void)state;
+    struct config c;
+    struct err err;
+    assert_int_equal(read_flags(&c, &err, (const char *[]){ "--slo", "response:p95=1s", "--open-loop", "poisson:20/s",
+                                                            "--objective", "latency", "--fresh", "--refine", "--alpha",
+                                                            "1", "--instances", "2,1", "--why" }, 13), ST_OK);
+    assert_true(c.limit.response && c.arrivals.rate > 19.99 && c.arrivals.rate < 20.01 && !c.arrivals.trace);
+    assert_true(c.objective == OBJECTIVE_LATENCY && c.fresh && c.refine && c.why && c.alpha_named && !c.within_named);
+    assert_true(c.alpha > .00999 && c.alpha < .01001);
+    assert_int_equal(c.instances.count, 2);
+    assert_int_equal(c.instances.values[0], 1); /* ascending */
+    assert_int_equal(c.instances.values[1], 2);
+    config_free(&c);
+    assert_int_equal(read_flags(&c, &err, (const char *[]){ "--trace", "a b,c", "--delay", "20ms", "--median" }, 5),
+                     ST_OK);
+    assert_string_equal(c.arrivals.trace, "a b,c");
+    assert_true(c.delay_set && c.delay_ns == 20000000 && c.median);
+    config_free(&c);
+    assert_int_equal(read_flags(&c, &err, (const char *[]){ "--open-loop", "trace:t", "--slo=response:p50=1s" }, 3),
+                     ST_OK); /* a trace is arrivals, too */
+    assert_string_equal(c.arrivals.trace, "t");
+    config_free(&c);
+}
+
+/* A limit on responses needs arrivals where a choice is made; a queue is about nothing else. */
+static void responses_need_arrivals(void **state)
+{
+    (void)state;
+    struct config c;
+    struct err err;
+    const char *words[1];
+    size_t count;
+    const char *const argv[] = { "--slo", "response:p95=300ms" };
+    struct config_ask ask = { .verb = "tune", .groups = CONFIG_DECIDE, .argv = (char *const *)(size_t)argv, .argc = 2 };
+    assert_int_equal(config_read(&c, words, &count, &ask, &err), ST_USAGE);
+    assert_non_null(strstr(err.text, "--open-loop poisson:20/s"));
+    assert_non_null(strstr(err.text, "--slo p95=300ms"));
+    ask.groups = CONFIG_QUEUE;
+    assert_int_equal(config_read(&c, words, &count, &ask, &err), ST_OK);
+    assert_true(c.limit.response);
+    config_free(&c);
+}
+
 static const struct { const char *argv[5]; size_t argc; const char *message; } lines[] = {
     { { "--bathces", "1" }, 2, "bench tune has no flag --bathces (did you mean --batches?)" },
     { { "--models", "a" }, 2, "bench tune has no flag --models (did you mean --model?)" },
     { { "-x" }, 1, "bench tune has no flag --x; bench VERB --help lists them" },
     { { "--within" }, 1, "--within wants a value (PERCENT)" },
     { { "--within", "5", "--within=6" }, 3, "--within stands here twice" },
+    { { "--rate", "20/s", "--trace", "f" }, 4, "--rate and --trace exclude each other: leave one of them out" },
+    { { "--rate", "20" }, 2, "--rate: must be a rate of 0.001/s to 1000000/s (20/s), got \"20\"" },
+    { { "--trace=" }, 1, "--trace: must be a path of 1 to 4095 bytes, got \"\"" },
     { { "--resume=yes" }, 1, "--resume is a switch and takes no value, got \"yes\"" },
     { { "--all-models", "--model", "hrnet" }, 3, "--all-models and --model exclude each other: leave one of them out" },
     { { "a", "b" }, 2, "bench tune does not know what to do with \"b\"; bench tune --help shows its use" },
@@ -267,6 +374,9 @@ int main(void)
         cmocka_unit_test(every_value_is_taken_or_refused_with_its_place),
         cmocka_unit_test(the_effective_text_reads_back),
         cmocka_unit_test(the_effective_text_tells_settings_apart),
+        cmocka_unit_test(limits_are_read_or_refused),
+        cmocka_unit_test(loads_of_a_service),
+        cmocka_unit_test(responses_need_arrivals),
         cmocka_unit_test(a_bad_command_line_is_one_sentence),
         cmocka_unit_test(flags_go_over_the_file),
         cmocka_unit_test(switches_can_be_turned_off),
