@@ -210,6 +210,14 @@ def verify(text):
     return arguments
 
 
+def bring(data):
+    """import of a file of these bytes."""
+    def arguments(w):
+        write(os.path.join(w, "in.json"), data)
+        return ["import", "in.json", "--out", "out"]
+    return arguments
+
+
 HEADER = b'{"head.weight":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}'
 ENTRY = ('{"optimization_timestamp": "2026-01-01 00:00:00", "gpu_info": {"device_name": "CPU", "total_memory_gb": 0, '
          '"driver_version": null}, "batch_configurations": {"m": {"optimal_batch_size": %s, "max_safe_batch_size": %s, '
@@ -241,6 +249,25 @@ CASES = [
     ("negative budget", flags("--budget", "-1m"), ALL),
     ("memory limit 0", flags("--memory-limit", "0"), ALL),
     ("seed below 0", flags("--seed", "-1"), ALL),
+    *[("limit " + text, flags("--slo", text), ALL)
+      for text in ("p95", "p200=1s", "p95=0ms", "p95=-1s", "p95=300", "p=1s", "95=1s", "p95=1000h", "mean=1s",
+                   "p95=1s,p99=2s")],
+    ("limit on responses without arrivals", flags("--slo", "response:p95=300ms"), ALL),
+    ("objective fast", flags("--objective", "fast"), ALL),
+    ("objective energi", flags("--objective", "energi"), ALL),
+    *[("alpha " + text, flags("--alpha", text), ALL) for text in ("0", "0.05", "21", "-5", "5ppm")],
+    *[("instances " + (text or "empty"), flags("--instances", text), ALL)
+      for text in ("0", "-1", "65", "1.5", "1,1", "", "auto")],
+    ("more instances than CPUs", flags("--instances", "64", "--threads", "4095"), ALL),
+    *[("open loop " + (text or "empty"), flags("--open-loop", text), ALL)
+      for text in ("20", "-3/s", "0/s", "poisson:20", "poisson:", "trace:", "1e9/s", "nan/s", "uniform:20/s", "")],
+    *[("rate " + text, plain("queue", "--rate", text, "--out", "out"), ALL)
+      for text in ("-3/s", "20", "0/s", "poisson:20/s")],
+    ("rate and trace", plain("queue", "--rate", "20/s", "--trace", "times", "--out", "out"), ALL),
+    ("delay without a unit", plain("queue", "--rate", "20/s", "--delay", "50", "--out", "out"), ALL),
+    ("delay of two hours", plain("queue", "--rate", "20/s", "--delay", "2h", "--out", "out"), ALL),
+    ("fresh with a value", flags("--fresh=yes"), ALL),
+    ("why for a verb that has none", flags("--why"), ALL),
     *[("batches " + (text or "empty"), flags("--batches", text), ALL)
       for text in ("0", "-1", "1e9", "1..", "4..1", "4097", "1,,2", "1,1", "", "one")],
     ("too many batch sizes", flags("--batches", "1..4096"), ALL),
@@ -273,6 +300,11 @@ CASES = [
     ("precision in a file", config("all_models: true\nprecisions: [f32, fp16]\n"), ALL),
     ("unknown engine in a file", config("all_models: true\nengines: [onednn,\n  refernce]\n"), ALL),
     ("unknown model in a file", config("models: [hrnet, hrnett]\n"), ALL),
+    ("limit in a file", config("all_models: true\nslo: p95=fast\n"), ALL),
+    ("limit on responses in a file", config("all_models: true\nslo: \"response:p95=1s\"\n"), ALL),
+    ("instances 0 in a file", config("all_models: true\ninstances: [1, 0]\n"), ALL),
+    ("open loop in a file", config("all_models: true\nopen_loop: 20\n"), ALL),
+    ("objective in a file", config("all_models: true\nobjective: latencyy\n"), ALL),
     ("output.for with an unknown key", config("all_models: true\noutput:\n  for: {hrnet: {engin: onednn}}\n"), ALL),
     # engines
     ("engine file that is missing", lambda w: tune_arguments(w, "missing.yaml"), ALL),
@@ -318,6 +350,18 @@ CASES = [
     ("verify of no JSON", verify("{"), ALL),
     ("verify of a size 0", verify(ENTRY % (0, 1, 1.0, "")), ALL),
     ("verify of optimal above max_safe", verify(ENTRY % (4, 2, 1.0, "")), ALL),
+    # imports
+    ("import without a file", plain("import", "--out", "out"), ALL),
+    ("import of a missing file", plain("import", "missing.json", "--out", "out"), ALL),
+    ("import of a directory", plain("import", "out", "--out", "out"), ALL),
+    ("import of garbage", bring(b"\x7fELF\x02\x01\x01\x00\xff"), ALL),
+    ("import of no JSON", bring("batch: 8\n"), ALL),
+    ("import of a file with a BOM", bring(b"\xef\xbb\xbf" + (ENTRY % (1, 1, 1.0, "")).encode()), ALL),
+    ("import with a duplicate key", bring(ENTRY % (1, '1, "optimal_batch_size": 2', 1.0, "")), ALL),
+    ("import of a size 8.0", bring(ENTRY % ("8.0", 8, 1.0, "")), ALL),
+    ("import of a size 0", bring(ENTRY % (8, 0, 1.0, "")), ALL),
+    ("import of another document", bring('{"models": []}\n'), ALL),
+    ("import from a newer version", bring(ENTRY % (1, 1, 1.0, ', "autotune": {"schema": 2}')), ALL),
     # weights
     ("weights that are missing", lambda w: weighed(w, "missing.safetensors"), FILES),
     ("safetensors file that is cut off in its header", weights(struct.pack("<Q", 1000) + HEADER), FILES),
