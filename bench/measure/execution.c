@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench/measure/comparability.h"
+#include "bench/measure/incumbent.h"
 #include "kernels/base/json.h"
 
 bool status_is_of_worker(enum status st)
@@ -197,7 +198,8 @@ static enum status record_facts(struct execution *x, struct err *err)
     write_versions(row->engine_versions, sizeof row->engine_versions, &x->hello);
     snprintf(row->device_name, sizeof row->device_name, "%s", device->name);
     row->device_memory_bytes = device->memory_bytes;
-    return store_append_target_state(x->campaign->store, row, err);
+    st = target_find_incumbent(x->campaign, x->target, err);
+    return st == ST_OK ? store_append_target_state(x->campaign->store, row, err) : st;
 }
 
 static enum status load_model(struct execution *x, const struct execution_ask *ask, struct err *err)
