@@ -39,7 +39,22 @@ static struct worker_run_ask request_of(const struct block_ask *ask, size_t inst
                                     .min_ns = ask->min_ns,
                                     .min_iterations = least < most ? least : most,
                                     .max_iterations = most,
-                                    .unmeasured = ask->unmeasured };
+                                    .unmeasured = instances > 1 ? 0 : ask->unmeasured };
+}
+
+/* The unmeasured iterations of several instances are a request of their own: a slow one would else begin to measure
+ * later than the others. The protocol always measures one: the last of them. */
+static enum status run_unmeasured(struct measured *m, struct execution *x, const struct block_ask *ask, struct err *err)
+{
+    if (m->count == 1 || ask->unmeasured < 1)
+        return ST_OK;
+    struct worker_run_ask request = { .batch = ask->batch, .min_iterations = 1, .max_iterations = 1,
+                                      .unmeasured = ask->unmeasured - 1 };
+    uint64_t deadline_ns = worker_run_deadline((uint64_t)ask->unmeasured * ask->t_iter_ns);
+    enum status st = execution_run(x, &request, m->each, NULL, deadline_ns, err);
+    for (size_t i = 0; i < m->count && st == ST_OK; i++)
+        worker_run_free(&m->each[i]);
+    return st;
 }
 
 static void free_each(struct measured *m)
@@ -54,7 +69,9 @@ static enum status measure(struct measured *m, struct execution *x, const struct
     uint64_t iterations = (uint64_t)(request.min_iterations + request.unmeasured);
     uint64_t deadline_ns = worker_run_deadline(ask->min_ns + iterations * ask->t_iter_ns);
     *m = (struct measured){ .count = x->all.count };
-    enum status st = execution_run(x, &request, m->each, &m->machine, deadline_ns, err);
+    enum status st = run_unmeasured(m, x, ask, err);
+    if (st == ST_OK)
+        st = execution_run(x, &request, m->each, &m->machine, deadline_ns, err);
     if (st != ST_OK)
         return st;
     if (m->count == 1) {
