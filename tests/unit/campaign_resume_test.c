@@ -5,16 +5,32 @@
 #include <sys/wait.h>
 
 /* Without noise, so that a fresh process measures the same. An iteration takes 500 ms + b x 100 ms: a block is one
- * iteration, and 6 blocks are the 3 s that the stop rule wants. */
+ * iteration. */
 static const char slow[] = "time: virtual\ncurve: {fixed: 500ms, per_image: 100ms}\n";
 static const int sizes[] = { 1, 2, 4, 8 };
-enum { SIZES = 4, BLOCKS_MOST = 256 };
+enum { SIZES = 4, BLOCKS_MOST = 512 };
 
-struct seen {
-    struct { int round, place, batch; } blocks[BLOCKS_MOST]; /* valid ones of rounds, in order of round and place */
-    size_t count, coarse;
-    int    batch;
+struct seen_block {
+    enum block_kind kind;
+    int round, place, batch;
+    int64_t execution;
 };
+struct seen {
+    struct seen_block blocks[BLOCKS_MOST]; /* valid ones of the race that count, in order of round and place */
+    size_t count, coarse;
+    struct decision_row decision;    /* batch -1: none */
+    size_t whys, looks, verifications, fill;
+};
+
+/* A round counts with the blocks of the last execution that has blocks of it. */
+static void forget_half_round(struct seen *s, const struct block_row *r)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->count; i++)
+        if (s->blocks[i].round != r->round || s->blocks[i].execution == r->execution)
+            s->blocks[kept++] = s->blocks[i];
+    s->count = kept;
+}
 
 static enum status see(void *context, const struct store_block *block, struct err *err)
 {
@@ -22,8 +38,9 @@ static enum status see(void *context, const struct store_block *block, struct er
     const struct block_row *r = &block->row;
     (void)err;
     s->coarse += r->kind == BLOCK_COARSE;
-    if (r->kind != BLOCK_RACE || !r->valid)
+    if ((r->kind != BLOCK_RACE && r->kind != BLOCK_CONTROL) || !r->valid)
         return ST_OK;
+    forget_half_round(s, r);
     assert_true(s->count < BLOCKS_MOST);
     size_t at = s->count++;
     while (at > 0 && (s->blocks[at - 1].round > r->round ||
@@ -31,9 +48,7 @@ static enum status see(void *context, const struct store_block *block, struct er
         s->blocks[at] = s->blocks[at - 1];
         at--;
     }
-    s->blocks[at].round = r->round;
-    s->blocks[at].place = r->place;
-    s->blocks[at].batch = r->batch;
+    s->blocks[at] = (struct seen_block){ r->kind, r->round, r->place, r->batch, r->execution };
     return ST_OK;
 }
 
@@ -42,19 +57,35 @@ static struct seen look(struct world *w)
     struct seen s = { .count = 0 };
     struct err err;
     struct campaign *c = world_load(w);
-    s.batch = c->targets[0].has_decision ? c->targets[0].decision.batch : -1;
-    assert_int_equal(store_visit_blocks(w->store, c->targets[0].row.id, false, see, &s, &err), ST_OK);
+    const struct target_view *t = &c->targets[0];
+    s.decision = t->has_decision ? t->decision : (struct decision_row){ .batch = -1 };
+    s.looks = t->look_count;
+    s.verifications = t->verification_count;
+    s.fill = t->fill_count;
+    for (size_t i = 0; i < t->point_count; i++)
+        s.whys += t->points[i].has_why;
+    assert_int_equal(store_visit_blocks(w->store, t->row.id, false, see, &s, &err), ST_OK);
     campaign_free(c);
     return s;
+}
+
+static bool same_decision(const struct decision_row *a, const struct decision_row *b)
+{
+    return a->batch == b->batch && a->optimal == b->optimal && a->max_safe == b->max_safe &&
+           a->ceiling_batch == b->ceiling_batch && a->verified == b->verified && a->leader == b->leader &&
+           strcmp(a->confidence, b->confidence) == 0 && strcmp(a->cause, b->cause) == 0 &&
+           strcmp(a->reason, b->reason) == 0;
 }
 
 /* The same blocks in the same rounds and places, and the same answer? */
 static bool same(const struct seen *a, const struct seen *b)
 {
-    bool equal = a->count == b->count && a->coarse == b->coarse && a->batch == b->batch;
+    bool equal = a->count == b->count && a->coarse == b->coarse && same_decision(&a->decision, &b->decision) &&
+                 a->whys == b->whys && a->looks == b->looks && a->verifications == b->verifications &&
+                 a->fill == b->fill;
     for (size_t i = 0; equal && i < a->count; i++)
         equal = a->blocks[i].round == b->blocks[i].round && a->blocks[i].place == b->blocks[i].place &&
-                a->blocks[i].batch == b->blocks[i].batch;
+                a->blocks[i].batch == b->blocks[i].batch && a->blocks[i].kind == b->blocks[i].kind;
     return equal;
 }
 
@@ -102,10 +133,13 @@ static void killed_at_every_word(void **state)
     int tells;
     struct err err;
     struct seen want = undisturbed(&tells);
-    assert_int_equal(want.count, SIZES * 6);
-    assert_int_equal(want.coarse, SIZES * 3);
-    assert_int_equal(want.batch, 8); /* b / (500 + 100 b): 1.67 2.86 4.44 6.15 */
-    for (int k = 1; k < tells; k += 2) {
+    assert_int_equal(want.count, SIZES * 6 + 6); /* six rounds with a control each: the first look decides */
+    assert_int_equal(want.coarse, 3 + 1 + 1 + 1); /* 2, 4 and 8 gain more than 15 % on the size before */
+    assert_int_equal(want.decision.batch, 8); /* b / (500 + 100 b): 1.67 2.86 4.44 6.15 */
+    assert_string_equal(want.decision.confidence, "decided");
+    assert_true(want.decision.verified);
+    assert_int_equal(want.fill, 8);
+    for (int k = 1; k < tells; k += tells / 40 + 1) {
         struct world w;
         begin(&w);
         run_and_die(&w, k);
@@ -115,7 +149,8 @@ static void killed_at_every_word(void **state)
             fail_msg("killed at word %d: %s", k, err.text);
         struct seen got = look(&w);
         if (!same(&want, &got))
-            fail_msg("killed at word %d: %zu blocks, %zu coarse, batch %d", k, got.count, got.coarse, got.batch);
+            fail_msg("killed at word %d: %zu blocks, %zu coarse, batch %d: %s", k, got.count, got.coarse,
+                     got.decision.batch, got.decision.reason);
         world_close(&w);
     }
 }
