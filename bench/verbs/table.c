@@ -50,12 +50,17 @@ static const struct verb verbs[] = {
                "may be far from the one printed (see its range), and a model that runs 10 % slower for a while works\n"
                "at 94 %: plan for 50 to 70 %. bench tune --open-loop measures what is simulated here.\n"
                "Without a name the newest campaign is taken. Exit 1: a target serves none of its rates." },
-    { .name = "replay", .summary = "decide on a recorded curve, as exact values or as a simulated campaign",
-      .words_text = "", .run = verb_replay, .groups = CONFIG_REPLAY | CONFIG_SEED | CONFIG_JSON,
-      .about = "Applies the rule of tune to every size of --curve: optimal and max_safe batch size, and why not the\n"
-               "others. With --noise a whole campaign runs on simulated blocks of that curve: ascent, race,\n"
-               "verification (seed 1 unless --seed). Touches no device, writes nothing.\n"
-               "Exit 1: no usable size; 4: undecided." },
+    { .name = "replay", .summary = "decide a stored campaign again from its blocks, or decide on a curve",
+      .words_text = "[CAMPAIGN]", .words_max = 1, .run = verb_replay,
+      .groups = CONFIG_REPLAY | CONFIG_OUT | CONFIG_SEED | CONFIG_JSON,
+      .about = "Makes every decision of a campaign again from the blocks in the store and says whether all of it,\n"
+               "each interval and each reason, is bit-equal to what was stored. With --within, --alpha, --slo or\n"
+               "--objective the same blocks are decided under these parameters too, beside the stored decision.\n"
+               "Without a name: the newest campaign.\n"
+               "With --curve the rule of tune is applied to every size of a curve: optimal and max_safe batch size,\n"
+               "and why not the others; with --noise a whole campaign runs on simulated blocks of that curve:\n"
+               "ascent, race, verification (seed 1 unless --seed).\n"
+               "Touches no device, writes nothing. Exit 1: no usable size, or not what was stored; 4: undecided." },
     { .name = "profile", .summary = "time of every layer, beside what the machine could do at best",
       .words_text = "", .run = verb_profile,
       .groups = CONFIG_MODELS | CONFIG_TARGETS | CONFIG_BATCHES | CONFIG_OUT | CONFIG_JSON | CONFIG_SOURCE,
