@@ -49,6 +49,7 @@ struct verifying {
     struct residents r;
     int    members[DECIDE_MEMBERS_MAX];
     size_t count;
+    int    done;                     /* executions that count */
     int    deaths;                   /* executions that failed */
     uint64_t start_ns, share_ns;
 };
@@ -88,7 +89,8 @@ static enum status run_execution(struct verifying *v, struct err *err)
     for (int pass = 0; pass < VERIFY_PASSES && st == ST_OK; pass++) {
         int round = history_last_round(&v->t->history) + 1;
         for (int place = 0; place < (int)(2 * v->count) && st == ST_OK; place++) {
-            campaign_tell(v->c, v->t, "verify", NULL, v->members[verify_member_at(v->count, place)], 0);
+            campaign_tell(v->c, v->t, "verify", NULL, v->members[verify_member_at(v->count, place)],
+                          v->done + 1);
             st = run_place(v, round, place, err);
         }
     }
@@ -118,11 +120,11 @@ static uint64_t expected_ns(const struct verifying *v)
     return ns;
 }
 
-static bool is_missing(const struct verifying *v)
+static bool is_missing(struct verifying *v)
 {
     struct verify_done done[VERIFY_EXECUTIONS];
-    return v->count > 0 && v->deaths < DEATHS &&
-           verify_complete(done, VERIFY_EXECUTIONS, &v->t->history, v->members, v->count) < VERIFY_EXECUTIONS;
+    v->done = (int)verify_complete(done, VERIFY_EXECUTIONS, &v->t->history, v->members, v->count);
+    return v->count > 0 && v->deaths < DEATHS && v->done < VERIFY_EXECUTIONS;
 }
 
 static enum status go_on(struct verifying *v, struct err *err)

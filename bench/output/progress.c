@@ -42,6 +42,16 @@ static void say_best(struct text *t, const struct progress_event *e)
         say(t, " (%.4g..%.4g)", e->best_low, e->best_high);
 }
 
+static void say_round(struct text *t, const struct progress_event *e)
+{
+    if (e->round && strcmp(e->phase, "verify") == 0)
+        say(t, ", execution %d of %d", e->round, e->rounds);
+    else if (e->round)
+        say(t, ", round %d of at most %d", e->round, e->rounds);
+    if (e->alive)
+        say(t, ", %d size%s left", e->alive, e->alive == 1 ? "" : "s");
+}
+
 void progress_line_text(char *out, size_t size, const struct progress_event *e)
 {
     struct text t = { .at = out, .size = size };
@@ -57,8 +67,7 @@ void progress_line_text(char *out, size_t size, const struct progress_event *e)
         say(&t, "%s", e->phase);
         if (e->batch)
             say(&t, " batch %d", e->batch);
-        if (e->round)
-            say(&t, ", round %d of at most %d", e->round, e->rounds);
+        say_round(&t, e);
         say_best(&t, e);
         if (e->left_ns) {
             text_of_duration(duration, sizeof duration, e->left_ns);

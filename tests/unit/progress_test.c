@@ -13,7 +13,7 @@
 
 static struct progress_event measuring(void)
 {
-    return (struct progress_event){ .phase = "measure", .target = "hrnet onednn cpu:0 f32", .target_place = 2,
+    return (struct progress_event){ .phase = "race", .target = "hrnet onednn cpu:0 f32", .target_place = 2,
                                     .target_count = 6, .batch = 4, .round = 3, .rounds = 40, .best_batch = 8,
                                     .best_images_per_s = 17.525, .best_low = 17.4, .best_high = 17.65,
                                     .left_ns = 125000000000u };
@@ -25,13 +25,23 @@ static void texts(void **state)
     char text[256];
     struct progress_event e = measuring();
     progress_line_text(text, sizeof text, &e);
-    assert_string_equal(text, "[2/6] hrnet onednn cpu:0 f32: measure batch 4, round 3 of at most 40  best 8: 17.52 "
+    assert_string_equal(text, "[2/6] hrnet onednn cpu:0 f32: race batch 4, round 3 of at most 40  best 8: 17.52 "
                         "images/s (17.4..17.65)  2 m 05 s left");
     e.best_low = (double)NAN;
     e.left_ns = 0;
+    e.alive = 5;
+    progress_line_text(text, sizeof text, &e);
+    assert_string_equal(text, "[2/6] hrnet onednn cpu:0 f32: race batch 4, round 3 of at most 40, 5 sizes left  best 8: "
+                        "17.52 images/s");
+    e.alive = 0;
+    e.phase = "verify";
+    e.rounds = 3;
+    progress_line_text(text, sizeof text, &e);
+    assert_string_equal(text, "[2/6] hrnet onednn cpu:0 f32: verify batch 4, execution 3 of 3  best 8: 17.52 images/s");
+    e.phase = "race";
     e.round = 0;
     progress_line_text(text, sizeof text, &e);
-    assert_string_equal(text, "[2/6] hrnet onednn cpu:0 f32: measure batch 4  best 8: 17.52 images/s");
+    assert_string_equal(text, "[2/6] hrnet onednn cpu:0 f32: race batch 4  best 8: 17.52 images/s");
     e = (struct progress_event){ .phase = "warning", .text = "two\nlines \033[2J" };
     progress_line_text(text, sizeof text, &e);
     assert_string_equal(text, "warning: two lines  [2J");
