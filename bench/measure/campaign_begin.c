@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "bench/measure/comparability.h"
+#include "bench/measure/open_loop.h"
+#include "bench/measure/response_limits.h"
 #include "bench/measure/validity.h"
 #include "bench/telemetry/environment.h"
 #include "kernels/base/host.h"
@@ -223,6 +225,11 @@ static enum status begin_targets(struct campaign_state *c, const struct target_r
         for (size_t k = 0; !t->plan->batches_auto && k < t->plan->point_count; k++)
             t->given[t->given_count++] = t->plan->points[k].batch;
         c->target_count++;
+        if (c->config->limit.response)
+            st = response_limits_open(&t->response, &c->config->limit, &c->config->arrivals, t->plan->instances,
+                                      err);
+        if (st != ST_OK)
+            break;
         if (i < known_count) {
             st = continue_target(c, t, &known[i], err);
         } else {
@@ -281,9 +288,11 @@ static enum status resume_or_begin_targets(struct campaign_state *c, bool resume
 
 enum status campaign_begin(struct campaign_state *c, struct err *err)
 {
-    bool resumed;
+    bool resumed = false;
     set_up(c);
-    enum status st = find_or_begin_run(c, &resumed, err);
+    enum status st = open_loop_check(c->config, err);
+    if (st == ST_OK)
+        st = find_or_begin_run(c, &resumed, err);
     if (st == ST_OK)
         st = record_environment(c, resumed, err);
     if (st == ST_OK)
@@ -310,8 +319,10 @@ enum status campaign_record_end(struct campaign_state *c, const char *state, int
 void campaign_release(struct campaign_state *c)
 {
     remove_folder(c->folder);
-    for (size_t i = 0; i < c->target_count; i++)
+    for (size_t i = 0; i < c->target_count; i++) {
+        response_limits_close(c->targets[i].response);
         history_free(&c->targets[i].history);
+    }
     free(c->targets);
     free(c->environment);
     c->targets = NULL;

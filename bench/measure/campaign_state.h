@@ -32,6 +32,7 @@ struct target_state {
     bool   search_over, rounds_over, race_over; /* no time for another probe, round, proof: see decision_ask */
     int    given[PLAN_BATCHES_MAX];  /* [given_count] sizes in place of the ascent; 0: the ascent */
     size_t given_count;
+    struct response_limits *response; /* what simulation said of a limit on responses; NULL: there is none */
     struct search_answer search;
     struct {
         int    batch;                /* best so far; 0: none */

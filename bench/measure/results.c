@@ -92,7 +92,7 @@ static enum status make_all(struct results *out, const struct results_ask *ask, 
     if (st == ST_OK)
         st = results_whys_make(out, ask, err);
     if (st == ST_OK)
-        results_decision_make(out, ask);
+        st = results_decision_make(out, ask, err);
     return st;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bench/measure/fill.h"
+#include "bench/measure/open_loop.h"
 #include "bench/measure/results_estimates.h"
 
 /* --- the sentence --------------------------------------------------------------------------------------- */
@@ -125,7 +126,25 @@ static void put_rules(struct decision_row *row, const struct results_ask *ask)
     row->queue_rate = row->queue_delay_ms = row->queue_p95_ms = row->queue_limit_ms = NAN;
 }
 
-void results_decision_make(struct results *out, const struct results_ask *ask)
+/* What requests waited in the open loop of the size to be served, if it was measured and sent in time. */
+static enum status put_queue(struct decision_row *row, const struct results_ask *ask, struct err *err)
+{
+    const struct latency_limit *limit = &ask->rules->limit;
+    struct open_loop_answer a;
+    const struct open_loop_fact *fact;
+    enum status st = open_loop_standing(&a, &fact, ask->history, row->optimal, limit, err);
+    if (st != ST_OK || !fact || fact->end != OPEN_LOOP_COMPLETE)
+        return st;
+    row->queue_rate = fact->ask.rate;
+    row->queue_batch = fact->ask.batch;
+    row->queue_instances = fact->ask.instances;
+    row->queue_delay_ms = (double)fact->ask.delay_ns / 1e6;
+    row->queue_p95_ms = 1e3 * a.p95_s;
+    row->queue_limit_ms = limit->response ? limit->limit_ms : NAN;
+    return ST_OK;
+}
+
+enum status results_decision_make(struct results *out, const struct results_ask *ask, struct err *err)
 {
     const struct decision *d = ask->decision;
     struct decision_row *row = &out->decision;
@@ -140,6 +159,7 @@ void results_decision_make(struct results *out, const struct results_ask *ask)
         put_break_even(row, out, d);
     say(row, d, 100 * ask->rules->within);
     out->has_decision = true;
+    return put_queue(row, ask, err);
 }
 
 void results_decision_of_end(struct results *out, const struct results_ask *ask)

@@ -4,8 +4,8 @@
 
 #include "bench/measure/results.h"
 
-/* After the estimates. */
-void results_decision_make(struct results *out, const struct results_ask *ask);
+/* After the estimates. ST_OUT_OF_MEMORY. */
+enum status results_decision_make(struct results *out, const struct results_ask *ask, struct err *err);
 /* Of a target that ended as a whole. */
 void results_decision_of_end(struct results *out, const struct results_ask *ask);
 

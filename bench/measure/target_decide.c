@@ -9,7 +9,10 @@
 
 struct decision_rules target_rules(const struct campaign_state *c, const struct target_state *t)
 {
-    return decision_rules_of(c->config, &t->row, t->given_count ? t->given : NULL, t->given_count);
+    struct decision_rules rules = decision_rules_of(c->config, &t->row, t->given_count ? t->given : NULL,
+                                                    t->given_count);
+    rules.response = t->response;
+    return rules;
 }
 
 enum status target_decide(struct decision **out, const struct campaign_state *c, const struct target_state *t,
