@@ -1,6 +1,7 @@
 #include "kernels/cpu/dnnl_compat.h"
 
 #include <dnnl.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,9 +24,11 @@ struct compat_kernel {
     dnnl_primitive_t primitive;             /* NULL until built */
     struct desc src, weights, bias, dst, scratch;
     struct desc plain_weights;              /* (k, c/groups, kh, kw) f32 */
+    bool one_thread;
 };
 struct compat_call {
     struct compat_kernel *kernel;
+    dnnl_stream_t stream;                   /* its own: a stream must not serve two threads */
     dnnl_exec_arg_t args[CALL_ARGS];
     int count;
 };
@@ -211,6 +214,11 @@ void compat_close(struct compat *c)
     free(c);
 }
 
+bool compat_has_bf16(void)
+{
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+}
+
 void compat_version(char *text, size_t size)
 {
     const dnnl_version_t *v = dnnl_version();
@@ -304,14 +312,13 @@ enum status compat_describe_conv(struct compat_kernel **out, struct compat *c,
 
 static dnnl_status_t describe_matmul(struct compat_kernel *k, const struct compat_matmul *s)
 {
-    const dnnl_dims_t src = { s->batch, s->m, s->k }, weights = { s->batch, s->k, s->n };
-    const dnnl_dims_t dst = { s->batch, s->m, s->n };
+    const dnnl_dims_t src = { s->m, s->k }, weights = { s->k, s->n }, dst = { s->m, s->n };
     dnnl_primitive_attr_t attr = NULL;
-    dnnl_status_t st = desc_dense(&k->src, 3, src, data_type(s->type));
+    dnnl_status_t st = desc_dense(&k->src, 2, src, data_type(s->type));
     if (st == dnnl_success)
-        st = desc_any(&k->weights, 3, weights, data_type(s->type));
+        st = desc_any(&k->weights, 2, weights, data_type(s->type));
     if (st == dnnl_success)
-        st = desc_dense(&k->dst, 3, dst, dnnl_f32);
+        st = desc_dense(&k->dst, 2, dst, dnnl_f32);
     if (st == dnnl_success)
         st = make_attr(&attr, s->accumulate);
     if (st == dnnl_success)
@@ -321,13 +328,26 @@ static dnnl_status_t describe_matmul(struct compat_kernel *k, const struct compa
     return st;
 }
 
+/* The library decides how to split a primitive when it is described and when it is built, from the number
+ * of threads there are then. Returns how many there were. */
+static int threads_limit(const struct compat_kernel *k)
+{
+    int before = omp_get_max_threads();
+    if (k->one_thread)
+        omp_set_num_threads(1);
+    return before;
+}
+
 enum status compat_describe_matmul(struct compat_kernel **out, struct compat *c,
                                    const struct compat_matmul *shape, struct err *err)
 {
     enum status made = new_kernel(out, c, err);
     if (made != ST_OK)
         return made;
+    (*out)->one_thread = true;
+    int threads = threads_limit(*out);
     dnnl_status_t st = describe_matmul(*out, shape);
+    omp_set_num_threads(threads);
     if (st != dnnl_success) {
         compat_free(*out);
         *out = NULL;
@@ -335,6 +355,28 @@ enum status compat_describe_matmul(struct compat_kernel **out, struct compat *c,
     }
     ask_all(*out);
     return ST_OK;
+}
+
+static dnnl_status_t describe_copy(struct compat_kernel *k, const struct compat_copy *shape,
+                                   const struct compat_kernel *weights_of)
+{
+    const dnnl_dims_t dims = { shape->rows, shape->columns };
+    const dnnl_dims_t strides = { (dnnl_dim_t)shape->strides[0], (dnnl_dim_t)shape->strides[1] };
+    struct desc dense = { .valid = false };
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_status_t st = desc_strided(&k->src, 2, dims, data_type(shape->type), strides);
+    if (st == dnnl_success)
+        st = desc_dense(&dense, 2, dims, data_type(shape->type));
+    if (st == dnnl_success)
+        st = make_attr(&attr, false);
+    dnnl_engine_t engine = k->owner->engine;
+    if (st == dnnl_success)
+        st = dnnl_reorder_primitive_desc_create(&k->pd, MD(&k->src), engine,
+                                                weights_of ? MD(&weights_of->weights) : MD(&dense), engine, attr);
+    if (attr)
+        dnnl_primitive_attr_destroy(attr);
+    desc_free(&dense);
+    return st;
 }
 
 enum status compat_describe_copy(struct compat_kernel **out, struct compat *c,
@@ -345,23 +387,10 @@ enum status compat_describe_copy(struct compat_kernel **out, struct compat *c,
     if (made != ST_OK)
         return made;
     struct compat_kernel *k = *out;
-    const dnnl_dims_t dims = { shape->batch, shape->rows, shape->columns };
-    const dnnl_dims_t strides = { (dnnl_dim_t)shape->strides[0], (dnnl_dim_t)shape->strides[1],
-                                  (dnnl_dim_t)shape->strides[2] };
-    struct desc dense = { .valid = false };
-    dnnl_primitive_attr_t attr = NULL;
-    dnnl_status_t st = desc_strided(&k->src, 3, dims, data_type(shape->type), strides);
-    if (st == dnnl_success)
-        st = desc_dense(&dense, 3, dims, data_type(shape->type));
-    if (st == dnnl_success)
-        st = make_attr(&attr, false);
-    if (st == dnnl_success)
-        st = dnnl_reorder_primitive_desc_create(&k->pd, MD(&k->src), c->engine,
-                                                weights_of ? MD(&weights_of->weights) : MD(&dense), c->engine,
-                                                attr);
-    if (attr)
-        dnnl_primitive_attr_destroy(attr);
-    desc_free(&dense);
+    k->one_thread = true;
+    int threads = threads_limit(k);
+    dnnl_status_t st = describe_copy(k, shape, weights_of);
+    omp_set_num_threads(threads);
     if (st != dnnl_success) {
         compat_free(k);
         *out = NULL;
@@ -376,7 +405,9 @@ enum status compat_build(struct compat_kernel *k, struct err *err)
 {
     if (k->primitive)
         return ST_OK;
+    int threads = threads_limit(k);
     dnnl_status_t st = dnnl_primitive_create(&k->primitive, k->pd);
+    omp_set_num_threads(threads);
     return st == dnnl_success ? ST_OK : failed(err, st, "building a primitive");
 }
 
@@ -494,6 +525,9 @@ enum status compat_bind(struct compat_call **out, struct compat_kernel *k, const
     if (!call)
         return err_set(err, ST_OUT_OF_MEMORY, "no memory for a oneDNN call");
     call->kernel = k;
+    dnnl_status_t made = dnnl_stream_create(&call->stream, k->owner->engine, dnnl_stream_in_order);
+    if (made != dnnl_success)
+        st = failed(err, made, "creating a stream");
     const struct arg_row rows[CALL_ARGS] = ARG_TABLE(k, b);
     for (int i = 0; i < CALL_ARGS && st == ST_OK; i++)
         st = add_arg(call, rows[i].arg, rows[i].desc, rows[i].data, err);
@@ -515,10 +549,9 @@ void compat_move(struct compat_call *call, const struct compat_buffers *b)
 
 enum status compat_run(struct compat_call *call, struct err *err)
 {
-    dnnl_stream_t stream = call->kernel->owner->stream;
-    dnnl_status_t st = dnnl_primitive_execute(call->kernel->primitive, stream, call->count, call->args);
+    dnnl_status_t st = dnnl_primitive_execute(call->kernel->primitive, call->stream, call->count, call->args);
     if (st == dnnl_success)
-        st = dnnl_stream_wait(stream);
+        st = dnnl_stream_wait(call->stream);
     return st == dnnl_success ? ST_OK : failed(err, st, "running a primitive");
 }
 
@@ -528,5 +561,7 @@ void compat_unbind(struct compat_call *call)
         return;
     for (int i = 0; i < call->count; i++)
         dnnl_memory_destroy(call->args[i].memory);
+    if (call->stream)
+        dnnl_stream_destroy(call->stream);
     free(call);
 }

@@ -22,6 +22,9 @@ struct compat_call;
 enum status compat_open(struct compat **out, struct err *err);
 void compat_close(struct compat *c);
 void compat_version(char *text, size_t size); /* of the library that is loaded: "2.6.3" */
+/* bfloat16 products in hardware (AVX-512 bf16 or AMX) that the library uses; its environment variable
+ * DNNL_MAX_CPU_ISA may forbid them. Without them bf16 is emulated and slower than f32, or refused. */
+bool compat_has_bf16(void);
 
 /* NHWC without gaps in and out; k and c are what the buffers have, padding included; groups divides both. */
 struct compat_conv {
@@ -34,20 +37,21 @@ bool compat_conv_same(const struct compat_conv *a, const struct compat_conv *b);
 /* Only describes: cheap, the machine code is made by compat_build. */
 enum status compat_describe_conv(struct compat_kernel **out, struct compat *c,
                                  const struct compat_conv *shape, struct err *err);
-/* dst (batch,m,n) f32 (+)= src (batch,m,k) * weights (batch,k,n). src and dst without gaps, weights as
- * the library likes them. */
+/* Products and copies run in one thread, so that no result depends on how the library would split them. Calls
+ * of one kernel, each with its own buffers, may run in several threads at once.
+ * dst (m,n) f32 (+)= src (m,k) * weights (k,n). src and dst without gaps, weights as the library likes them. */
 struct compat_matmul {
-    int batch, m, k, n;
+    int m, k, n;
     enum fused_type type;   /* of src and weights */
     bool accumulate;
 };
 enum status compat_describe_matmul(struct compat_kernel **out, struct compat *c,
                                    const struct compat_matmul *shape, struct err *err);
-/* Copies (batch,rows,columns) with these element strides into `weights_of`'s weights layout, or without gaps
- * if that is NULL. One type throughout. */
+/* Copies (rows,columns) with these element strides into `weights_of`'s weights layout, or without gaps if that
+ * is NULL. One type throughout. */
 struct compat_copy {
-    int batch, rows, columns;
-    size_t strides[3];
+    int rows, columns;
+    size_t strides[2];
     enum fused_type type;
 };
 enum status compat_describe_copy(struct compat_kernel **out, struct compat *c,

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/base/build.h"
 #include "kernels/base/host.h"
 #include "kernels/cpu/exec.h"
 #include "kernels/cpu/inputs.h"
@@ -13,10 +12,7 @@
 #include "kernels/cpu/profile.h"
 #include "kernels/cpu/roofs.h"
 #include "kernels/graph/rewrite.h"
-#include "kernels/graph/weights.h"
-#include "kernels/models/models.h"
-
-#define DEVICE "cpu:0"
+#include "kernels/models/native.h"
 
 struct model {
     struct graph *graph;           /* rewritten: its nodes name the steps */
@@ -39,14 +35,10 @@ static enum status hello(struct hello_info *out, struct err *err)
     snprintf(out->versions[0].name, sizeof out->versions[0].name, "onednn");
     compat_version(out->versions[0].version, sizeof out->versions[0].version);
     out->version_count = 1;
-    snprintf(out->devices[0].id, sizeof out->devices[0].id, DEVICE);
-    host_cpu_name(out->devices[0].name, sizeof out->devices[0].name);
-    out->devices[0].memory_bytes = host_memory_bytes();
-    out->device_count = 1;
+    native_hello(out);
     out->precisions[out->precision_count++] = "f32";
-    if (cpu_has_bf16())
+    if (compat_has_bf16())
         out->precisions[out->precision_count++] = "bf16";
-    out->can_output = out->can_memory = out->can_profile = true;
     return ST_OK;
 }
 
@@ -58,30 +50,10 @@ static enum status choose_type(enum fused_type *out, const char *precision, stru
     *out = FUSED_BF16;
     if (strcmp(precision, "bf16") != 0)
         return err_set(err, ST_UNSUPPORTED, "onednn has the precisions f32 and bf16, got %.40s", precision);
-    if (!cpu_has_bf16())
-        return err_set(err, ST_UNSUPPORTED, "bf16: this processor has neither AVX-512 bf16 nor AMX, use f32");
+    if (!compat_has_bf16())
+        return err_set(err, ST_UNSUPPORTED,
+                       "bf16: oneDNN finds no AVX-512 bf16 and no AMX (DNNL_MAX_CPU_ISA?): use f32");
     return ST_OK;
-}
-
-static enum status check_request(const struct model_request *req, struct err *err)
-{
-    if (strcmp(req->device, DEVICE) != 0)
-        return err_set(err, ST_UNSUPPORTED, "onednn runs on " DEVICE " only, got %.40s", req->device);
-    if (*req->mode && strcmp(req->mode, "e2e") != 0)
-        return err_set(err, ST_UNSUPPORTED, "onednn has the mode e2e only, got %.40s", req->mode);
-    if (req->cold)
-        return err_set(err, ST_UNSUPPORTED, "onednn has no cold mode");
-    return ST_OK;
-}
-
-static void describe(struct model_info *info, const struct graph *g, const struct weights *w)
-{
-    const struct node *in = &g->nodes[0], *out = &g->nodes[g->output];
-    info->parameters = graph_parameters(g);
-    info->macs_per_image = graph_macs(g);
-    graph_sha256(info->model_sha256, g, (const float *const *)w->data);
-    memcpy(info->input_shape, (int[]){ in->c, in->h, in->w }, sizeof info->input_shape);
-    memcpy(info->output_shape, (int[]){ out->c, out->h, out->w }, sizeof info->output_shape);
 }
 
 /* From the graph as the model defines it and its f32 weights to the plan; both are only needed here. */
@@ -100,13 +72,9 @@ static enum status load(struct model *m, struct model_info *info, const struct m
 {
     struct graph *g = NULL;
     struct weights w = { .data = NULL };
-    enum status st = model_build_named(&g, req->model, req->shape, req->until, err);
+    enum status st = native_load(&g, &w, info, req, err);
     if (st == ST_OK)
-        st = weights_load(&w, g, req->weights, err);
-    if (st == ST_OK) {
-        describe(info, g, &w);
         st = make_plan(m, g, &w, err);
-    }
     weights_free(&w);
     graph_free(g);
     if (st != ST_OK)
@@ -150,7 +118,7 @@ static enum status open_model(struct model **out, struct model_info *info, const
     if (!m)
         return err_set(err, ST_OUT_OF_MEMORY, "no memory for a model");
     omp_set_num_threads(req->threads > 0 ? req->threads : host_threads(NULL, NULL, 0));
-    enum status st = check_request(req, err);
+    enum status st = native_check(req, "onednn", err);
     if (st == ST_OK)
         st = choose_type(&m->type, req->precision, err);
     if (st == ST_OK)
@@ -231,14 +199,6 @@ static enum status output(struct model *m, int batch, const float *src, float *d
     return st;
 }
 
-static enum status memory(struct model *m, struct memory_info *out, struct err *err)
-{
-    (void)m;
-    enum status st = host_resident(&out->current_bytes, &out->peak_bytes, err);
-    host_reset_peak();
-    return st;
-}
-
 static enum status profile(struct model *m, int batch, int iterations, struct profile *out, struct err *err)
 {
     struct prepared *p = find(m, batch);
@@ -253,17 +213,12 @@ static enum status profile(struct model *m, int batch, int iterations, struct pr
     return profile_run(out, p->exec, m->plan, m->graph, &m->inputs, p->images, iterations, &m->roofs, err);
 }
 
-static const struct clock *own_clock(struct model *m)
-{
-    (void)m;
-    return NULL;
-}
-
 const struct engine *onednn_engine(void)
 {
     static const struct engine engine = {
-        .name = "onednn", .hello = hello, .open = open_model, .prepare = prepare, .run = run, .output = output,
-        .memory = memory, .profile = profile, .release = release, .close = close_model, .clock = own_clock,
+        .name = "onednn", .hello = hello, .open = open_model, .prepare = prepare, .run = run,
+        .output = output, .memory = native_memory, .profile = profile, .release = release,
+        .close = close_model, .clock = native_clock,
     };
     return &engine;
 }

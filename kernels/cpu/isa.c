@@ -1,5 +1,6 @@
 #include "kernels/cpu/isa.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,11 +39,6 @@ enum cpu_isa cpu_isa_best(void)
     if (!has_avx512())
         return CPU_AVX2;
     return has_avx512_bf16() ? CPU_AVX512_BF16 : CPU_AVX512;
-}
-
-bool cpu_has_bf16(void)
-{
-    return has_avx512_bf16(); /* every processor with AMX bf16 has it too */
 }
 
 enum status cpu_isa_choose(enum cpu_isa *out, const char *wanted, struct err *err)

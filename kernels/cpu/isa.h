@@ -3,8 +3,6 @@
 #ifndef CPU_ISA_H
 #define CPU_ISA_H
 
-#include <stdbool.h>
-
 #include "kernels/base/err.h"
 
 /* In rising order: each includes those before it. PLAIN is portable C. */
@@ -16,8 +14,5 @@ enum cpu_isa cpu_isa_best(void);
 /* What to use: `wanted` is a name, or NULL or "" for the environment variable BENCH_CPU_ISA (a name; unset or
  * empty: the best). ST_USAGE for an unknown name, ST_UNSUPPORTED if this processor lacks the set. */
 enum status cpu_isa_choose(enum cpu_isa *out, const char *wanted, struct err *err);
-/* bfloat16 products in hardware (AVX-512 bf16 or AMX): without them bf16 is only
- * emulated and slower than f32. */
-bool cpu_has_bf16(void);
 
 #endif

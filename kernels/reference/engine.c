@@ -9,12 +9,10 @@
 #include "kernels/base/clock.h"
 #include "kernels/base/host.h"
 #include "kernels/base/image.h"
-#include "kernels/graph/weights.h"
-#include "kernels/models/models.h"
+#include "kernels/models/native.h"
 #include "kernels/reference/reference.h"
 
 enum { IMAGES = 3 }; /* that `run` rotates over */
-#define DEVICE "cpu:0"
 
 struct model {
     struct graph *graph;
@@ -31,13 +29,9 @@ static enum status hello(struct hello_info *out, struct err *err)
     out->version_count = 1;
     snprintf(out->versions[0].name, sizeof out->versions[0].name, "bench");
     snprintf(out->versions[0].version, sizeof out->versions[0].version, "%s", build_version());
-    out->device_count = 1;
-    snprintf(out->devices[0].id, sizeof out->devices[0].id, DEVICE);
-    host_cpu_name(out->devices[0].name, sizeof out->devices[0].name);
-    out->devices[0].memory_bytes = host_memory_bytes();
+    native_hello(out);
     out->precisions[0] = "f32";
     out->precision_count = 1;
-    out->can_output = out->can_memory = out->can_profile = true;
     return ST_OK;
 }
 
@@ -46,13 +40,7 @@ static enum status check_request(const struct model_request *req, struct err *er
     if (strcmp(req->precision, "f32") != 0)
         return err_set(err, ST_UNSUPPORTED, "the reference has the precision f32 only, got %.40s",
                        req->precision);
-    if (strcmp(req->device, DEVICE) != 0)
-        return err_set(err, ST_UNSUPPORTED, "the reference runs on " DEVICE " only, got %.40s", req->device);
-    if (*req->mode && strcmp(req->mode, "e2e") != 0)
-        return err_set(err, ST_UNSUPPORTED, "the reference has the mode e2e only, got %.40s", req->mode);
-    if (req->cold)
-        return err_set(err, ST_UNSUPPORTED, "the reference has no cold mode");
-    return ST_OK;
+    return native_check(req, "the reference", err);
 }
 
 static size_t values_of(const struct node *n) { return (size_t)n->c * (size_t)n->h * (size_t)n->w; }
@@ -62,25 +50,13 @@ static enum status make_images(struct model *m, uint32_t seed, struct err *err)
     const struct node *in = &m->graph->nodes[0];
     m->input_values = values_of(in);
     m->output_values = values_of(&m->graph->nodes[m->graph->output]);
-    m->images = malloc(IMAGES * m->input_values * sizeof *m->images);
-    m->result = malloc(m->output_values * sizeof *m->result);
+    m->images = calloc(IMAGES * m->input_values, sizeof *m->images); /* calloc checks the product */
+    m->result = calloc(m->output_values, sizeof *m->result);
     if (!m->images || !m->result)
         return err_set(err, ST_OUT_OF_MEMORY, "no memory for images of %dx%dx%d", in->c, in->h, in->w);
     for (uint32_t i = 0; i < IMAGES; i++)
         image_make(m->images + i * m->input_values, seed + i, in->c, in->h, in->w);
     return ST_OK;
-}
-
-static void describe(struct model_info *info, const struct model *m)
-{
-    const struct graph *g = m->graph;
-    const struct node *in = &g->nodes[0], *out = &g->nodes[g->output];
-    info->parameters = graph_parameters(g);
-    info->weight_bytes = info->parameters * sizeof(float);
-    info->macs_per_image = graph_macs(g);
-    graph_sha256(info->model_sha256, g, (const float *const *)m->weights.data);
-    memcpy(info->input_shape, (int[]){ in->c, in->h, in->w }, sizeof info->input_shape);
-    memcpy(info->output_shape, (int[]){ out->c, out->h, out->w }, sizeof info->output_shape);
 }
 
 static void close_model(struct model *m)
@@ -103,18 +79,15 @@ static enum status open_model(struct model **out, struct model_info *info, const
     struct model *m = calloc(1, sizeof *m);
     if (!m)
         return err_set(err, ST_OUT_OF_MEMORY, "no memory for a model");
-    if (req->threads > 0)
-        omp_set_num_threads(req->threads);
-    st = model_build_named(&m->graph, req->model, req->shape, req->until, err);
-    if (st == ST_OK)
-        st = weights_load(&m->weights, m->graph, req->weights, err);
+    omp_set_num_threads(req->threads > 0 ? req->threads : host_threads(NULL, NULL, 0));
+    st = native_load(&m->graph, &m->weights, info, req, err);
     if (st == ST_OK)
         st = make_images(m, req->seed, err);
     if (st != ST_OK) {
         close_model(m);
         return st;
     }
-    describe(info, m);
+    info->weight_bytes = info->parameters * sizeof(float);
     *out = m;
     return ST_OK;
 }
@@ -161,14 +134,6 @@ static enum status output(struct model *m, int batch, const float *src, float *d
             dst[k] = (float)m->result[k];
     }
     return ST_OK;
-}
-
-static enum status memory(struct model *m, struct memory_info *out, struct err *err)
-{
-    (void)m;
-    enum status st = host_resident(&out->current_bytes, &out->peak_bytes, err);
-    host_reset_peak();
-    return st;
 }
 
 static void describe_layer(struct profile_layer *layer, const struct graph *g, int node, int batch,
@@ -222,17 +187,12 @@ static enum status profile(struct model *m, int batch, int iterations, struct pr
 
 static void release(struct model *m, int batch) { (void)m, (void)batch; }
 
-static const struct clock *own_clock(struct model *m)
-{
-    (void)m;
-    return NULL;
-}
-
 const struct engine *reference_engine(void)
 {
     static const struct engine engine = {
-        .name = "reference", .hello = hello, .open = open_model, .prepare = prepare, .run = run, .output = output,
-        .memory = memory, .profile = profile, .release = release, .close = close_model, .clock = own_clock,
+        .name = "reference", .hello = hello, .open = open_model, .prepare = prepare, .run = run,
+        .output = output, .memory = native_memory, .profile = profile, .release = release,
+        .close = close_model, .clock = native_clock,
     };
     return &engine;
 }

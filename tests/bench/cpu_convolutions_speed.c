@@ -80,7 +80,7 @@ int main(int argc, char **argv)
     printf("%-18s %5s %9s %9s %8s %9s %9s %8s\n%-18s %5s %9s %9s %8s %9s %9s %8s\n", "model", "type", "conv", "alone",
            "kept", "conv", "rest", "rest", "", "", "GFLOP/s", "GFLOP/s", "%", "ms", "ms", "%");
     for (size_t i = 0; i < count && st == ST_OK; i++)
-        for (int t = 0; t <= (cpu_has_bf16() ? 1 : 0) && st == ST_OK; t++) {
+        for (int t = 0; t <= (compat_has_bf16() ? 1 : 0) && st == ST_OK; t++) {
             struct sums s;
             if (!configs[i].served || (argc > 3 && !strstr(configs[i].name, argv[3])))
                 continue;

@@ -140,7 +140,7 @@ static void graphs_agree(void **state)
 static void graphs_agree_in_bf16(void **state)
 {
     (void)state;
-    if (!cpu_has_bf16())
+    if (!compat_has_bf16())
         skip();
     for (size_t i = 0; i < LEN(rows); i++) {
         struct net net = net_of_row(&rows[i]);
@@ -151,22 +151,49 @@ static void graphs_agree_in_bf16(void **state)
     }
 }
 
-static void thread_counts_agree(void **state)
+/* One image's result with 1, 2 and 3 threads. */
+static void threads_agree(const struct row *r, const struct net *net, const float *image, enum fused_type type)
+{
+    const size_t bytes = values_of(&net->g->nodes[net->g->output]) * sizeof(float);
+    float *first = NULL;
+    for (int threads = 1; threads <= 3; threads++) {
+        omp_set_num_threads(threads);
+        float *got = net_run(net, image, (struct how){ type, cpu_isa_best(), 1, false });
+        if (first && memcmp(got, first, bytes) != 0)
+            fail_msg("%s %dx%d: %d threads give another result than 1", r->name, r->h, r->w, threads);
+        free(first);
+        first = got;
+    }
+    free(first);
+}
+
+/* Three images in one batch beside each alone. */
+static void singles_agree(const struct row *r, const struct net *net, const float *images, enum fused_type type)
+{
+    const size_t in = values_of(&net->g->nodes[0]), count = values_of(&net->g->nodes[net->g->output]);
+    float *three = net_run(net, images, (struct how){ type, cpu_isa_best(), 3, false });
+    for (size_t i = 0; i < 3; i++) {
+        float *one = net_run(net, images + i * in, (struct how){ type, cpu_isa_best(), 1, false });
+        if (memcmp(one, three + i * count, count * sizeof *one) != 0)
+            fail_msg("%s %dx%d: image %zu of a batch has another result than alone", r->name, r->h, r->w, i);
+        free(one);
+    }
+    assert_true(memcmp(three, three + count, count * sizeof *three) != 0); /* other images, other results */
+    free(three);
+}
+
+static void threads_and_batches_agree(void **state)
 {
     (void)state;
-    int before = omp_get_max_threads();
+    const enum fused_type last = compat_has_bf16() ? FUSED_BF16 : FUSED_F32;
+    const int before = omp_get_max_threads();
     for (size_t i = 0; i < LEN(rows); i++) {
         struct net net = net_of_row(&rows[i]);
-        float *images = images_new(&net, 1), *first = NULL;
-        for (int threads = 1; threads <= 3; threads++) {
-            omp_set_num_threads(threads);
-            float *got = net_run(&net, images, (struct how){ FUSED_F32, cpu_isa_best(), 1, false });
-            if (first && memcmp(got, first, values_of(&net.g->nodes[net.g->output]) * sizeof *got) != 0)
-                fail_msg("%s: %d threads give another result than 1", rows[i].name, threads);
-            free(first);
-            first = got;
+        float *images = images_new(&net, 3);
+        for (enum fused_type type = FUSED_F32; type <= last; type++) {
+            threads_agree(&rows[i], &net, images, type);
+            singles_agree(&rows[i], &net, images, type);
         }
-        free(first);
         free(images);
         net_free(&net);
     }
@@ -213,7 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(graphs_agree),
         cmocka_unit_test(graphs_agree_in_bf16),
-        cmocka_unit_test(thread_counts_agree),
+        cmocka_unit_test(threads_and_batches_agree),
         cmocka_unit_test(refusals_name_the_operator),
     };
     return cmocka_run_group_tests_name("cpu_engine_graphs", tests, NULL, NULL);

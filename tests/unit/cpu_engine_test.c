@@ -1,29 +1,25 @@
 /* The CPU engine against the reference on small relatives of the three networks: sizes that are odd, channels that are
  * no multiple of 16, every instruction set, both precisions, batches and thread counts bit for bit. */
 #include "tests/unit/cpu_engine_help.h"
-
-#include "kernels/base/vectors.h"
-
-/* Fewer channels, same structure: seconds become milliseconds. */
-static const struct model_config hrnet = { .name = "hrnet", .architecture = "hrnet", .features = { 10, 20, 40, 80 },
-                                           .feature_count = 4, .input = { 3, 64, 64 }, .multiple = 1, .min_side = 1 };
-static const struct model_config small = { .name = "resunet_small", .architecture = "resunet_small",
-                                           .features = { 24, 40, 56 }, .feature_count = 3,
-                                           .input = { 3, 64, 64 }, .multiple = 1, .min_side = 1 };
-static const struct model_config advanced = { .name = "resunet_advanced", .architecture = "resunet_advanced",
-                                              .features = { 16, 24, 48, 64 }, .feature_count = 4,
-                                              .input = { 3, 64, 64 }, .multiple = 1, .min_side = 1 };
+#include "tests/unit/small_networks.h"
 
 static const struct row {
     const struct model_config *config;
     int h, w;
     const char *until;
 } rows[] = {
-    { &hrnet, 64, 96, "" },       { &hrnet, 72, 68, "" },      { &hrnet, 64, 64, "stage3.0:1" },
-    { &hrnet, 64, 64, "layer1" }, { &small, 64, 48, "" },      { &small, 45, 51, "" }, /* odd: half-pixel repairs */
-    { &small, 64, 48, "ups.0" },  { &small, 64, 48, "attentions.1" },
-    { &advanced, 64, 96, "" },    { &advanced, 32, 48, "" },   { &advanced, 64, 96, "att3" },
-    { &advanced, 64, 96, "bottleneck.1" },
+    { &small_hrnet, 64, 96, "" },
+    { &small_hrnet, 72, 68, "" },
+    { &small_hrnet, 64, 64, "stage3.0:1" },
+    { &small_hrnet, 64, 64, "layer1" },
+    { &small_resunet, 64, 48, "" },
+    { &small_resunet, 45, 51, "" }, /* odd: half-pixel repairs */
+    { &small_resunet, 64, 48, "ups.0" },
+    { &small_resunet, 64, 48, "attentions.1" },
+    { &small_advanced, 64, 96, "" },
+    { &small_advanced, 32, 48, "" },
+    { &small_advanced, 64, 96, "att3" },
+    { &small_advanced, 64, 96, "bottleneck.1" },
 };
 
 /* The damped weights keep rounding from growing: what the limits of the accuracy gate are made for. */
@@ -48,7 +44,7 @@ static void f32_agrees(void **state)
 static void bf16_agrees(void **state)
 {
     (void)state;
-    if (!cpu_has_bf16())
+    if (!compat_has_bf16())
         skip();
     for (size_t i = 0; i < LEN(rows); i++) {
         double d = deviation(&rows[i], (struct how){ FUSED_BF16, cpu_isa_best(), 1, false });
@@ -60,7 +56,8 @@ static void bf16_agrees(void **state)
 static void every_isa_agrees(void **state)
 {
     (void)state;
-    static const struct row each[] = { { &hrnet, 64, 64, "" }, { &small, 32, 48, "" }, { &advanced, 32, 48, "" } };
+    static const struct row each[] = { { &small_hrnet, 64, 64, "" }, { &small_resunet, 32, 48, "" },
+                                       { &small_advanced, 32, 48, "" } };
     for (size_t i = 0; i < LEN(each); i++)
         for (enum cpu_isa isa = CPU_PLAIN; isa <= cpu_isa_best(); isa++)
             assert_true(deviation(&each[i], (struct how){ FUSED_F32, isa, 1, false }) < 1e-4);
@@ -69,7 +66,7 @@ static void every_isa_agrees(void **state)
 static void graphs_as_built_agree(void **state)
 {
     (void)state; /* HRNet's concatenation of 4 resized branches, biases in front of norms */
-    static const struct row each[] = { { &hrnet, 64, 72, "" }, { &advanced, 32, 48, "" } };
+    static const struct row each[] = { { &small_hrnet, 64, 72, "" }, { &small_advanced, 32, 48, "" } };
     for (size_t i = 0; i < LEN(each); i++)
         assert_true(deviation(&each[i], (struct how){ FUSED_F32, cpu_isa_best(), 1, true }) < 1e-4);
 }
@@ -78,7 +75,7 @@ static void graphs_as_built_agree(void **state)
 static void one_wrong_weight_is_seen(void **state)
 {
     (void)state;
-    struct net net = net_of_model(&advanced, 32, 48, "seeded", "");
+    struct net net = net_of_model(&small_advanced, 32, 48, "seeded", "");
     float *images = images_new(&net, 1);
     double *want = net_reference(&net, images, 1);
     size_t count = values_of(&net.g->nodes[net.g->output]);
@@ -122,10 +119,10 @@ static void batch_equals_singles(const struct model_config *config, enum fused_t
 static void batches_equal_singles(void **state)
 {
     (void)state;
-    const struct model_config *const each[] = { &hrnet, &small, &advanced };
+    const struct model_config *const each[] = { &small_hrnet, &small_resunet, &small_advanced };
     for (size_t i = 0; i < LEN(each); i++) {
         batch_equals_singles(each[i], FUSED_F32);
-        if (cpu_has_bf16())
+        if (compat_has_bf16())
             batch_equals_singles(each[i], FUSED_BF16);
     }
 }
@@ -133,7 +130,7 @@ static void batches_equal_singles(void **state)
 static void threads_do_not_matter(void **state)
 {
     (void)state;
-    const struct model_config *const each[] = { &hrnet, &small, &advanced };
+    const struct model_config *const each[] = { &small_hrnet, &small_resunet, &small_advanced };
     int before = omp_get_max_threads();
     for (size_t i = 0; i < LEN(each); i++) {
         struct net net = net_of_model(each[i], 64, 48, "seeded", "");
@@ -156,32 +153,6 @@ static void threads_do_not_matter(void **state)
     omp_set_num_threads(before);
 }
 
-/* One published vector of each network as it is served; `bench check` runs them all. */
-static void published_vectors(void **state)
-{
-    (void)state;
-    struct err err = { .status = ST_OK };
-    int seen = 0;
-    for (size_t i = 0; i < vector_count; i++) {
-        const struct vector *v = &vectors[i];
-        if (strcmp(v->set, "conformance") != 0 || *v->until || v->h == v->w)
-            continue;
-        struct model_config config;
-        MUST(model_config_read(&config, "configs/models", v->model, &err));
-        struct net net = net_of_model(&config, v->h, v->w, v->set, "");
-        float *image = malloc(values_of(&net.g->nodes[0]) * sizeof *image);
-        assert_non_null(image);
-        image_conformance(image, 3, v->h, v->w);
-        float *got = net_run(&net, image, (struct how){ FUSED_F32, cpu_isa_best(), 1, false });
-        assert_true(vector_deviation(v, got) <= vector_limit_of(v->model)->max);
-        free(got);
-        free(image);
-        net_free(&net);
-        seen++;
-    }
-    assert_int_equal(seen, 3);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,7 +163,6 @@ int main(void)
         cmocka_unit_test(one_wrong_weight_is_seen),
         cmocka_unit_test(batches_equal_singles),
         cmocka_unit_test(threads_do_not_matter),
-        cmocka_unit_test(published_vectors),
     };
     return cmocka_run_group_tests_name("cpu_engine", tests, NULL, NULL);
 }
