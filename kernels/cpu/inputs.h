@@ -13,6 +13,9 @@
  * but never larger than this: server caches of hundreds of MiB would cost more memory than the
  * networks. At least 3 images. */
 #define INPUTS_BYTES_MAX ((size_t)64 << 20)
+/* An image costs a millisecond however small it is, and a ring of small ones has thousands: from here on the same
+ * images follow again, in memory of their own, so that they are as cold. */
+#define INPUTS_DISTINCT_MAX 64
 
 struct inputs {
     struct pages pages;

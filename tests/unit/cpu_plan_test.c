@@ -20,7 +20,7 @@ static struct plan *plan_of_model(const char *model, int side, struct net *net)
     MUST(model_config_read(&config, "configs/models", model, &err));
     *net = net_of_model(&config, side, side, "seeded", "");
     MUST(rewrite_all(&g, &w, net->g, &net->w, &err));
-    const enum fused_type type = cpu_has_bf16() ? FUSED_BF16 : FUSED_F32; /* the steps are the same */
+    const enum fused_type type = compat_has_bf16() ? FUSED_BF16 : FUSED_F32; /* the steps are the same */
     MUST(lower_graph(&plan, g, &w, type, net->compat, &err));
     weights_free(&w);
     graph_free(g);
@@ -146,6 +146,13 @@ static void ring_rotates_over_all_images(void **state)
         for (int i = 0; i < 6; i++)
             assert_true(first[i]);
     }
+    inputs_free(&in);
+    MUST(inputs_new(&in, shape, 7, 50 * 1024, &err)); /* 100 images: 64 different ones, then the same again */
+    assert_int_equal(in.count, 100);
+    assert_memory_equal(in.data + 64 * 256, in.data, 36 * 256 * sizeof *in.data);
+    assert_memory_not_equal(in.data + 63 * 256, in.data, 256 * sizeof *in.data);
+    image_make(want, 7 + 63, 1, 16, 16);
+    assert_memory_equal(in.data + 63 * 256, want, sizeof want);
     inputs_free(&in);
     MUST(inputs_new(&in, shape, 1, 0, &err)); /* cache unknown */
     assert_int_equal(in.count, 3);
