@@ -143,17 +143,22 @@ check: $(test-programs)  ## unit and property tests: no device, seconds (VARIANT
 check-cli: all  ## command-line, golden and fault tests with real processes
 	@BENCH_BIN=$(abspath $(out)/bin) tests/run.py $(script-tests)
 
+# (*_networks_test: the networks at published sizes, hours there; *_engine_test and reference_test walk the same code
+# on small relatives of them)
 memcheck: $(test-programs)  ## unit tests under valgrind
 	@tests/run.py --under 'valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite' \
-	   $(test-programs)
+	   $(filter-out %_networks_test,$(test-programs))
 
 test: deps-test  ## install what is missing, build with gcc and clang, run every test that needs no GPU
 	+@$(make) VARIANT=debug CC=clang WERROR=1 all
 	+@$(make) VARIANT=san WERROR=1 test-build
 	+@$(make) WERROR=1 test-run
 test-build: all $(test-programs)
+# the CPU engine once more as on a processor that has AVX2 only
+engine-tests   = $(filter %/cpu_engine_test %/cpu_engine_graphs_test %/cpu_networks_test,$(test-programs))
 test-run: test-build
-	@BENCH_BIN=$(abspath $(out)/bin) tests/run.py $(test-programs) $(san-programs) $(script-tests)
+	@BENCH_BIN=$(abspath $(out)/bin) tests/run.py $(test-programs) $(engine-tests:%='DNNL_MAX_CPU_ISA=AVX2 %') \
+	   $(san-programs) $(script-tests)
 .PHONY: test-build test-run
 
 # --- how rules choose, on simulated measurements: TRIALS of each -------------------------------------------------

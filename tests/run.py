@@ -2,6 +2,7 @@
 """Runs test programs that print TAP, two at a time, and ends with `N passed, N failed`.
 
 usage: run.py [-j JOBS] [--under 'COMMAND ...'] PROGRAM...
+A program may stand behind variables of its environment, in one argument: 'NAME=VALUE ... PROGRAM'.
 A program fails as a whole if it exits with a status other than 0 without a `not ok`, if it prints no test at all,
 or if it outlives its limit. Exit 0 only if nothing failed and something passed.
 """
@@ -16,11 +17,13 @@ import time
 LIMIT_S = int(os.environ.get("TEST_LIMIT_S", "600"))
 
 
-def run(program, under):
+def run(argument, under):
     start = time.monotonic()
+    *variables, program = shlex.split(argument)
     command = [sys.executable, program] if program.endswith(".py") else under + [program]
     # passive: programs run side by side, threads that spin while they wait would take the other's processor
     environment = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", OMP_WAIT_POLICY="passive")
+    environment.update(variable.split("=", 1) for variable in variables)
     try:
         done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=LIMIT_S)
@@ -34,7 +37,7 @@ def run(program, under):
     if failed == 0 and (code != 0 or passed + skipped == 0):
         failed = 1
         output += "\n# exit status %d, %d tests seen" % (code, passed)
-    return program, passed, failed, skipped, output, time.monotonic() - start
+    return " ".join([os.path.relpath(program)] + variables), passed, failed, skipped, output, time.monotonic() - start
 
 
 def main():
@@ -48,9 +51,9 @@ def main():
         arguments = arguments[2:]
     passed = failed = skipped = 0
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for name, p, f, s, output, seconds in pool.map(lambda program: run(program, under), arguments):
+        for name, p, f, s, output, seconds in pool.map(lambda argument: run(argument, under), arguments):
             passed, failed, skipped = passed + p, failed + f, skipped + s
-            print("%-4s %-58s %4d passed %6.1f s" % ("FAIL" if f else "ok", os.path.relpath(name), p, seconds))
+            print("%-4s %-58s %4d passed %6.1f s" % ("FAIL" if f else "ok", name, p, seconds))
             if f:
                 print("\n".join("     " + line for line in output.splitlines()[-80:]))
             sys.stdout.flush()
