@@ -38,6 +38,21 @@ static struct point_view *point_of(struct target_view *t, int batch)
     return NULL;
 }
 
+static bool has_label(const struct target_rows *r, int64_t execution, const char *label)
+{
+    for (size_t i = 0; i < r->execution_count; i++)
+        if (r->executions[i].id == execution)
+            return strcmp(r->executions[i].label, label) == 0;
+    return false;
+}
+
+/* A size that was only prepared as a part-filled batch, or to see whether it fits once more, is no point of the
+ * curve. */
+static bool is_trial(const struct target_rows *r, const struct prepared_row *row)
+{
+    return has_label(r, row->execution, "fill") || has_label(r, row->execution, "ceiling");
+}
+
 /* An empty point for every batch size that some row is about, ascending. */
 static enum status make_points(struct target_view *t, const struct target_rows *r, struct store *s,
                                struct err *err)
@@ -49,7 +64,8 @@ static enum status make_points(struct target_view *t, const struct target_rows *
     for (size_t i = 0; i < r->estimate_count; i++)
         batches[n++] = r->estimates[i].batch;
     for (size_t i = 0; i < r->prepared_count; i++)
-        batches[n++] = r->prepared[i].batch;
+        if (!is_trial(r, &r->prepared[i]))
+            batches[n++] = r->prepared[i].batch;
     for (size_t i = 0; i < r->why_count; i++)
         batches[n++] = r->whys[i].batch;
     qsort(batches, n, sizeof *batches, batch_order);
@@ -61,21 +77,14 @@ static enum status make_points(struct target_view *t, const struct target_rows *
     return t->points ? ST_OK : sql_out_of_memory(s, err);
 }
 
-static bool is_probe(const struct target_rows *r, int64_t execution)
-{
-    for (size_t i = 0; i < r->execution_count; i++)
-        if (r->executions[i].id == execution)
-            return strcmp(r->executions[i].label, "probe") == 0;
-    return false;
-}
-
 /* Of one size the newest row of a probe; without one the newest of all. */
 static void take_prepared(struct target_view *t, const struct target_rows *r)
 {
     for (int probes = 0; probes <= 1; probes++)
         for (size_t i = 0; i < r->prepared_count; i++) {
             struct point_view *p = point_of(t, r->prepared[i].batch);
-            if (is_probe(r, r->prepared[i].execution) != probes)
+            if (is_trial(r, &r->prepared[i]) ||
+                has_label(r, r->prepared[i].execution, "probe") != (probes == 1))
                 continue;
             p->prepared = r->prepared[i];
             p->has_prepared = true;
