@@ -336,8 +336,9 @@ void decided_first_use(char out[DECIDED_TEXT], const struct target_view *target)
     if (d->break_even_images < 0)
         say(out, "%sagainst batch %d that is never earned back", *out ? "; " : "", d->break_even_against);
     else
-        say(out, "%searned back against batch %d after %lld images (%lld calls)", *out ? "; " : "",
-            d->break_even_against, (long long)d->break_even_images, (long long)d->break_even_calls);
+        say(out, "%searned back against batch %d after %lld image%s (%lld call%s)", *out ? "; " : "",
+            d->break_even_against, (long long)d->break_even_images, d->break_even_images == 1 ? "" : "s",
+            (long long)d->break_even_calls, d->break_even_calls == 1 ? "" : "s");
 }
 
 void decided_queue(char out[DECIDED_TEXT], const struct target_view *target)

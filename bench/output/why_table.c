@@ -44,12 +44,15 @@ const struct field why_line_fields[] = {
 #undef AT
 const size_t why_line_field_count = LEN(why_line_fields);
 
-/* The sentence without the size in front: it has a column of its own. */
-static const char *without_batch(const struct point_view *p)
+/* The sentence without the size in front, and without the numbers of a comparison: they have columns. */
+static const char *words_of(const struct point_view *p)
 {
     char start[16];
     const int size = snprintf(start, sizeof start, "%d: ", p->batch);
-    return strncmp(p->why.text, start, (size_t)size) == 0 ? p->why.text + size : p->why.text;
+    const char *text = strncmp(p->why.text, start, (size_t)size) == 0 ? p->why.text + size : p->why.text;
+    const char *words = strstr(text, ": ");
+    const char *unit = text + strspn(text, "0123456789.e+-");
+    return words && unit > text && strncmp(unit, " images/s", 9) == 0 ? words + 2 : text;
 }
 
 struct why_line *why_lines(const struct target_view *target, size_t *count, int *marked)
@@ -72,7 +75,7 @@ struct why_line *why_lines(const struct target_view *target, size_t *count, int 
             write_difference(line->by, sizeof line->by, w->m, w->c);
         line->rounds = w->n;
         snprintf(line->why, sizeof line->why, "%s", w->reason);
-        snprintf(line->text, sizeof line->text, "%s", without_batch(p));
+        snprintf(line->text, sizeof line->text, "%s", words_of(p));
         (*count)++;
     }
     return lines;
@@ -120,27 +123,47 @@ const struct field look_line_fields[] = {
 #undef AT
 const size_t look_line_field_count = LEN(look_line_fields);
 
-static void add_pair(char *out, size_t size, const struct look_row *r, const char *between)
+static void add_size(char *out, size_t size, int batch)
 {
     const size_t used = strlen(out);
-    if (used + 24 < size)
-        snprintf(out + used, size - used, "%s%d %s %d", used ? ", " : "", r->i, between, r->j);
-    else if (used < 3 || strcmp(out + used - 3, "...") != 0)
-        snprintf(out + used, size - used, ", ...");
+    if (used + 12 < size)
+        snprintf(out + used, size - used, "%s%d", used ? ", " : "", batch);
 }
 
-static void add_look(struct look_line *line, const struct look_row *r)
+/* Was this row's size the first of so many in its look? Rows of a look stand together. */
+static bool is_first_of_size(const struct look_row *rows, size_t i)
 {
+    for (size_t k = i; k > 0 && rows[k - 1].look == rows[i].look; k--)
+        if (rows[k - 1].i == rows[i].i && rows[k - 1].j != rows[k - 1].i)
+            return false;
+    return true;
+}
+
+static bool has_outcome(const struct target_view *t, const struct look_row *row, const char *outcome)
+{
+    for (size_t i = 0; i < t->look_count; i++)
+        if (t->looks[i].look == row->look && t->looks[i].i == row->i && t->looks[i].j != row->i &&
+            strcmp(t->looks[i].outcome, outcome) == 0)
+            return true;
+    return false;
+}
+
+/* A size is slower if one rival shows it, and fast enough if nothing is open against any. */
+static void add_look(struct look_line *line, const struct target_view *t, size_t i)
+{
+    const struct look_row *r = &t->looks[i];
     char by[40];
     if (r->i == r->j) {
         write_difference(by, sizeof by, r->m, r->c);
         snprintf(line->control, sizeof line->control, "%d: %s", r->i, by);
-    } else if (strcmp(r->outcome, "slower") == 0) {
-        add_pair(line->slower, sizeof line->slower, r, "than");
-    } else if (strcmp(r->outcome, "holds") == 0) {
-        add_pair(line->holds, sizeof line->holds, r, "against");
+    } else if (!is_first_of_size(t->looks, i)) {
+        return;
+    } else if (has_outcome(t, r, "slower")) {
+        add_size(line->slower, sizeof line->slower, r->i);
+    } else if (has_outcome(t, r, "open")) {
+        add_size(line->open, sizeof line->open, r->i);
     } else {
-        add_pair(line->open, sizeof line->open, r, "against");
+        add_size(line->holds, sizeof line->holds, r->i);
     }
 }
 
@@ -152,7 +175,7 @@ struct look_line *look_lines(const struct target_view *target, size_t *count)
         const struct look_row *r = &target->looks[i];
         if (!*count || lines[*count - 1].rounds != r->look)
             lines[(*count)++].rounds = r->look;
-        add_look(&lines[*count - 1], r);
+        add_look(&lines[*count - 1], target, i);
     }
     return lines;
 }

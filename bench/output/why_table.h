@@ -38,8 +38,8 @@ struct verify_line *verify_lines(const struct target_view *target, size_t *count
 /* One look of the race and what it showed. */
 struct look_line {
     int  rounds;
-    char slower[160];                /* "1 than 8, 2 than 8" */
-    char holds[160], open[160];      /* "4 against 8": fast enough; "3 against 8": not settled yet */
+    char slower[160], holds[160];    /* sizes found slower by then, and those that are fast enough: "1, 2" */
+    char open[160];                  /* those that are neither yet */
     char control[48];                /* "2: -0.1 (-0.5 to 0.3)": the control size against itself, percent */
 };
 extern const struct field look_line_fields[];

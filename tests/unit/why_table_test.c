@@ -54,13 +54,15 @@ static void a_decided_size(void **state)
                  "  max_safe   8 is the largest size that may be executed\n"
                  "   batch  images_per_s  against  by                    rounds  why                     in words\n"
                  "  images           1/s   images  %\n"
-                 "       1         15.80        8  -9.8 (-10.3 to -9.4)       9  slower                  15.8 images/s, "
-                 "9.8 % below 8: slower than the allowed margin below the best\n");
+                 "       1         15.80        8  -9.8 (-10.3 to -9.4)       9  slower                  slower than the "
+                 "allowed margin below the best\n");
     expect(text, "       4         17.21        8  -1.8 (-2.7 to -0.9)        9  chosen                  17.21 images/s, "
                  "1.8 % below 8, the smallest within 5 %\n");
     expect(text, "      16             -        -                             -  out_of_memory           24.1 GiB wanted");
-    expect(text, "            6  1 than 8, 2 than 8  8 against 4  4 against 8  4: -0.1 (-0.5 to +0.3)\n"
-                 "            9                      4 against 8               4: -0.1 (-0.4 to +0.2)\n");
+    expect(text, "  after round  found slower  fast enough  still open  a size against itself\n"
+                 "                                                      %\n"
+                 "            6  1, 2          8            4           4: -0.1 (-0.5 to +0.3)\n"
+                 "            9                4                        4: -0.1 (-0.4 to +0.2)\n");
     expect(text, "          1       4         17.17             1.9\n");
     assert_null(strstr(text, "next"));
     assert_null(strstr(text, "nan"));
