@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bench_runner import (BENCH, ROOT, SMALL, bench, check, environment, run_tests, scripted, snapshot,  # noqa: E402
                           tune_arguments, write)
 
-VERBS = ["tune", "plan", "list", "show", "report", "replay", "profile", "verify", "check"]
+VERBS = ["tune", "plan", "list", "show", "report", "import", "queue", "replay", "profile", "verify", "check"]
 ESCAPE = "\x1b"
 
 # Real time, so that a signal meets a campaign that is still running: some 10 s of warm-up and blocks.
@@ -169,7 +169,7 @@ def tune_decides_what_the_script_implies(folder):
     sizes = load(folder, "batch_sizes.json")["batch_configurations"]["resunet_small"]
     check(sizes["optimal_batch_size"] == 8, str(sizes))
     check(abs(sizes["expected_throughput"] / 97 - 1) < 0.02, str(sizes))
-    done = tuned(folder, "--batches", "1,2,4,8", "--within", "10%")
+    done = tuned(folder, "--batches", "1,2,4,8", "--within", "10%", "--fresh")  # else 8 stays in use
     check(done.returncode == 0, done.stderr)
     sizes = load(folder, "batch_sizes.json")["batch_configurations"]["resunet_small"]
     check(sizes["optimal_batch_size"] == 4, str(sizes))

@@ -233,7 +233,9 @@ static const struct { const char *text; bool response; double percentile, limit_
 };
 static const char *const no_limits[] = {
     "", "p95", "p95=", "p95=0", "p95=0ms", "p0=1s", "p0.5=1s", "p100=1s", "p200=1s", "p-5=1s", "p1e1=1s", "pp95=1s",
-    "P95=1s", "95=1s", "p95=25h", "p95=1", "p95==1s", "p95=1s ", "response:", "response=1s", "service:p95=1s", "p95.=x", "p9999999999999999999999=1s" };
+    "P95=1s", "95=1s", "p95=25h", "p95=1", "p95==1s", "p95=1s ", "response:", "response=1s", "service:p95=1s",
+    "p95.=x", "p9999999999999999999999=1s",
+};
 
 static void limits_are_read_or_refused(void **state)
 {
