@@ -24,6 +24,7 @@ struct campaign_context {
     const volatile sig_atomic_t *stop; /* not 0: abandon the block, leave what there is; may be NULL */
     const char *argv_text;           /* command line, for the record */
     const char *build, *variant;     /* version and git id; release, debug, san */
+    const char *machine_root;        /* before every path of the machine's telemetry; NULL: the machine itself */
     char *const *reference_command;  /* worker of the gate's f32 reference; NULL: bench-worker-reference */
     /* written here */
     int64_t run;                     /* id of the run row; 0: none was begun */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench/measure/comparability.h"
+#include "bench/measure/temperature.h"
 #include "bench/measure/incumbent.h"
 #include "kernels/base/json.h"
 
@@ -97,6 +98,7 @@ static enum status start_workers(struct execution *x, const struct execution_ask
     if (st != ST_OK)
         return st;
     x->worker = x->all.workers[0];
+    x->all.root = c->context->machine_root;
     write_command(command, sizeof command, engine->command);
     x->row = (struct execution_row){ .target = x->target->row.id,
                                      .command = command,
@@ -110,6 +112,16 @@ static enum status start_workers(struct execution *x, const struct execution_ask
     st = store_append_execution(c->store, &x->row, err);
     x->row.command = "";
     return st;
+}
+
+/* A worker in virtual time has no temperature, a GPU's is not read. */
+static enum status record_temperature(struct execution *x, struct err *err)
+{
+    double celsius = NAN;
+    if (x->campaign->virtual_time || x->target->gpu)
+        return ST_OK;
+    telemetry_temperature(&celsius, x->campaign->context->machine_root);
+    return temperature_record(x, celsius, "", err);
 }
 
 /* From the first virtual worker on the campaign lives in virtual time. */
@@ -240,6 +252,8 @@ static enum status bring_up(struct execution *x, const struct execution_ask *ask
         st = follow(x, instances_hello(&x->all, &x->hello, err));
     if (st == ST_OK)
         take_clock(x);
+    if (st == ST_OK)
+        st = record_temperature(x, err);
     if (st == ST_OK)
         st = check_abilities(x, err);
     if (st == ST_OK)

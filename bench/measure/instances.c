@@ -185,7 +185,7 @@ static enum status open_telemetry(struct instances *g, struct err *err)
     enum status st = ST_OK;
     for (size_t i = 0; i < g->count && st == ST_OK; i++)
         if (!g->telemetry[i] && !worker_is_virtual(g->workers[i]))
-            st = telemetry_open(&g->telemetry[i], NULL, worker_pid(g->workers[i]), err);
+            st = telemetry_open(&g->telemetry[i], g->root, worker_pid(g->workers[i]), err);
     return st;
 }
 

@@ -75,6 +75,9 @@ void telemetry_merge(struct telemetry_block *out, const struct telemetry_block *
 /* Can the energy of a block be read here? If not, why_not (size bytes) has half a sentence for people. */
 bool telemetry_has_energy(char *why_not, size_t size, const char *root);
 
+/* Degrees Celsius of the hottest processor package now (hwmon, else thermal zones). false: nobody tells. */
+bool telemetry_temperature(double *celsius, const char *root);
+
 /* true and *out if the field is known. */
 bool telemetry_get(double *out, const struct telemetry_block *block, enum telemetry_field field);
 const char *telemetry_name(enum telemetry_field field);
