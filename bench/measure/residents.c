@@ -176,6 +176,8 @@ enum status residents_open(struct residents *r, struct campaign_state *c, struct
         if (st == ST_OK)
             st = bring_up(r, c, t, ask->label, err);
     }
+    if (st == ST_OK && ask->gate)
+        st = warm_temperature_gate(&r->x, err);
     return st == ST_OK ? warm_largest(r, err) : st;
 }
 
