@@ -57,14 +57,14 @@ static size_t first_free(const double *free_s, int instances)
     return k;
 }
 
-struct queue_batch queue_form(const double *arrivals, size_t count, double rate, size_t first, double free_s,
+struct queue_batch queue_form(const double *arrivals, size_t count, double interval_s, size_t first, double free_s,
                               int batch, double delay_s)
 {
     size_t most = (size_t)batch, images = 1;
-    double oldest = arrivals[first] / rate;
-    double full = first + most - 1 < count ? arrivals[first + most - 1] / rate : INFINITY;
+    double oldest = arrivals[first] * interval_s;
+    double full = first + most - 1 < count ? arrivals[first + most - 1] * interval_s : INFINITY;
     double start = fmax(fmax(free_s, oldest), fmin(full, oldest + delay_s));
-    while (images < most && first + images < count && arrivals[first + images] / rate <= start)
+    while (images < most && first + images < count && arrivals[first + images] * interval_s <= start)
         images++;
     return (struct queue_batch){ start, images };
 }
@@ -72,14 +72,14 @@ struct queue_batch queue_form(const double *arrivals, size_t count, double rate,
 static size_t serve_all(struct server *s, double *response_s)
 {
     const struct queue_ask *a = s->ask;
-    double free_s[QUEUE_INSTANCES_MAX] = { 0 };
+    double free_s[QUEUE_INSTANCES_MAX] = { 0 }, interval_s = 1 / a->rate;
     size_t batches = 0;
     for (size_t i = 0; i < a->count; batches++) {
         size_t k = first_free(free_s, a->instances);
-        struct queue_batch b = queue_form(a->arrivals, a->count, a->rate, i, free_s[k], a->batch, a->delay_s);
+        struct queue_batch b = queue_form(a->arrivals, a->count, interval_s, i, free_s[k], a->batch, a->delay_s);
         free_s[k] = b.start_s + service_s(s, b.images);
         for (size_t j = i; j < i + b.images; j++)
-            response_s[j] = free_s[k] - a->arrivals[j] / a->rate;
+            response_s[j] = free_s[k] - a->arrivals[j] * interval_s;
         i += b.images;
     }
     return batches;

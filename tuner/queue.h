@@ -16,7 +16,7 @@ struct queue_times {           /* measured service times of one batch size */
     size_t count;
 };
 struct queue_ask {
-    /* [count] ascending arrivals at rate 1: arrival i happens at arrivals[i] / rate. A recorded trace is
+    /* [count] ascending arrivals at rate 1: arrival i happens at arrivals[i] / rate s. A recorded trace is
      * multiplied by its own mean rate beforehand. */
     const double *arrivals;
     size_t count;
@@ -57,8 +57,9 @@ struct queue_batch {
     double start_s;            /* full, or its oldest request has waited w; not before an instance is free */
     size_t images;             /* requests first .. first + images - 1 */
 };
-/* arrivals, count, rate as above; request `first` is the oldest that waits; free_s: an instance is free. */
-struct queue_batch queue_form(const double *arrivals, size_t count, double rate, size_t first, double free_s,
+/* Request i arrives at arrivals[i] x interval_s (1 / rate); `first` is the oldest that waits; free_s: an instance
+ * is free. */
+struct queue_batch queue_form(const double *arrivals, size_t count, double interval_s, size_t first, double free_s,
                               int batch, double delay_s);
 
 /* Queue delays that are tried, seconds, ascending: 0 1 2 5 10 20 50 100 200 500 ms. */

@@ -6,7 +6,9 @@
 #include "tuner/stats.h"
 
 static const double clearly_better = .95; /* as near to the best as a recommended delay may be */
+static const double look_percentile = .999;
 
+enum { LOOK_REQUESTS = 20000 };     /* enough to see 5 %, and for a p99.9 (which needs 6,636) */
 enum { P50, P90, P95, P99, LIMITED, PERCENTILES };
 
 /* One seed of one point. */
@@ -26,6 +28,11 @@ static size_t seeds_of(const struct scan_ask *ask)
     return ask->seeds ? ask->seeds : ARRIVALS_SEEDS;
 }
 
+static size_t requests_of(const struct scan_ask *ask)
+{
+    return ask->requests && ask->requests < ask->arrivals->count ? ask->requests : ask->arrivals->count;
+}
+
 static size_t delays_of(const struct scan_ask *ask)
 {
     return ask->delays_s ? ask->delay_count : QUEUE_DELAYS;
@@ -39,7 +46,7 @@ static double delay_of(const struct scan_ask *ask, size_t i)
 static enum status open_workspace(struct workspace *w, const struct scan_ask *ask, struct err *err)
 {
     static const double printed[] = { .50, .90, .95, .99 };
-    size_t n = ask->arrivals->count - queue_dropped(ask->arrivals->count);
+    size_t n = requests_of(ask) - queue_dropped(requests_of(ask));
     for (int i = 0; i < PERCENTILES; i++) {
         w->p[i] = i < LIMITED ? printed[i] : ask->percentile > 0 ? ask->percentile : .95;
         w->prints[i] = n >= stats_percentile_needs(w->p[i]);
@@ -50,10 +57,10 @@ static enum status open_workspace(struct workspace *w, const struct scan_ask *as
                        "a limit on p%g needs %zu responses that count (the first tenth does not), the trace "
                        "has %zu: use a longer one, or --rate",
                        100 * ask->percentile, stats_percentile_needs(ask->percentile), n);
-    w->response_s = malloc(ask->arrivals->count * sizeof *w->response_s);
+    w->response_s = malloc(requests_of(ask) * sizeof *w->response_s);
     return w->response_s ? ST_OK
                          : err_set(err, ST_OUT_OF_MEMORY, "not enough memory for %zu responses",
-                                   ask->arrivals->count);
+                                   requests_of(ask));
 }
 
 /* Percentiles have to be asked for in ascending order: that of the limit has its place among the others. */
@@ -78,7 +85,7 @@ static void run_seed(struct run *r, const struct workspace *w, const struct scan
 {
     struct queue_answer answer;
     struct queue_ask simulate = { .arrivals = ask->arrivals->at[seed],
-                                  .count = ask->arrivals->count,
+                                  .count = requests_of(ask),
                                   .rate = ask->rate,
                                   .uniform = ask->median ? NULL : ask->arrivals->uniform[seed],
                                   .times = ask->times,
@@ -92,7 +99,7 @@ static void run_seed(struct run *r, const struct workspace *w, const struct scan
     *r = (struct run){ .saturated = answer.saturated && !ask->growing, .mean_s = answer.mean_s,
                        .mean_images = answer.mean_images };
     if (!r->saturated)
-        take_percentiles(r, w, ask->arrivals->count);
+        take_percentiles(r, w, requests_of(ask));
 }
 
 static struct scan_value over_seeds(const double *x, size_t n)
@@ -263,6 +270,7 @@ enum status scan_better_batch(struct scan *out, const struct scan *own, const st
     int best = 0;
     *out = (struct scan){ .recommended = QUEUE_NONE };
     other.seeds = 1;
+    other.requests = ask->percentile > look_percentile ? 0 : LOOK_REQUESTS;
     for (size_t i = 0; i < count; i++) {
         struct scan tried;
         other.batch = batches[i];
@@ -278,7 +286,7 @@ enum status scan_better_batch(struct scan *out, const struct scan *own, const st
     }
     if (!best)
         return ST_OK;
-    other.seeds = 0;
+    other.seeds = other.requests = 0;
     other.batch = best;
     enum status st = scan_run(out, &other, err);
     if (st == ST_OK && !(best_p95(out) < clearly_better * best_p95(own)))

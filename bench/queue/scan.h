@@ -26,6 +26,7 @@ struct scan_ask {
     int    batch, instances;
     const struct arrivals_set *arrivals;
     size_t seeds;                    /* 1..ARRIVALS_SEEDS of them; 0: all */
+    size_t requests;                 /* the first ones of every seed; 0: all */
     double rate;                     /* images/s */
     bool   median;                   /* every size takes its median time */
     bool   growing;                  /* percentiles even where the queue grows: beside a measurement of the same
@@ -53,7 +54,7 @@ enum status scan_fits(bool *fits, double *delay_s, const struct scan_ask *ask, s
 enum status scan_rate_that_fits(double *rate, const struct scan_ask *ask, struct err *err);
 
 /* Of batches[count] (not ask->batch) the one whose p95 at the rate is best, if it is 5 % better than `own`; out->batch
- * is 0 if there is none. Looked for with one seed, then confirmed with all. Statuses as above. */
+ * is 0 if there is none. Looked for with a fifth of one seed, then confirmed with all. Statuses as above. */
 enum status scan_better_batch(struct scan *out, const struct scan *own, const struct scan_ask *ask,
                               const int *batches, size_t count, struct err *err);
 

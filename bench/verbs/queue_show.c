@@ -44,8 +44,8 @@ static const struct field row_fields[] = {
     TIME("response_p50_ms", "response_p50", p50_ms),
     TIME("response_p90_ms", "p90", p90_ms),
     TIME("response_p95_ms", "p95", p95_ms),
-    TIME("response_p95_low_ms", "lowest", p95_low_ms),
-    TIME("response_p95_high_ms", "highest", p95_high_ms),
+    TIME("response_p95_low_ms", "p95_from", p95_low_ms),
+    TIME("response_p95_high_ms", "p95_to", p95_high_ms),
     TIME("response_p99_ms", "p99", p99_ms),
     { .name = "response_limited_ms", .unit = "ms", AT(limited_ms), .type = FIELD_REAL, .data_only = true },
     { .name = "note", .heading = "", .unit = "", AT(note), .type = FIELD_TEXT, .text_only = true },
@@ -130,12 +130,6 @@ static void write_rates(FILE *file, const struct queue_result *r)
     table_write_text(file, &table);
 }
 
-static void write_limit(FILE *file, const struct config *c)
-{
-    if (c->limit.percentile > 0)
-        fprintf(file, " under the limit p%.6g <= %.6g ms", 100 * c->limit.percentile, c->limit.limit_ms);
-}
-
 static void write_none(FILE *file, const struct queue_rate *q, const struct config *c)
 {
     fprintf(file, "at %.4g images/s no queue delay ", q->scan.rate);
@@ -152,21 +146,34 @@ static void write_none(FILE *file, const struct queue_rate *q, const struct conf
 static void write_recommendation(FILE *file, const struct queue_rate *q, const struct config *c)
 {
     const struct scan *s = &q->scan;
-    if (s->recommended == QUEUE_NONE) {
-        write_none(file, q, c);
-    } else {
-        const struct scan_point *p = &s->points[s->recommended];
-        fprintf(file, "recommended at %.4g images/s (%.0f %% of what it can do)", s->rate, 100 * s->load);
-        write_limit(file, c);
-        fprintf(file, ": a queue delay of %.4g ms", ms(p->delay_s));
-        if (isfinite(p->p95_s.value))
-            fprintf(file, ", p95 response %.4g ms", ms(p->p95_s.value));
-        fputs("\n", file);
-    }
-    if (q->better.batch) {
-        const struct scan_point *p = &q->better.points[q->better.recommended];
-        fprintf(file, "  batches of at most %d with a queue delay of %.4g ms answer sooner at this rate: p95 %.4g ms\n",
-                q->better.batch, ms(p->delay_s), ms(p->p95_s.value));
+    const struct scan_point *p = &s->points[s->recommended];
+    fprintf(file, "recommended at %.4g images/s (%.0f %% of what it can do)", s->rate, 100 * s->load);
+    if (c->limit.percentile > 0)
+        fprintf(file, " under the limit p%.6g <= %.6g ms", 100 * c->limit.percentile, c->limit.limit_ms);
+    fprintf(file, ": a queue delay of %.4g ms", ms(p->delay_s));
+    if (isfinite(p->p95_s.value))
+        fprintf(file, ", p95 response %.4g ms", ms(p->p95_s.value));
+    fputs("\n", file);
+}
+
+static void write_better(FILE *file, const struct queue_rate *q)
+{
+    const struct scan_point *p = &q->better.points[q->better.recommended];
+    fprintf(file, "at %.4g images/s batches of at most %d with a queue delay of %.4g ms answer sooner: p95 %.4g ms\n",
+            q->scan.rate, q->better.batch, ms(p->delay_s), ms(p->p95_s.value));
+}
+
+/* In words what the table of one rate marks, and what the table of several rates cannot show. */
+static void write_words(FILE *file, const struct queue_result *r, const struct config *c)
+{
+    for (size_t i = 0; i < r->rate_count; i++) {
+        const struct queue_rate *q = &r->rates[i];
+        if (q->scan.recommended == QUEUE_NONE)
+            write_none(file, q, c);
+        else if (r->rate_count == 1)
+            write_recommendation(file, q, c);
+        if (q->better.batch)
+            write_better(file, q);
     }
 }
 
@@ -199,8 +206,8 @@ static void write_arrivals(FILE *file, const struct queue_shown *s)
 /* Where nobody named a rate, three are shown, and what is between them is easily misread. */
 static void write_meaning(FILE *file)
 {
-    fputs("\nWaiting grows as 1/(1 - load): 2 at 50 %, 3.3 at 70 %, 6.7 at 85 %. There chance decides more (lowest and\n"
-          "highest are the p95 of single seeds), and a burst, or a model that runs 10 % slower for a while, takes long to\n"
+    fputs("\nWaiting grows as 1/(1 - load): 2 at 50 %, 3.3 at 70 %, 6.7 at 85 %. There chance decides more (p95_from and\n"
+          "p95_to are those of single seeds), and a burst, or a model that runs 10 % slower for a while, takes long to\n"
           "work off. A service that must keep a limit is planned for 50 to 70 %.\n",
           file);
 }
@@ -217,8 +224,7 @@ void queue_show_text(FILE *file, const struct queue_shown *s)
             write_delays(file, r, &r->rates[0].scan);
         else
             write_rates(file, r);
-        for (size_t k = 0; k < r->rate_count; k++)
-            write_recommendation(file, &r->rates[k], s->config);
+        write_words(file, r, s->config);
         write_open_loop(file, r);
         rates = rates || r->rate_count > 1;
     }
@@ -251,7 +257,13 @@ static json_t *delays_json(const struct queue_result *r, const struct scan *s)
     struct table table = table_of(rows, s->count);
     table.fields += FIRST_OF_DELAY;
     table.field_count -= FIRST_OF_DELAY;
-    return table_json(&table);
+    json_t *out = table_json(&table);
+    for (size_t i = 0; i < s->count; i++) {
+        json_t *delay = json_array_get(out, i);
+        json_object_set_new(delay, "recommended", json_boolean(rows[i].recommended));
+        json_object_set_new(delay, "saturated", json_boolean(rows[i].saturated));
+    }
+    return out;
 }
 
 /* null, or what is recommended by a scan. */

@@ -46,9 +46,9 @@ static const struct verb verbs[] = {
                "decision of each target, or --batches; a response counts from the arrival to the result. Ten delays from\n"
                "0 to 500 ms are compared; the smallest whose p95 is within 5 % of the best, and that keeps the limit of\n"
                "--slo, is recommended. Without --rate or --trace: at 50, 70 and 85 % of what the target can do.\n"
-               "Waiting grows as 1/(1 - load): 2 at 50 %, 3.3 at 70 %, 6.7 at 85 %. At 85 % the p95 of a single hour\n"
-               "may be far from the one printed (see its range), and a model that runs 10 % slower for a while works\n"
-               "at 94 %: plan for 50 to 70 %. bench tune --open-loop measures what is simulated here.\n"
+               "Waiting grows as 1/(1 - load): 2 at 50 %, 3.3 at 70 %, 6.7 at 85 %. At 85 % chance decides more (see the\n"
+               "range of the p95), and a model that runs 10 % slower for a while works at 94 %: plan for 50 to 70 %.\n"
+               "bench tune --open-loop measures what is simulated here.\n"
                "Without a name the newest campaign is taken. Exit 1: a target serves none of its rates." },
     { .name = "replay", .summary = "decide a stored campaign again from its blocks, or decide on a curve",
       .words_text = "[CAMPAIGN]", .words_max = 1, .run = verb_replay,
