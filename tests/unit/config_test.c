@@ -183,8 +183,8 @@ static void the_effective_text_reads_back(void **state)
         "slo: p99.9=1500us\nalpha: 0.7\nobjective: latency\nfresh: true\nrefine: true\ninstances: [4, 1, 2]",
         "slo: \"response:p50=1h\"\nopen_loop: 0.1/s\nobjective: energy",
         "open_loop: \"trace:my \\\"times\\\" \\\\ , 1.txt\"",
-        "output:\n  dir: \"x y\"\n  for: {a: {engine: e, device: \"d:0\"}, \"*\": {precision: f16}}\n"
-        "  models: [a]\n  drop: [b, c]\n  max_safe: ceiling\n  max_age: 30\nbudget: 0\nmode: compute",
+        ("output:\n  dir: \"x y\"\n  for: {a: {engine: e, device: \"d:0\"}, \"*\": {precision: f16}}\n"
+        "  models: [a]\n  drop: [b, c]\n  max_safe: ceiling\n  max_age: 30\nbudget: 0\nmode: compute"),
     };
     (void)state;
     for (size_t i = 0; i < LEN(sources); i++) {
