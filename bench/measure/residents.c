@@ -257,8 +257,8 @@ static enum status make_ready(struct residents *r, struct resident *item, struct
     if (st != ST_OK)
         return st;
     ask->t_iter_ns = residents_t_iter(&r->x.target->history, ask->batch);
-    r->failed_batch = ask->batch;
     st = swap_in(r, item, err);
+    r->failed_batch = ask->batch;
     if (st == ST_OK)
         st = warm_first(r, item, &ask->t_iter_ns, err);
     ask->min_ns = block_min_ns(&c->quality, 0);
