@@ -145,6 +145,18 @@ static const struct worker_device *find_device(const struct worker_hello *hello,
     return NULL;
 }
 
+/* A virtual worker brings its own energy, if any. */
+static enum status check_energy(const struct execution *x, struct err *err)
+{
+    const struct campaign_state *c = x->campaign;
+    char why_not[160] = "energy of a GPU is not read";
+    if (c->config->objective != OBJECTIVE_ENERGY || c->virtual_time ||
+        (!x->target->gpu && telemetry_has_energy(why_not, sizeof why_not, c->context->machine_root)))
+        return ST_OK;
+    return err_set(err, ST_UNSUPPORTED, "the objective energy cannot be measured: %s; use --objective throughput or "
+                                        "latency", why_not);
+}
+
 static enum status check_abilities(const struct execution *x, struct err *err)
 {
     const struct plan_target *p = x->target->plan;
@@ -256,6 +268,8 @@ static enum status bring_up(struct execution *x, const struct execution_ask *ask
         st = record_temperature(x, err);
     if (st == ST_OK)
         st = check_abilities(x, err);
+    if (st == ST_OK)
+        st = check_energy(x, err);
     if (st == ST_OK)
         st = load_model(x, ask, err);
     if (st == ST_OK && !ask->shape) /* at another shape output and memory are not the target's */

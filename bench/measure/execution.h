@@ -34,7 +34,7 @@ struct execution_ask {
 /* Starts, greets, checks device and precision, loads, and stores the execution row; then the target's
  * row knows what `load` told. On failure *x is closed, the sentence names the target; statuses of the
  * worker and of the store, and
- *   ST_UNSUPPORTED  the worker does not list this precision
+ *   ST_UNSUPPORTED  the worker does not list this precision, or the objective is energy and none can be read here
  *   ST_ENVIRONMENT  it does not list this device
  *   ST_USAGE        this process may not use as many CPUs as the instances need
  *   ST_USAGE        the model is not the one that the campaign began with (its SHA-256 is named) */

@@ -7,6 +7,7 @@
 
 #include "bench/measure/block_rule.h"
 #include "bench/measure/open_loop_record.h"
+#include "bench/telemetry/telemetry.h"
 
 /* Room for one more item of `size` bytes; *items may move. */
 static enum status grow(void **items, size_t count, size_t *room, size_t size, struct err *err)
@@ -156,6 +157,7 @@ void history_free(struct history *h)
 
 struct loading {
     struct history *history;
+    struct store *store;
     const char *mode;
     const struct mark_row *marks;
     size_t mark_count;
@@ -168,6 +170,23 @@ static bool block_is_throttled(const struct loading *l, int64_t block)
             (strcmp(l->marks[i].reason, "thermal") == 0 || strcmp(l->marks[i].reason, "clock") == 0))
             return true;
     return false;
+}
+
+/* From the block's telemetry, as it was when the block was measured. */
+static enum status load_energy(double *energy_j, struct store *store, const struct block_row *row, struct err *err)
+{
+    struct field_row *fields;
+    size_t count;
+    enum status st = store_load_fields(&fields, &count, store, STORE_FIELDS_BLOCK, row->id, err);
+    const char *name = telemetry_name(TELEMETRY_ENERGY_UJ);
+    *energy_j = NAN;
+    for (size_t i = 0; i < count && st == ST_OK; i++)
+        if (fields[i].is_number && strcmp(fields[i].name, name) == 0)
+            *energy_j = block_energy_j(fields[i].number, row->end_ns - row->start_ns, row->images,
+                                       row->wall_images_per_s);
+    if (st == ST_OK)
+        free(fields);
+    return st;
 }
 
 static enum status load_block(void *context, const struct store_block *block, struct err *err)
@@ -195,8 +214,10 @@ static enum status load_block(void *context, const struct store_block *block, st
         .t_iter_ns = v.median_ns,
         .measured_ns = row->worker_end_ns - row->worker_start_ns,
         .spent_ns = row->end_ns - row->start_ns,
-        .energy_j = NAN,
     };
+    enum status st = load_energy(&fact.energy_j, l->store, row, err);
+    if (st != ST_OK)
+        return st;
     if (row->kind != BLOCK_WARMUP)
         fact.iteration_ns = history_copy_times(block->samples.iteration_ns, (size_t)row->iterations);
     if (row->kind != BLOCK_WARMUP && !fact.iteration_ns)
@@ -252,7 +273,7 @@ enum status history_load(struct history *out, struct store *store, int64_t targe
     enum status st = store_load_marks(&marks, &mark_count, store, target, err);
     if (st == ST_OK)
         st = load_prepared(out, store, target, err);
-    struct loading l = { out, mode, marks, mark_count };
+    struct loading l = { out, store, mode, marks, mark_count };
     if (st == ST_OK)
         st = store_visit_blocks(store, target, true, load_block, &l, err);
     if (st == ST_OK)
