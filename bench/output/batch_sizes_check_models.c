@@ -111,8 +111,10 @@ static void check_measured_entry(struct checking *c, const char *name, const jso
     static const char *const sure[] = { "decided", "within", NULL };
     char path[FINDING_PATH], below[FINDING_PATH];
     const json_t *p95 = json_object_get(entry, "p95_latency_ms"), *note = json_object_get(entry, "note");
+    static const char *const verified[] = { "range", NULL };
     const bool optimized = json_is_true(finding_get(model, "decision.verified")) &&
-                           is_one_of(finding_get(model, "decision.confidence"), sure);
+                           is_one_of(finding_get(model, "decision.confidence"), sure) &&
+                           is_one_of(finding_get(model, "images_per_s.kind"), verified);
     const double peak = finding_real(model, "memory.peak_bytes_max_safe");
     const json_t *point = finding_curve_point(model, finding_int(entry, "optimal_batch_size"));
     finding_path(path, "batch_configurations", name);
@@ -127,7 +129,7 @@ static void check_measured_entry(struct checking *c, const char *name, const jso
                    json_is_true(json_object_get(entry, "production_optimized")) == optimized,
                    json_object_get(entry, "production_optimized"),
                    finding_path(below, path, "production_optimized"), "E11",
-                   "verified with confidence decided or within, as autotune says");
+                   "a verified rate with confidence decided or within, as autotune says");
     finding_unless(c, json_is_string(note) && json_string_length(note) <= BATCH_SIZES_NOTE_MAX, note,
                    finding_path(below, path, "note"), "E8", "a text of at most 120 bytes");
     if (isfinite(peak))

@@ -88,7 +88,7 @@ static void fill_measured(struct entry *e, const struct pick *pick, const struct
     e->memory_limit_mb = (int)ceil((double)e->max_safe_point->prepared.peak_bytes / BATCH_SIZES_MIB);
     e->images_per_s = point_images_per_s(e->point);
     e->p95_ms = point_p95_ms(e->point);
-    e->production_optimized = d->verified &&
+    e->production_optimized = d->verified && e->point->has_verified && /* of the size that is served */
         (strcmp(d->confidence, "decided") == 0 || strcmp(d->confidence, "within") == 0);
 }
 

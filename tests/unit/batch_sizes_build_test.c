@@ -620,6 +620,28 @@ static void a_refuted_size_is_not_kept(void **state)
     }
 }
 
+static void another_size_is_served(void **state) /* 3 images crash: 4 is decided, 2 is served, and was not verified */
+{
+    (void)state;
+    struct fixture *f = fixture_open();
+    struct target_view *t = fixture_whole(f, "f32", 1);
+    snprintf(t->fill[2].failed, sizeof t->fill[2].failed, "crashed");
+    t->decision.optimal = t->decision.max_safe = 2;
+    struct built b = build(f, NULL);
+    assert_int_equal(b.status, ST_OK);
+    assert_true(is_valid(b.documents.sizes));
+    json_t *entry = at(b.documents.sizes, "batch_configurations.hrnet"), *m = at(b.documents.sizes, "autotune.models.hrnet");
+    assert_true(is_at(entry, "optimal_batch_size", "2"));
+    assert_true(is_at(entry, "expected_throughput", "15.9"));
+    assert_true(is_at(entry, "production_optimized", "false"));
+    assert_true(is_at(m, "decision.batch", "4"));
+    assert_true(is_at(m, "images_per_s.kind", "\"interval95\""));
+    assert_int_equal(json_array_size(at(m, "fill")), 2);
+    assert_true(is_at(m, "break_even", "null"));
+    built_free(&b);
+    fixture_close(f);
+}
+
 static void nothing_above_a_failure_is_executed(void **state) /* 6 images crash: max_safe and the table end below */
 {
     (void)state;
@@ -749,6 +771,7 @@ int main(void)
         cmocka_unit_test(a_verified_rate_goes_before),
         cmocka_unit_test(the_surer_entry_is_kept),
         cmocka_unit_test(a_refuted_size_is_not_kept),
+        cmocka_unit_test(another_size_is_served),
         cmocka_unit_test(nothing_above_a_failure_is_executed),
         cmocka_unit_test(a_failing_smaller_size),
         cmocka_unit_test(ceiling_as_max_safe),
