@@ -386,8 +386,8 @@ static void show_target(FILE *file, const struct campaign *campaign, const struc
     char text[DECIDED_TEXT];
     curves_heading(file, campaign, t, paint);
     decided_claim(text, t);
-    fprintf(file, "%s", t->has_decision && t->decision.batch ? paint->good : paint->warn);
-    paint_plain(file, text);
+    fprintf(file, "%s", target_served_batch(t) ? paint->good : paint->warn);
+    paint_plain(file, *text ? text : "no decision");
     fprintf(file, "%s\n", paint->off);
     show_facts(file, t, paint);
     show_sizes(file, t, colour);
