@@ -82,9 +82,13 @@ static enum status read_last_import(struct batch_sizes_base *out, const char *fo
     snprintf(path, sizeof path, "%.4000s/%s", folder, STORE_FILE);
     if (access(path, F_OK) != 0)
         return ST_OK;
-    enum status st = store_open(&store, path, STORE_READ, err);
-    if (st == ST_OK)
-        st = take_last_import(out, store, err);
+    struct err why = { .status = ST_OK };
+    enum status st = store_open(&store, path, STORE_READ, &why);
+    if (st == ST_CONFIG) /* it holds nothing yet, or who opens it for writing will say why not */
+        return ST_OK;
+    if (st != ST_OK)
+        return err_set(err, st, "%s", why.text);
+    st = take_last_import(out, store, err);
     store_close(store);
     return st;
 }
