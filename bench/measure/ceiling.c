@@ -129,7 +129,7 @@ static enum status try_size(bool *started, struct campaign_state *c, struct targ
     row.predicted_bytes = probe ? probe->predicted_bytes : 0;
     campaign_tell(c, t, "ceiling", NULL, batch, 0);
     st = run_alone(&row, &x, err);
-    if (status_is_of_worker(st)) {
+    if (status_is_of_worker(st, err)) {
         attempt_fail(&row, &x, st, err);
         st = ST_OK;
     }
@@ -160,7 +160,7 @@ enum status ceiling_run(struct campaign_state *c, struct target_state *t, struct
             return ST_OK;
         }
         st = try_size(&started, c, t, batch, err);
-        if (started || !status_is_of_worker(st))
+        if (started || !status_is_of_worker(st, err))
             continue;
         campaign_tell(c, t, "warning", err->text, batch, 0);
         if (++failures == START_TRIES)

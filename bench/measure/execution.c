@@ -10,11 +10,12 @@
 #include "bench/measure/incumbent.h"
 #include "kernels/base/json.h"
 
-bool status_is_of_worker(enum status st)
+bool status_is_of_worker(enum status st, const struct err *err)
 {
-    return st == ST_UNSUPPORTED || st == ST_OUT_OF_MEMORY || st == ST_INVALID || st == ST_MODEL ||
-           st == ST_WRONG_OUTPUT || st == ST_DEVICE_LOST || st == ST_ENVIRONMENT || st == ST_INTERNAL ||
-           st == ST_CRASHED || st == ST_HUNG;
+    if (st == ST_OUT_OF_MEMORY || st == ST_INTERNAL) /* both happen to this program and its store, too */
+        return !err || err->from_worker;
+    return st == ST_UNSUPPORTED || st == ST_INVALID || st == ST_MODEL || st == ST_WRONG_OUTPUT ||
+           st == ST_DEVICE_LOST || st == ST_ENVIRONMENT || st == ST_CRASHED || st == ST_HUNG;
 }
 
 bool status_ends_target(enum status st)

@@ -61,8 +61,9 @@ enum status execution_release(struct execution *x, int batch, struct err *err);
  * worker_memory. */
 enum status execution_memory(struct execution *x, struct worker_memory_result *out, struct err *err);
 
-/* Did the worker, and not the store or this program, cause this status? */
-bool status_is_of_worker(enum status st);
+/* Did the worker, and not the store or this program, cause this status? err: what came with it; it tells whose
+ * memory was not enough, and whose error is internal; NULL: the worker's. */
+bool status_is_of_worker(enum status st, const struct err *err);
 /* Does the target end with such a failure of hello or load (unsupported, environment, model, invalid)? */
 bool status_ends_target(enum status st);
 

@@ -77,7 +77,7 @@ static int end_of(const struct filling *f)
 /* A failure of the worker: of a size, or of a start. */
 static enum status take_failure(struct filling *f, enum status st, struct err *err)
 {
-    if (!status_is_of_worker(st))
+    if (!status_is_of_worker(st, err))
         return st;
     enum status stored = residents_store_firsts(&f->r, NULL);
     campaign_tell(f->c, f->t, "warning", err->text, f->r.failed_batch, 0);

@@ -138,7 +138,7 @@ static enum status take_look(struct look *l, struct err *err)
         enum status closed = execution_close(&x, st == ST_OK ? err : NULL);
         st = st == ST_OK ? closed : st;
     }
-    if (st == ST_OK || !status_is_of_worker(st))
+    if (st == ST_OK || !status_is_of_worker(st, err))
         return st;
     char text[ERR_TEXT_MAX];
     snprintf(text, sizeof text, "%s", err->text);
@@ -461,7 +461,7 @@ enum status gate_candidates(struct campaign_state *c, struct target_state *t, st
     for (int i = 0; i < CYCLE; i++)
         free(b->singles[i]);
     free(b);
-    if (st != ST_OK && status_is_of_worker(st)) { /* even batch 1 does not come out any more */
+    if (st != ST_OK && status_is_of_worker(st, err)) { /* even batch 1 does not come out any more */
         char text[ERR_TEXT_MAX];
         snprintf(text, sizeof text, "%s", err->text);
         return target_end(c, t, st, st == ST_WRONG_OUTPUT ? WHY_WRONG_OUTPUT : WHY_CRASHED, text, err);

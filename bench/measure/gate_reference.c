@@ -88,7 +88,7 @@ static enum status compute(bool *available, char *why_not, const struct gate_ref
                  ask->target->plan->model.name, loaded.model_sha256, ask->model_sha256);
     if (*available)
         st = keep_outputs(w, &loaded, ask, err);
-    if (st != ST_OK && status_is_of_worker(st)) {
+    if (st != ST_OK && status_is_of_worker(st, err)) {
         err_prefix(err, "the f32 reference that the accuracy gate needs does not run (gate: no skips it)");
         st = ST_ENVIRONMENT;
         if (err)

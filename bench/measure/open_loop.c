@@ -223,7 +223,7 @@ static enum status measure(struct open_loop *o, struct err *err)
 static enum status measure_and_keep(struct open_loop *o, struct err *err)
 {
     enum status st = measure(o, err);
-    if (status_is_of_worker(st)) {
+    if (status_is_of_worker(st, err)) {
         char text[ERR_TEXT_MAX];
         snprintf(text, sizeof text, "open loop: %.900s", err->text);
         st = keep_end(o, OPEN_LOOP_DIED, text, err);

@@ -170,7 +170,7 @@ static enum status probe_size(struct execution *x, int batch, struct err *err)
     campaign_tell(x->campaign, t, "probe", NULL, batch, 0);
     if (!attempt_over_limit(&row, x, "predicted", row.predicted_bytes)) {
         enum status st = try_size(&row, x, &failure);
-        bool of_size = status_is_of_worker(st) && (!status_ends_target(st) || st == ST_UNSUPPORTED);
+        bool of_size = status_is_of_worker(st, &failure) && (!status_ends_target(st) || st == ST_UNSUPPORTED);
         if (st != ST_OK && !of_size) {
             *err = failure;
             return st;
@@ -221,7 +221,7 @@ static enum status warm_fresh(struct execution *x, struct err *err)
 static enum status handle_start_failure(struct execution *x, struct campaign_state *c, struct target_state *t,
                                         enum status st, int *failures, struct err *err)
 {
-    if (!status_is_of_worker(st))
+    if (!status_is_of_worker(st, err))
         return st;
     bool ends = status_ends_target(st) && !x->skewed;
     if (!ends && ++*failures < ASCENT_TRIES)

@@ -98,7 +98,7 @@ static enum status look(struct rounds *r, struct err *err)
 /* What a failure of the worker means for the size that it was busy with. */
 static enum status note_failure(struct rounds *r, int batch, enum status st, struct err *err)
 {
-    if (!status_is_of_worker(st))
+    if (!status_is_of_worker(st, err))
         return st;
     struct worker_end end = execution_end_of(&r->worker.x);
     if (st == ST_OUT_OF_MEMORY || end.out_of_memory_killer)
@@ -115,7 +115,7 @@ static enum status note_failure(struct rounds *r, int batch, enum status st, str
 /* A start that failed: a size may be to blame; else two in a row end the target. */
 static enum status note_start_failure(struct rounds *r, enum status st, struct err *err)
 {
-    if (!status_is_of_worker(st))
+    if (!status_is_of_worker(st, err))
         return st;
     if (r->worker.failed_batch)
         return note_failure(r, r->worker.failed_batch, st, err);

@@ -138,7 +138,7 @@ static enum status go_on(struct verifying *v, struct err *err)
             return ST_OK;
         }
         st = run_execution(v, err);
-        if (status_is_of_worker(st))
+        if (status_is_of_worker(st, err))
             st = note_death(v, st, err);
     }
     return st;

@@ -205,6 +205,8 @@ static enum status worker_error(struct worker *w, const char *op, const json_t *
             process_kill(&w->process);
     }
     err_set(err, st, "%s: %s", w->name, message);
+    if (err)
+        err->from_worker = true;
     if (err && api) {
         snprintf(err->api, sizeof err->api, "%s", api);
         err->code = (int)json_integer_value(json_object_get(error, "code"));

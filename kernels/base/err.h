@@ -3,6 +3,8 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include <stdbool.h>
+
 #include "kernels/base/status.h"
 
 #define ERR_TEXT_MAX 1024
@@ -12,6 +14,7 @@ struct err {
     char text[ERR_TEXT_MAX]; /* one sentence: what, where, the value, what is allowed */
     char api[32];            /* library that reported it ("onednn", "cuda"), or "" */
     int  code;               /* its error number, valid if api is set */
+    bool from_worker;        /* a worker answered so; false: this program met it itself */
 };
 
 /* Writes the sentence (cut at ERR_TEXT_MAX, control characters as spaces) and returns st, so that a caller

@@ -5,6 +5,7 @@
 #include <sys/file.h>
 
 #include "bench/measure/block_window.h"
+#include "bench/measure/execution.h"
 #include "bench/measure/instances.h"
 #include "bench/measure/validity.h"
 #include "kernels/base/procfs.h"
@@ -264,7 +265,13 @@ static void a_size_that_does_not_fit_in_one(void **state)
         assert_int_equal(instances_prepare(&g, 4, &prepared, &err), ST_OUT_OF_MEMORY);
         assert_non_null(strstr(err.text, "batch 4"));
         assert_true(prepared.prepare_ns == 0 && instances_alive(&g));
+        assert_true(status_is_of_worker(ST_OUT_OF_MEMORY, &err));
     }
+    err_set(&err, ST_OUT_OF_MEMORY, "no memory for the history"); /* our own is no fault of a size */
+    assert_false(status_is_of_worker(ST_OUT_OF_MEMORY, &err));
+    err_set(&err, ST_INTERNAL, "the store is out of memory");
+    assert_false(status_is_of_worker(ST_INTERNAL, &err));
+    assert_true(status_is_of_worker(ST_CRASHED, &err));
     assert_int_equal(instances_prepare(&g, 2, &prepared, &err), ST_OK);
     close_two(&p, &g);
 }
