@@ -193,7 +193,7 @@ static struct race_ask race_ask_of(const struct decision *d, const struct decisi
                               .rounds = d->rounds,
                               .within = rules->within,
                               .alpha = rules->alpha,
-                              .control = d->search.knee,
+                              .control = rules->control ? rules->control : d->search.knee,
                               .thrifty = thrift_of(rules) };
 }
 
@@ -254,10 +254,29 @@ static void take_rounds(struct decision *d, const struct decision_rules *rules, 
     d->control_is_due = race_has_control(thrift_of(rules), d->rounds);
 }
 
+static bool is_repeated(const struct decision *d, size_t i)
+{
+    const struct race_look *l = &d->looks[i];
+    for (size_t k = i + 1; k < d->look_count && l->look == d->race.look; k++)
+        if (d->looks[k].look == l->look && d->looks[k].i == l->i && d->looks[k].j == l->j)
+            return true;
+    return false;
+}
+
+/* The last look is taken once more when a limit became known after it: then that one counts. */
+static void drop_repeated_looks(struct decision *d)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < d->look_count; i++)
+        if (!is_repeated(d, i))
+            d->looks[kept++] = d->looks[i];
+    d->look_count = kept;
+}
+
 /* The last step, with its comparisons kept. */
 static enum status close_race(struct decision *d, const struct decision_ask *ask, struct err *err)
 {
-    struct race_looks looks = { .room = RACE_LOOKS_OFTEN * (d->count * d->count + 1) };
+    struct race_looks looks = { .room = (RACE_LOOKS_OFTEN + 1) * (d->count * d->count + 1) };
     struct race_ask race = race_ask_of(d, ask->rules);
     looks.items = d->looks = calloc(looks.room, sizeof *looks.items);
     if (!d->looks)
@@ -279,6 +298,7 @@ static enum status close_race(struct decision *d, const struct decision_ask *ask
         race_step(&d->race, &race, &looks);
     }
     d->look_count = looks.count < looks.room ? looks.count : looks.room;
+    drop_repeated_looks(d);
     return st;
 }
 

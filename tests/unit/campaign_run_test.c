@@ -145,6 +145,8 @@ static void a_wrong_plan_is_labelled_and_corrected(void **state)
         labelled = labelled || (strcmp(t->marks[i].reason, "memory_model_off") == 0 && t->marks[i].batch == 1);
     assert_true(labelled);
     assert_non_null(strstr(world_point(t, 1)->estimate.labels, "memory_model_off"));
+    world_assert_why(t, 4, "over_memory"); /* planned 900 MiB would fit into 1 GiB; 1.4 times that does not */
+    assert_string_equal(world_point(t, 4)->why.detail, "predicted"); /* so it was not attempted */
     campaign_free(c);
     world_close(&w);
 }

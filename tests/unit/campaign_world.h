@@ -39,8 +39,8 @@ struct world {
     char *command[4];
     struct engine_config engine;
     struct config config;
-    struct plan_target target[3];
-    struct plan_point points[3][PLAN_BATCHES_MAX];
+    struct plan_target target[6];
+    struct plan_point points[6][PLAN_BATCHES_MAX];
     struct plan plan;
     struct store *store;
     struct campaign_context context;
@@ -82,7 +82,7 @@ static inline void world_open_store(struct world *w)
 /* One target of model "toy" per precision (f32, then bf16), 3x32x32; batches "auto" up to 64 unless changed. */
 static inline void world_open(struct world *w, const char *script, int targets)
 {
-    static const char *const precisions[] = { "f32", "bf16", "f16" };
+    static const char *const precisions[] = { "f32", "bf16", "f16", "tf32", "f64", "i8" };
     static char preset[] = "e2e", weights[] = "seeded";
     memset(w, 0, sizeof *w);
     /* in memory where there is such a place: every block is synced to the disk */
