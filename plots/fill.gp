@@ -1,7 +1,7 @@
 # What a batch of n images costs, for every n up to the largest that may be executed; a mark beside the line is what
 # it costs when it is run as advised: padded to a larger size, or split in two.
 load style
-set key at graph 0.02, 0.98 left top vertical maxrows 3*targets Left reverse
+set key at graph 0.02, 0.98 left top vertical Left reverse
 eval(legend(withpad.withsplit eq '' ? 'every number of images is best run as it is' : 'marks beside a line: cheaper when padded to a larger size, or split in two'))
 set xlabel 'images in the batch' textcolor rgb ink
 set ylabel 'time of a batch, service p50 (ms)' textcolor rgb ink

@@ -24,7 +24,7 @@ set key at graph 1, 1.02 right bottom horizontal Left reverse samplen 2.2 spacin
 set label 1 titletext at graph 0, 1.0 left offset character -6, 3.6 font ',15' textcolor rgb ink noenhanced
 set label 2 subtitle at graph 0, 1.0 left offset character -6, 2.35 font ',11' textcolor rgb faint noenhanced
 if (strlen(caveat) > 0) set label 3 caveat at graph 0.5, 0.5 center rotate by 20 font ',26' textcolor rgb '#f6c6c6' noenhanced back
-if (strlen(caveat) > 0) set label 5 caveat at graph 1, 0 right offset character 0, -3.1 font ',12' textcolor rgb warn noenhanced
+if (strlen(caveat) > 0) set label 5 caveat at graph 1, 1.0 right offset character 0, 2.35 font ',12' textcolor rgb warn noenhanced
 set pointintervalbox 0
 # the line below a picture that says what its marks are
 legend(text) = "set label 6 '".text."' at graph 0, 0 left offset character -6, -4.4 font ',11' textcolor rgb faint noenhanced"

@@ -62,17 +62,6 @@ static void set_ceiling(struct entry *e)
             e->ceiling_batch = e->target->points[i].batch; /* ascending: the last one is the largest */
 }
 
-/* The reason as the file gives it: with what keeps the decision from being served, if anything does. */
-static void set_reason(struct entry *e)
-{
-    const struct decision_row *d = &e->target->decision;
-    if (e->optimal == d->batch)
-        snprintf(e->reason, sizeof e->reason, "%s", d->reason);
-    else
-        snprintf(e->reason, sizeof e->reason, "a size below %d fails, so it cannot be served and %d is: %s",
-                 d->batch, e->optimal, d->reason);
-}
-
 static void fill_measured(struct entry *e, const struct pick *pick, const struct config *config)
 {
     const struct decision_row *d = &pick->target->decision;
@@ -81,14 +70,14 @@ static void fill_measured(struct entry *e, const struct pick *pick, const struct
     e->target_rule = pick->rule;
     e->optimal = target_served_batch(pick->target);
     e->point = target_chosen(pick->target);
-    set_reason(e);
+    snprintf(e->reason, sizeof e->reason, "%s", d->reason);
     set_ceiling(e);
     e->max_safe_point = max_safe_point(e, config);
     e->max_safe = e->max_safe_point->batch;
     e->memory_limit_mb = (int)ceil((double)e->max_safe_point->prepared.peak_bytes / BATCH_SIZES_MIB);
     e->images_per_s = point_images_per_s(e->point);
     e->p95_ms = point_p95_ms(e->point);
-    e->production_optimized = d->verified && e->point->has_verified && /* of the size that is served */
+    e->production_optimized = target_is_verified(e->target) &&
         (strcmp(d->confidence, "decided") == 0 || strcmp(d->confidence, "within") == 0);
 }
 

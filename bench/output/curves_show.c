@@ -337,7 +337,7 @@ static void summarize(struct summary_row *out, const struct campaign *campaign, 
     if (t->has_decision && *t->decision.confidence)
         snprintf(out->confidence, sizeof out->confidence, "%s%s%s%s%s", t->decision.confidence,
                  *t->decision.cause ? " (" : "", t->decision.cause, *t->decision.cause ? ")" : "",
-                 t->decision.verified ? ", verified" : "");
+                 target_is_verified(t) ? ", verified" : "");
     if (p)
         summarize_point(out, t, p);
     if (out->batch)

@@ -32,6 +32,12 @@ const struct point_view *target_chosen(const struct target_view *target)
     return p && curve_point_is_valid(p) ? p : NULL;
 }
 
+bool target_is_verified(const struct target_view *target)
+{
+    const struct point_view *p = target_chosen(target);
+    return p && p->has_verified && target->decision.verified && target->decision.optimal == target->decision.batch;
+}
+
 const struct point_view *target_fastest(const struct target_view *target)
 {
     const struct point_view *best = NULL;
@@ -101,13 +107,17 @@ void decided_word(char out[DECIDED_TEXT], const struct target_view *target)
 {
     const struct decision_row *d = &target->decision;
     *out = 0;
-    if (!target->has_decision)
+    if (!target->has_decision) {
         say(out, "no decision");
-    else if (!d->optimal)
+    } else if (!d->optimal) {
         say(out, "no usable batch size");
-    else
-        say(out, "batch %d: %s%s%s%s, %s", d->optimal, d->confidence, *d->cause ? " (" : "", d->cause,
-            *d->cause ? ")" : "", d->verified ? "verified" : "not verified");
+    } else {
+        say(out, "batch %d", d->optimal);
+        if (d->optimal != d->batch)
+            say(out, " in place of %d", d->batch);
+        say(out, ": %s%s%s%s, %s", d->confidence, *d->cause ? " (" : "", d->cause, *d->cause ? ")" : "",
+            target_is_verified(target) ? "verified" : "not verified");
+    }
 }
 
 void decided_rate(char out[DECIDED_TEXT], const struct point_view *point)

@@ -14,6 +14,8 @@ const struct point_view *target_point(const struct target_view *target, int batc
 int target_served_batch(const struct target_view *target);
 /* Its point, if that has a number that counts; NULL: none. What tables mark, pictures ring and pages name. */
 const struct point_view *target_chosen(const struct target_view *target);
+/* Did the decision hold in fresh executions, and is it the size that is served? */
+bool target_is_verified(const struct target_view *target);
 /* Valid point with the highest estimate; NULL: none. */
 const struct point_view *target_fastest(const struct target_view *target);
 
@@ -33,7 +35,8 @@ bool estimate_has_interval(const struct estimate_row *estimate);
 bool estimate_is_wide(const struct estimate_row *estimate);
 
 #define DECIDED_TEXT 512
-/* "batch 4: decided, verified", "batch 4: undecided (margin), not verified", "no usable batch size",
+/* "batch 4: decided, verified", "batch 4: undecided (margin), not verified", "batch 2 in place of 4: decided, not
+ * verified", "no usable batch size",
  * "no decision". */
 void decided_word(char out[DECIDED_TEXT], const struct target_view *target);
 /* "17.21 images/s (17.17 to 17.25 over 3 fresh executions)", "17.2 images/s (+- 0.5 %)", "17.2 images/s".

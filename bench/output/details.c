@@ -77,13 +77,15 @@ struct fill_line *fill_lines(const struct target_view *target)
 
 void fill_phrase(char *out, size_t size, const struct target_view *target)
 {
-    size_t used = 0, others = 0;
+    size_t used = 0, others = 0, ran = 0;
     char as[24];
     *out = 0;
+    while (ran < target->fill_count && !*target->fill[ran].failed)
+        ran++;
     if (!target->fill_count)
         return;
-    used = (size_t)snprintf(out, size, "%d to %d images measured", target->fill[0].images,
-                            target->fill[target->fill_count - 1].images);
+    used = (size_t)(ran ? snprintf(out, size, "1 to %d images measured", target->fill[ran - 1].images)
+                        : snprintf(out, size, "nothing ran"));
     for (size_t i = 0; i < target->fill_count && used < size; i++) {
         const struct fill_row *r = &target->fill[i];
         write_as(as, sizeof as, r);
@@ -94,7 +96,8 @@ void fill_phrase(char *out, size_t size, const struct target_view *target)
                                      r->images, as);
     }
     if (used < size)
-        snprintf(out + used, size - used, others ? ", the others as they are" : "; run each as it is");
+        snprintf(out + used, size - used, "%s",
+                 others ? ", the others as they are" : ran ? "; run each as it is" : "");
 }
 
 /* --- looks and verification --- */

@@ -61,7 +61,7 @@ static void print_time(const struct campaign *campaign, const struct plan *plan)
     if (run->end_unix_s < run->start_unix_s)
         return;
     text_of_duration(text, sizeof text, (uint64_t)(run->end_unix_s - run->start_unix_s) * 1000000000u);
-    printf("time    %s", text);
+    printf("time    %s", run->end_unix_s == run->start_unix_s ? "under 1 s" : text);
     if (isfinite(predicted) && predicted > 0) {
         text_of_duration(text, sizeof text, (uint64_t)(predicted * 1e9));
         printf(" (%s were predicted)", text);
@@ -84,7 +84,7 @@ static void print_outcome(const struct campaign *campaign)
         for (size_t k = 0; target_served_batch(t) && k < LEN(words); k++)
             if (strcmp(t->decision.confidence, words[k]) == 0)
                 counts[k]++, none--;
-        verified += target_served_batch(t) && t->decision.verified;
+        verified += target_is_verified(t);
     }
     const char *comma = " ";
     printf("result  %zu target%s:", campaign->target_count, campaign->target_count == 1 ? "" : "s");

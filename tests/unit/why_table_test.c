@@ -121,6 +121,9 @@ static void words_of_each_confidence(void **state)
     d->optimal = 2;
     decided_claim(text, t);
     expect(text, "a size below it fails, so 2 is served");
+    d->verified = true; /* of 4, not of 2 */
+    decided_word(text, t);
+    assert_string_equal(text, "batch 2 in place of 4: decided, not verified");
     d->optimal = 0;
     decided_claim(text, t);
     assert_string_equal(text, "4 was chosen, but a smaller size fails and none below that can be served");
@@ -230,6 +233,11 @@ static void fill_in_a_phrase(void **state)
     t->fill_count = 0;
     fill_phrase(text, sizeof text, t);
     assert_string_equal(text, "");
+    snprintf(t->fill[3].failed, sizeof t->fill[3].failed, "crashed");
+    t->fill_count = 4;
+    fill_phrase(text, sizeof text, t);
+    assert_string_equal(text, "1 to 3 images measured; 4 fails (crashed); run each as it is");
+    *t->fill[3].failed = 0;
     t->fill_count = 8;
     fill_phrase(text, 40, t); /* cut, not overrun */
     assert_int_equal(strlen(text), 39);
