@@ -118,6 +118,7 @@ static enum status open_model(struct model **out, struct model_info *info, const
     if (!m)
         return err_set(err, ST_OUT_OF_MEMORY, "no memory for a model");
     omp_set_num_threads(req->threads > 0 ? req->threads : host_threads(NULL, NULL, 0));
+    cpu_flush_subnormals(true);
     enum status st = native_check(req, "onednn", err);
     if (st == ST_OK)
         st = choose_type(&m->type, req->precision, err);

@@ -1,8 +1,10 @@
 #include "kernels/cpu/isa.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
 
 static const char *const names[CPU_ISA_COUNT] = { "plain", "avx2", "avx512", "avx512_bf16" };
 
@@ -26,7 +28,15 @@ static bool has_avx512_bf16(void)
 {
     return has_avx512() && __builtin_cpu_supports("avx512bf16");
 }
+
+static void flush_subnormals_here(bool on)
+{
+    const unsigned flush = 0x8000, read_as_zero = 0x0040; /* FTZ and DAZ of MXCSR */
+    unsigned rest = _mm_getcsr() & ~(flush | read_as_zero);
+    _mm_setcsr(on ? rest | flush | read_as_zero : rest);
+}
 #else
+static void flush_subnormals_here(bool on) { (void)on; }
 static bool has_avx2(void) { return false; }
 static bool has_avx512(void) { return false; }
 static bool has_avx512_bf16(void) { return false; }
@@ -60,4 +70,10 @@ enum status cpu_isa_choose(enum cpu_isa *out, const char *wanted, struct err *er
     }
     return err_set(err, ST_USAGE, "instruction set \"%s\": allowed are plain, avx2, avx512, avx512_bf16",
                    name);
+}
+
+void cpu_flush_subnormals(bool on)
+{
+#pragma omp parallel
+    flush_subnormals_here(on);
 }

@@ -159,6 +159,35 @@ static void ring_rotates_over_all_images(void **state)
     inputs_free(&in);
 }
 
+/* --- numbers below 1.2e-38 --------------------------------------------------------------------------- */
+
+static int threads_that_keep_subnormals(void)
+{
+    volatile float small = 1e-20f; /* nothing that a compiler could multiply beforehand */
+    int count = 0;
+#pragma omp parallel reduction(+ : count)
+    count += small * small > 0;
+    return count;
+}
+
+static void subnormals_become_zero_in_all_threads(void **state)
+{
+    (void)state;
+#if !defined(__x86_64__)
+    skip();
+#endif
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(3);
+    assert_int_equal(threads_that_keep_subnormals(), 3);
+    cpu_flush_subnormals(true);
+    assert_int_equal(threads_that_keep_subnormals(), 0);
+    omp_set_num_threads(5); /* new threads too */
+    assert_int_equal(threads_that_keep_subnormals(), 0);
+    cpu_flush_subnormals(false);
+    assert_int_equal(threads_that_keep_subnormals(), 5);
+    omp_set_num_threads(before);
+}
+
 /* --- memory ----------------------------------------------------------------------------------------------------- */
 
 static void too_much_memory_is_refused(void **state)
@@ -183,6 +212,7 @@ int main(void)
         cmocka_unit_test(lifetimes_hold),
         cmocka_unit_test(few_primitives_and_few_passes),
         cmocka_unit_test(ring_rotates_over_all_images),
+        cmocka_unit_test(subnormals_become_zero_in_all_threads),
         cmocka_unit_test(too_much_memory_is_refused),
     };
     return cmocka_run_group_tests_name("cpu_plan", tests, NULL, NULL);
