@@ -81,7 +81,8 @@ static void print_totals(const struct config *config, const struct plan *plan, s
         text_of_duration(predicted, sizeof predicted, (uint64_t)(seconds * 1e9));
     if (budget_ns(config, plan))
         text_of_duration(budget, sizeof budget, budget_ns(config, plan));
-    printf("\n%zu targets, %zu points%s; predicted time %s, budget %s\n", plan->target_count, points,
+    printf("\n%zu target%s, %zu point%s%s; predicted time %s, budget %s\n", plan->target_count,
+           plan->target_count == 1 ? "" : "s", points, points == 1 ? "" : "s",
            config->batches_auto ? " at most (auto ends where doubling no longer pays)" : "", predicted,
            budget);
 }

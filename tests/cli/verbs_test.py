@@ -9,6 +9,7 @@ import pty
 import re
 import select
 import signal
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -158,6 +159,11 @@ def plan_predicts_from_the_store(folder):
     check(abs(points[1]["images_per_s"] / 55 - 1) < 0.02, done.stdout)
     check(abs(points[2]["images_per_s"] / 75 - 1) < 0.02, done.stdout)
     check(points[4]["images_per_s"] is None, done.stdout)
+    store = sqlite3.connect(os.path.join(folder, "out", "bench.sqlite"))
+    spent = store.execute("SELECT sum(s.end_unix_s - e.start_unix_s) FROM execution AS e JOIN execution_state AS s ON "
+                          "s.id = (SELECT max(id) FROM execution_state WHERE execution = e.id)").fetchone()[0]
+    store.close()
+    check(json.loads(done.stdout)["predicted_s"] == spent, "as long as the last one: %s, %s" % (spent, done.stdout))
 
 
 # --- tune -----------------------------------------------------------------------------------------------------------
