@@ -43,7 +43,25 @@ static uint64_t expected_verification_ns(const struct campaign_state *c, const s
     return VERIFY_EXECUTIONS * ns;
 }
 
-/* Of a target's time its race gets what the verifications of all targets leave, but at least half. */
+/* About what a race takes until its first look: with less nothing is known. */
+static uint64_t expected_first_look_ns(const struct campaign_state *c, const struct target_state *t)
+{
+    int sizes[SEARCH_SIZES_MAX];
+    size_t n = 0;
+    uint64_t round_ns = 0;
+    for (size_t i = 0; i < t->search.count; i++)
+        if (t->search.sizes[i].why == WHY_NONE && !history_is_lost(&t->history, t->search.sizes[i].batch)) {
+            sizes[n++] = t->search.sizes[i].batch;
+            round_ns += residents_block_ns(c, t, sizes[n - 1]);
+        }
+    if (n == 0)
+        return 0;
+    round_ns += residents_block_ns(c, t, t->search.knee ? t->search.knee : sizes[0]); /* the control */
+    return residents_open_ns(t, sizes, n) + race_look_rounds[0] * round_ns;
+}
+
+/* Of a target's time its race gets what the verifications of all targets leave; but as much as its first look needs,
+ * if need be from the time of those after it. */
 static uint64_t race_share_ns(const struct campaign_state *c, const struct target_state *t)
 {
     uint64_t share_ns = campaign_share_ns(c, t, 1), reserve_ns = 0, left = 0;
@@ -53,8 +71,12 @@ static uint64_t race_share_ns(const struct campaign_state *c, const struct targe
         reserve_ns += expected_verification_ns(c, o);
         left += o >= t && !o->ended;
     }
+    uint64_t all_ns = campaign_left_ns(c), least_ns = expected_first_look_ns(c, t) / 10 * 11;
     reserve_ns /= left ? left : 1;
-    return share_ns > 2 * reserve_ns ? share_ns - reserve_ns : share_ns / 2;
+    if (least_ns > all_ns)
+        return share_ns;
+    share_ns = share_ns > reserve_ns ? share_ns - reserve_ns : 0;
+    return share_ns > least_ns ? share_ns : least_ns;
 }
 
 /* --- stages of one target ------------------------------------------------------------------------------- */

@@ -87,6 +87,8 @@ void campaign_tell(const struct campaign_state *c, const struct target_state *t,
 /* Time of the budget that is left for target t: an equal share of the rest for every target from t on, of
  * which `part` (0..1] may be used now. UINT64_MAX without a budget. */
 uint64_t campaign_share_ns(const struct campaign_state *c, const struct target_state *t, double part);
+/* All that is left of the budget. UINT64_MAX without one. */
+uint64_t campaign_left_ns(const struct campaign_state *c);
 
 /* What a target is decided by, and the decision from its blocks as they stand: decision_free(*out). What is over
  * is as t's marks say. ST_OUT_OF_MEMORY. */

@@ -7,16 +7,18 @@
 #include "tuner/decide.h"
 #include "tuner/race.h"
 
+uint64_t campaign_left_ns(const struct campaign_state *c)
+{
+    uint64_t spent_ns = campaign_elapsed_ns(c);
+    return !c->budget_ns ? UINT64_MAX : spent_ns < c->budget_ns ? c->budget_ns - spent_ns : 0;
+}
+
 uint64_t campaign_share_ns(const struct campaign_state *c, const struct target_state *t, double part)
 {
-    uint64_t spent_ns = campaign_now_ns(c) - c->start_ns, left = 0;
-    if (!c->budget_ns)
-        return UINT64_MAX;
+    uint64_t left_ns = campaign_left_ns(c), sharing = 0;
     for (const struct target_state *o = t; o < c->targets + c->target_count; o++)
-        left += !o->ended;
-    if (spent_ns >= c->budget_ns)
-        return 0;
-    return (uint64_t)((double)(c->budget_ns - spent_ns) / (double)(left ? left : 1) * part);
+        sharing += !o->ended;
+    return left_ns == UINT64_MAX ? left_ns : (uint64_t)((double)left_ns / (double)(sharing ? sharing : 1) * part);
 }
 
 /* How many rounds or executions there are at most in a phase; 0: it has none. */

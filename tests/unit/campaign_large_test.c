@@ -106,6 +106,45 @@ static void killed_again_and_again(void **state)
     world_close(&w);
 }
 
+/* Parts of the time that all of it takes. What does not fit is not begun, every target has an answer, what was found by
+ * then is as sure as the time allows; and a resume without a budget comes to the whole answer. */
+static void a_budget_is_kept_and_leaves_the_best_so_far(void **state)
+{
+    (void)state;
+    static const struct { double part; size_t raced, verified; } parts[] = {
+        { .3, 1, 0 }, { .6, TARGETS, 0 }, { .95, TARGETS, TARGETS }
+    };
+    struct world w;
+    struct err err;
+    begin(&w);
+    assert_int_equal(world_run(&w, &err), ST_OK);
+    struct answers want = read_answers(&w);
+    uint64_t all_ns = w.elapsed_ns;
+    world_close(&w);
+    for (size_t k = 0; k < sizeof parts / sizeof parts[0]; k++) {
+        size_t raced = 0, verified = 0;
+        begin(&w);
+        w.config.budget_ns = (uint64_t)(parts[k].part * (double)all_ns);
+        assert_int_equal(world_run(&w, &err), ST_UNDECIDED);
+        assert_true(w.elapsed_ns <= w.config.budget_ns);
+        assert_true(w.elapsed_ns > w.config.budget_ns / 2);
+        struct answers got = read_answers(&w);
+        for (size_t i = 0; i < TARGETS; i++) {
+            assert_true(got.decisions[i].batch > 0);
+            raced += got.looks[i] > 0;
+            verified += got.decisions[i].verified;
+        }
+        assert_true(raced >= parts[k].raced && verified >= parts[k].verified);
+        w.config.budget_ns = 0;
+        w.config.resume = true;
+        if (world_run(&w, &err) != ST_OK)
+            fail_msg("%s", err.text);
+        got = read_answers(&w);
+        assert_same(&want, &got);
+        world_close(&w);
+    }
+}
+
 int main(int argc, char **argv)
 {
     int served = world_serve(argc, argv);
@@ -113,6 +152,7 @@ int main(int argc, char **argv)
         return served;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_again_and_again),
+        cmocka_unit_test(a_budget_is_kept_and_leaves_the_best_so_far),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,6 +46,7 @@ struct world {
     struct campaign_context context;
     volatile sig_atomic_t stop;
     char notes[2048]; /* sentences of progress, one a line */
+    uint64_t elapsed_ns; /* at the last of them */
     int  tells, stop_after; /* stop_after: sets stop at that tell; 0: never */
     int  kill_after;        /* kills the process at that tell, as kill -9 would; 0: never */
 };
@@ -54,6 +55,7 @@ static inline void world_tell(void *context, const struct progress_event *e)
 {
     struct world *w = context;
     size_t used = strlen(w->notes);
+    w->elapsed_ns = e->elapsed_ns;
     if (e->text)
         snprintf(w->notes + used, sizeof w->notes - used, "%s: %s\n", e->phase, e->text);
     if (++w->tells == w->stop_after)
