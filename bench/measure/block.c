@@ -24,6 +24,7 @@ struct gathered {
     struct mark_row marks[VALIDITY_COUNT + 1];
     size_t mark_count;
     struct block_values values;
+    struct validity validity;
     double energy_j;
     bool   throttled;
 };
@@ -108,19 +109,20 @@ static void add_mark(struct gathered *g, const char *reason, double value, doubl
 /* Counts the block for the rule of shared machines, then judges it. */
 static void judge(struct gathered *g, struct campaign_state *c, const struct measured *m)
 {
-    struct validity v = validity_check(&(struct validity_ask){ .telemetry = &m->machine,
-                                                               .runs = m->each,
-                                                               .run_count = m->count,
-                                                               .window_ns = m->window.end_ns - m->window.start_ns,
-                                                               .longest_ns = m->window.longest_ns });
+    struct validity *v = &g->validity;
+    *v = validity_check(&(struct validity_ask){ .telemetry = &m->machine,
+                                                .runs = m->each,
+                                                .run_count = m->count,
+                                                .window_ns = m->window.end_ns - m->window.start_ns,
+                                                .longest_ns = m->window.longest_ns });
     c->blocks_seen++;
-    c->blocks_shared += validity_shared_hit(&v);
+    c->blocks_shared += validity_shared_hit(v);
     c->shared_machine = c->shared_machine || validity_machine_is_shared(c->blocks_seen, c->blocks_shared);
-    g->row.valid = validity_holds(&v, c->shared_machine) && isfinite(g->row.y);
-    g->throttled = v.hit[VALIDITY_THERMAL];
+    g->row.valid = validity_holds(v, c->shared_machine) && isfinite(g->row.y);
+    g->throttled = v->hit[VALIDITY_THERMAL];
     for (int i = 0; i < VALIDITY_COUNT; i++)
-        if (v.hit[i])
-            add_mark(g, validity_name((enum validity_rule)i), v.value[i], v.limit[i]);
+        if (v->hit[i])
+            add_mark(g, validity_name((enum validity_rule)i), v->value[i], v->limit[i]);
 }
 
 static struct block_values evaluate(const struct measured *m, const char *mode, int batch)
@@ -177,6 +179,17 @@ static enum status store_gathered(struct gathered *g, struct execution *x,
     return store_append_block(x->campaign->store, &g->row, &parts, err);
 }
 
+/* An absent field switches off the rules that need it: the record says which ones are on. */
+static enum status record_rules(struct execution *x, const struct validity *v, struct err *err)
+{
+    struct field_row row = { .name = "validity_rules", .source = "telemetry", .number = NAN, .class_name = "context" };
+    if (x->rules_recorded)
+        return ST_OK;
+    x->rules_recorded = true;
+    validity_looked(row.text, v);
+    return store_append_environment(x->campaign->store, x->campaign->run.id, x->row.id, &row, 1, err);
+}
+
 static struct block_fact fact_of(const struct gathered *g)
 {
     const struct block_row *r = &g->row;
@@ -221,6 +234,8 @@ enum status block_measure(struct block_fact *out, struct worker_run_result *run,
         return st;
     gather(&g, x, ask, &m);
     st = store_gathered(&g, x, &m.all, err);
+    if (st == ST_OK)
+        st = record_rules(x, &g.validity, err);
     if (st == ST_OK) {
         *out = fact_of(&g);
         st = remember(out, x, &m.all, err);

@@ -21,6 +21,7 @@ struct execution {
     struct execution_row row;
     uint64_t base_bytes;             /* memory after load, of all together; 0: unknown */
     int      warm_batch;             /* size it was warmed with; 0: none yet */
+    bool     rules_recorded;         /* which rules of validity can be looked at here: told with its first block */
     bool     skewed;                 /* its clock cannot be trusted: nothing it measures is true */
 };
 struct execution_ask {

@@ -1,5 +1,7 @@
 #include "bench/measure/validity.h"
 
+#include <stdio.h>
+
 #include "bench/measure/block_window.h"
 
 static const double steal_share = 0.005;     /* of the block, mean over the worker's CPUs */
@@ -99,6 +101,15 @@ struct validity validity_check(const struct validity_ask *ask)
     check_worker(&v, ask);
     check_window(&v, ask);
     return v;
+}
+
+void validity_looked(char text[VALIDITY_TEXT], const struct validity *v)
+{
+    size_t used = 0;
+    text[0] = 0;
+    for (int i = 0; i < VALIDITY_COUNT && used < VALIDITY_TEXT; i++)
+        if (v->looked[i])
+            used += (size_t)snprintf(text + used, VALIDITY_TEXT - used, "%s%s", used ? " " : "", rows[i].name);
 }
 
 bool validity_machine_is_shared(size_t blocks_seen, size_t blocks_hit)

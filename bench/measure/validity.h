@@ -40,6 +40,10 @@ struct validity {
 };
 struct validity validity_check(const struct validity_ask *ask);
 
+/* Names of the rules that were looked at, with blanks between them: "thermal quota steal worker". */
+#define VALIDITY_TEXT 64
+void validity_looked(char text[VALIDITY_TEXT], const struct validity *v);
+
 /* Steal and contention invalidate only while they hit at most 10 % of the campaign's blocks so far, from the
  * 20th block on; beyond that the machine is shared and they are covariates. Once shared, always shared. */
 bool validity_machine_is_shared(size_t blocks_seen, size_t blocks_hit);

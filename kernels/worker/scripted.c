@@ -35,10 +35,25 @@ static void wait_until(const struct clock *clk, uint64_t end_ns)
             clock_sleep_ns(clk, end_ns - now_ns - SPIN_NS);
 }
 
+static uint64_t processor_ns(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec;
+}
+
+static void compute_for(uint64_t ns)
+{
+    for (uint64_t end_ns = processor_ns() + ns; processor_ns() < end_ns;)
+        ;
+}
+
 void scripted_wait(struct model *m, uint64_t ns)
 {
     if (m->script.time == TIME_VIRTUAL)
         m->now_ns += ns;
+    else if (m->script.time == TIME_BUSY)
+        compute_for(ns);
     else
         wait_until(&m->time, clock_now_ns(&m->time) + ns);
 }

@@ -260,7 +260,7 @@ static enum status read_list(const struct reader *r, const struct yaml *y, const
 #define SECTION(label, table, item) { .name = label, .rows = table, .count = LEN(table), .presets = &(item), \
                                       .size = sizeof(item) }
 
-static const char *const time_words[] = { "virtual", "real", NULL };
+static const char *const time_words[] = { "virtual", "real", "busy", NULL };
 static const char *const per_words[] = { "iteration", "block", "second", NULL };
 static const char *const tick_words[] = { "iteration", "block", NULL };
 static const char *const noise_words[] = { "normal", "ar1", NULL };

@@ -14,7 +14,7 @@
 #define SCRIPT_WORD_MAX 64
 #define SCRIPT_PATH_MAX 512
 
-enum script_time { TIME_VIRTUAL, TIME_REAL };
+enum script_time { TIME_VIRTUAL, TIME_REAL, TIME_BUSY };
 enum script_per { PER_ITERATION, PER_BLOCK, PER_SECOND };
 enum script_noise_kind { NOISE_NORMAL, NOISE_AR1 };
 enum script_drift_kind { DRIFT_SETTLE, DRIFT_LINE };
