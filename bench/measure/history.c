@@ -232,7 +232,7 @@ static enum status load_losses(struct history *h, const struct mark_row *marks, 
         enum why why = why_of_name(marks[i].reason);
         if (strcmp(marks[i].subject, "point") == 0 &&
             (why != WHY_NONE || strcmp(marks[i].reason, HISTORY_DIED) == 0))
-            st = history_add_loss(h, marks[i].batch, why, (int)marks[i].value, "", err);
+            st = history_add_loss(h, marks[i].batch, why, (int)marks[i].value, marks[i].detail, err);
     }
     return st;
 }

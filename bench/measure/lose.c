@@ -16,6 +16,7 @@ static enum status lose(struct campaign_state *c, struct target_state *t, int ba
                              .limit = NAN,
                              .rule_version = CAMPAIGN_RULE_VERSION };
     snprintf(kept, sizeof kept, "%.*s", (int)sizeof kept - 1, detail);
+    snprintf(mark.detail, sizeof mark.detail, "%s", kept);
     snprintf(mark.reason, sizeof mark.reason, "%s", why == WHY_NONE ? HISTORY_DIED : why_name(why));
     enum status st = store_append_mark(c->store, &mark, err);
     return st == ST_OK ? history_add_loss(&t->history, batch, why, round, kept, err) : st;

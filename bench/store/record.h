@@ -111,6 +111,7 @@ struct mark_row {
     char   reason[32];               /* thermal, quota, steal, contended, worker, window, skewed, correlated, ... */
     double value, limit;
     int    rule_version;
+    char   detail[RECORD_TEXT];      /* sentence of what happened, where a size was lost; else "" */
 };
 
 struct estimate_row {                /* of one point; a view: can be made again from the blocks */

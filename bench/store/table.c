@@ -107,7 +107,7 @@ TABLE(telemetry, TABLE_RAW, .index = "\"block\"");
 
 static const struct column mark_columns[] = {
     CHARS(mark_row, subject), I64(mark_row, subject_id), INT(mark_row, batch), CHARS(mark_row, reason),
-    REAL(mark_row, value), REAL(mark_row, limit), INT(mark_row, rule_version),
+    REAL(mark_row, value), REAL(mark_row, limit), INT(mark_row, rule_version), CHARS(mark_row, detail),
 };
 TABLE(mark, TABLE_RAW, .index = "\"subject\", \"subject_id\"");
 
