@@ -87,6 +87,24 @@ bool estimate_is_wide(const struct estimate_row *estimate)
     return estimate_has_interval(estimate) && sinh((estimate->y_high - estimate->y_low) / 2) > 0.5;
 }
 
+static bool is(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+double verified_images_per_s(const struct target_view *target, const struct verify_row *row)
+{
+    const char *objective = target->decision.objective;
+    return is(objective, "energy")    ? (double)NAN
+           : is(objective, "latency") ? 1000 * row->batch * exp(row->y) /* y = -ln(ms of one batch) */
+                                      : exp(row->y);
+}
+
+double verified_joules(const struct target_view *target, const struct verify_row *row)
+{
+    return is(target->decision.objective, "energy") ? exp(-row->y) : (double)NAN;
+}
+
 /* --- sentences --- */
 
 __attribute__((format(printf, 2, 3))) static void say(char out[DECIDED_TEXT], const char *format, ...)
@@ -96,11 +114,6 @@ __attribute__((format(printf, 2, 3))) static void say(char out[DECIDED_TEXT], co
     va_start(args, format);
     vsnprintf(out + used, DECIDED_TEXT - used, format, args);
     va_end(args);
-}
-
-static bool is(const char *a, const char *b)
-{
-    return strcmp(a, b) == 0;
 }
 
 void decided_word(char out[DECIDED_TEXT], const struct target_view *target)

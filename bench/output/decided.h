@@ -27,6 +27,9 @@ bool target_is_faster(const struct target_view *a, const struct target_view *b);
  * NULL: the point has none. */
 const struct estimate_row *point_published(const struct point_view *point);
 double point_images_per_s(const struct point_view *point); /* of it; NaN: none */
+/* images/s and J per image of a member of the verification, whose y is a value of the objective; NaN: not known. */
+double verified_images_per_s(const struct target_view *target, const struct verify_row *row);
+double verified_joules(const struct target_view *target, const struct verify_row *row);
 /* p95 of one batch in ms: of the race and its proofs, else of the verification; NaN: too few iterations. */
 double point_p95_ms(const struct point_view *point);
 /* Does the estimate have an interval, or a range? */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/output/decided.h"
 #include "kernels/base/len.h"
 
 /* --- part-filled batches --- */
@@ -117,12 +118,13 @@ static const struct field look_fields[] = {
 };
 #undef AT
 
-struct execution_line { int execution, batch; double images_per_s, q; };
+struct execution_line { int execution, batch; double images_per_s, joules_per_image, q; };
 #define AT(member) .offset = offsetof(struct execution_line, member)
 static const struct field execution_fields[] = {
     { .name = "execution",    .unit = "",       AT(execution),    .type = FIELD_INT },
     { .name = "batch",        .unit = "images", AT(batch),        .type = FIELD_INT },
     { .name = "images_per_s", .unit = "1/s",    AT(images_per_s), .type = FIELD_REAL },
+    { .name = "joules_per_image", .unit = "J",  AT(joules_per_image), .type = FIELD_REAL },
     { .name = "q",            .unit = "",       AT(q),            .type = FIELD_REAL },
 };
 #undef AT
@@ -133,7 +135,8 @@ static struct execution_line *execution_lines(const struct target_view *target)
     for (size_t i = 0; lines && i < target->verification_count; i++) {
         const struct verify_row *v = &target->verifications[i];
         lines[i] = (struct execution_line){
-            .execution = v->execution, .batch = v->batch, .images_per_s = exp(v->y), .q = v->q
+            .execution = v->execution, .batch = v->batch, .images_per_s = verified_images_per_s(target, v),
+            .joules_per_image = verified_joules(target, v), .q = v->q
         };
     }
     return lines;

@@ -89,6 +89,8 @@ const struct field verify_line_fields[] = {
     { .name = "batch",        .unit = "images", AT(batch),        .type = FIELD_INT },
     { .name = "images_per_s", .unit = "1/s",    AT(images_per_s), .type = FIELD_REAL, .digits = 4,
       .significant = true },
+    { .name = "joules_per_image", .unit = "J",  AT(joules_per_image), .type = FIELD_REAL, .digits = 4,
+      .significant = true },
     { .name = "below_best_percent", .unit = "%", AT(below_best_percent), .type = FIELD_REAL, .digits = 1,
       .heading = "below the best" },
 };
@@ -104,7 +106,8 @@ struct verify_line *verify_lines(const struct target_view *target, size_t *count
         const bool leads = v->batch == target->decision.leader;
         lines[i] = (struct verify_line){ .execution = v->execution,
                                          .batch = v->batch,
-                                         .images_per_s = exp(v->y),
+                                         .images_per_s = verified_images_per_s(target, v),
+                                         .joules_per_image = verified_joules(target, v),
                                          .below_best_percent = leads ? (double)NAN : -percent(v->q) };
     }
     return lines;

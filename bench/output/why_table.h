@@ -28,8 +28,8 @@ struct why_line *why_lines(const struct target_view *target, size_t *count, int 
 /* One member of the verification in one execution. */
 struct verify_line {
     int    execution, batch;
-    double images_per_s;
-    double below_best_percent;       /* 100 (1 - rate / leader's); NaN: the leader itself, or not measured */
+    double images_per_s, joules_per_image; /* NaN: not known by this objective */
+    double below_best_percent;       /* 100 (1 - value / leader's); NaN: the leader itself, or not measured */
 };
 extern const struct field verify_line_fields[];
 extern const size_t verify_line_field_count;

@@ -134,6 +134,36 @@ def curves(c):
     check([p["batch"] for p in data["targets"][0]["curve"]] == [1, 2, 4, 8], "the same points in JSON")
 
 
+def why(c):
+    text = bench("show", "--why", "--out", c.out, cwd=c.folder).stdout
+    sizes = load(c.out, "batch_sizes.json")
+    batch = sizes["batch_configurations"]["resunet_small"]["optimal_batch_size"]
+    check("Use batch %d: it is the smallest size within 5 %% of the best throughput" % batch in text, text)
+    for part in ("over 3 fresh executions", "how the race went", "verification in fresh executions", "max_safe",
+                 "throughput against latency"):
+        check(part in text, "no %s in %s" % (part, text))
+    table = re.findall(r"^ +(\d+) +[\d.]+ .* (slower\w*|chosen|within_zone_but_larger) ", text, re.M)
+    check([int(b) for b, _ in table] == [1, 2, 4, 8], "%s of %s" % (table, text))
+    check([int(b) for b, reason in table if reason == "chosen"] == [batch], str(table))
+
+
+def everything_as_data(c):
+    """The same looks, verification and fill table in JSON, in the files of the campaign and in show --csv --why."""
+    target = json.loads(bench("show", "--json", "--out", c.out, cwd=c.folder).stdout)["targets"][0]
+    sections = bench("show", "--csv", "--why", "--out", c.out, cwd=c.folder).stdout.split("\n\n")
+    check(len(sections) == 4, "%d tables" % len(sections))
+    for number, name in enumerate(("curve", "fill", "looks", "verification")):
+        lines = sections[number].strip().splitlines()
+        check(len(lines) == 1 + len(target[name]) > 1, "%s: %d lines, %d rows" % (name, len(lines), len(target[name])))
+    entry = load(c.out, "batch_sizes.json")["autotune"]["models"]["resunet_small"]
+    fill = [row for row in target["fill"] if row["failed"] is None]
+    check([row["images"] for row in fill][:len(entry["fill"])] == [row["images"] for row in entry["fill"]], "fill")
+    batch = entry["decision"]["batch"]
+    ours = sorted(row["images_per_s"] for row in target["verification"] if row["batch"] == batch)
+    rate = entry["images_per_s"]
+    check([rate["low"], rate["estimate"], rate["high"]] == ours, "%s is not the range of %s" % (rate, ours))
+
+
 def without_gnuplot(c):
     tools = os.path.join(c.folder, "tools")
     os.makedirs(tools)
@@ -149,7 +179,7 @@ def without_gnuplot(c):
 
 def main():
     failed = 0
-    tests = (written, verified, schemas, page, curves, without_gnuplot)
+    tests = (written, verified, schemas, page, curves, why, everything_as_data, without_gnuplot)
     print("1..%d" % len(tests))
     with tempfile.TemporaryDirectory() as folder:
         campaign = Campaign(folder)

@@ -217,7 +217,7 @@ static void details_as_csv(void **state)
     free(text);
     text = slurp(folder, "verification.csv");
     /* ln(1 - 0.019) = -0.0191828 */
-    assert_non_null(strstr(text, "\n20260301-014502-7f3a,,1,4,17.17,-0.0191828\n"));
+    assert_non_null(strstr(text, "\n20260301-014502-7f3a,,1,4,17.17,,-0.0191828\n"));
     free(text);
     assert_non_null(text = slurp(folder, "curves.csv"));
     free(text);

@@ -189,6 +189,30 @@ static void limits_and_the_open_loop(void **state)
     fixture_close(f);
 }
 
+/* y of a verification is a value of the objective: -ln of 40 ms for 4 images is 100 images/s, -ln of 2 J is 2 J. */
+static void verification_of_other_objectives(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_open();
+    struct target_view *t = fixture_whole(f, "f32", 1);
+    size_t count;
+    set(t->decision.objective, sizeof t->decision.objective, "latency");
+    t->verifications[0].y = -log(40);
+    struct verify_line *lines = verify_lines(t, &count);
+    assert_int_equal(count, 6);
+    assert_true(fabs(lines[0].images_per_s - 100) < 1e-9 && isnan(lines[0].joules_per_image));
+    free(lines);
+    set(t->decision.objective, sizeof t->decision.objective, "energy");
+    t->verifications[0].y = -log(2);
+    lines = verify_lines(t, &count);
+    assert_true(isnan(lines[0].images_per_s) && fabs(lines[0].joules_per_image - 2) < 1e-9);
+    free(lines);
+    char *text = shown(&f->campaign);
+    expect(text, "Use batch 4: it is the smallest size within 5 % of the least energy per image");
+    free(text);
+    fixture_close(f);
+}
+
 static void dominated_sizes(void **state)
 {
     (void)state;
@@ -279,6 +303,7 @@ int main(void)
         cmocka_unit_test(a_zone_below_the_noise_is_named),
         cmocka_unit_test(wide_intervals_are_left_out),
         cmocka_unit_test(limits_and_the_open_loop),
+        cmocka_unit_test(verification_of_other_objectives),
         cmocka_unit_test(dominated_sizes),
         cmocka_unit_test(fill_in_a_phrase),
         cmocka_unit_test(commands_to_copy),
