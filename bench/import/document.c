@@ -89,6 +89,9 @@ static char *make_readable(const char *text, size_t size)
     return copy;
 }
 
+_Static_assert(BATCH_SIZES_SCHEMA == 1, "the sentence names it");
+#define NEWEST_KNOWN "1, the newest that this bench knows"
+
 /* --- what it is ----------------------------------------------------------------------------------------- */
 
 static enum status refuse(const struct import_document *d, const char *name, const char *path,
@@ -105,7 +108,6 @@ static enum status refuse(const struct import_document *d, const char *name, con
 
 static enum status find_kind(struct import_document *d, const char *name, struct err *err)
 {
-    char wanted[64];
     const json_t *first = json_object_get(d->root, "batch_configurations"),
                  *second = json_object_get(d->root, "production_batch_sizes"),
                  *schema = json_object_get(json_object_get(d->root, "autotune"), "schema");
@@ -118,10 +120,9 @@ static enum status find_kind(struct import_document *d, const char *name, struct
     if (!json_is_object(first ? first : second))
         return refuse(d, name, first ? "batch_configurations" : "production_batch_sizes",
                       "an object with one entry for each model", first ? first : second, err);
-    snprintf(wanted, sizeof wanted, "1, the newest that this bench knows");
     if (d->ours && (!json_is_integer(schema) || json_integer_value(schema) < 1 ||
                     json_integer_value(schema) > BATCH_SIZES_SCHEMA))
-        return refuse(d, name, "autotune.schema", wanted, schema, err);
+        return refuse(d, name, "autotune.schema", NEWEST_KNOWN, schema, err);
     return ST_OK;
 }
 
