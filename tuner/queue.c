@@ -57,8 +57,8 @@ static size_t first_free(const double *free_s, int instances)
     return k;
 }
 
-struct queue_batch queue_form(const double *arrivals, size_t count, double interval_s, size_t first, double free_s,
-                              int batch, double delay_s)
+struct queue_batch queue_form(const double *arrivals, size_t count, double interval_s, size_t first,
+                              double free_s, int batch, double delay_s)
 {
     size_t most = (size_t)batch, images = 1;
     double oldest = arrivals[first] * interval_s;
@@ -76,7 +76,8 @@ static size_t serve_all(struct server *s, double *response_s)
     size_t batches = 0;
     for (size_t i = 0; i < a->count; batches++) {
         size_t k = first_free(free_s, a->instances);
-        struct queue_batch b = queue_form(a->arrivals, a->count, interval_s, i, free_s[k], a->batch, a->delay_s);
+        struct queue_batch b =
+            queue_form(a->arrivals, a->count, interval_s, i, free_s[k], a->batch, a->delay_s);
         free_s[k] = b.start_s + service_s(s, b.images);
         for (size_t j = i; j < i + b.images; j++)
             response_s[j] = free_s[k] - a->arrivals[j] * interval_s;
@@ -151,7 +152,8 @@ static double selected(double *x, ptrdiff_t n, ptrdiff_t k)
 void queue_percentiles(double *out, const double *p, size_t percentiles, double *response_s, size_t count)
 {
     double *x = response_s + queue_dropped(count);
-    size_t n = count - queue_dropped(count), within = n; /* the smaller percentiles lie below the larger ones */
+    size_t n = count - queue_dropped(count),
+           within = n; /* the smaller percentiles lie below the larger ones */
     for (size_t i = percentiles; i-- > 0;) {
         size_t rank = n ? stats_rank(n, p[i]) : 0;
         out[i] = rank ? selected(x, (ptrdiff_t)within, (ptrdiff_t)rank - 1) : NAN;

@@ -48,8 +48,8 @@ bool queue_simulate(struct queue_answer *out, double *response_s, const struct q
 
 /* Responses that count: all but the first tenth, while the queue fills. How many are left out of `count`. */
 size_t queue_dropped(size_t count);
-/* out[i] = the percentile p[i] (x[ceil(p n)], p ascending in (0,1]) of the responses that count; response_s is
- * reordered. NaN without any. */
+/* out[i] = the percentile p[i] (x[ceil(p n)], p ascending in (0,1]) of the responses that count; response_s
+ * is reordered. NaN without any. */
 void queue_percentiles(double *out, const double *p, size_t percentiles, double *response_s, size_t count);
 
 /* The batch that is formed next, the rule of which everything here is made. */
@@ -57,10 +57,10 @@ struct queue_batch {
     double start_s;            /* full, or its oldest request has waited w; not before an instance is free */
     size_t images;             /* requests first .. first + images - 1 */
 };
-/* Request i arrives at arrivals[i] x interval_s (1 / rate); `first` is the oldest that waits; free_s: an instance
- * is free. */
-struct queue_batch queue_form(const double *arrivals, size_t count, double interval_s, size_t first, double free_s,
-                              int batch, double delay_s);
+/* Request i arrives at arrivals[i] x interval_s (1 / rate); `first` is the oldest that waits; free_s: an
+ * instance is free. */
+struct queue_batch queue_form(const double *arrivals, size_t count, double interval_s, size_t first,
+                              double free_s, int batch, double delay_s);
 
 /* Queue delays that are tried, seconds, ascending: 0 1 2 5 10 20 50 100 200 500 ms. */
 #define QUEUE_DELAYS 10

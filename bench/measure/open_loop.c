@@ -60,8 +60,8 @@ static enum status plan_arrivals(struct open_loop *o, struct err *err)
 }
 
 /* Every delay at the rate of the loop with the sizes of `times`. */
-static enum status scan_delays(struct scan *out, const struct open_loop *o, const struct queue_times_set *times,
-                               bool limited, struct err *err)
+static enum status scan_delays(struct scan *out, const struct open_loop *o,
+                               const struct queue_times_set *times, bool limited, struct err *err)
 {
     const struct config *config = o->c->config;
     struct arrivals_set set = { 0 };
@@ -77,8 +77,8 @@ static enum status scan_delays(struct scan *out, const struct open_loop *o, cons
     return st;
 }
 
-/* *growing: whatever the delay, the queue grows. A limit that no delay keeps in the simulation is put to the proof
- * with the delay that would be best without it. */
+/* *growing: whatever the delay, the queue grows. A limit that no delay keeps in the simulation is put to the
+ * proof with the delay that would be best without it. */
 static enum status plan_delay(struct open_loop *o, bool *growing, const struct queue_times_set *times,
                               struct err *err)
 {
@@ -166,10 +166,11 @@ static void tell_result(const struct open_loop *o, const struct open_loop_fact *
     snprintf(text, sizeof text,
              "open loop: %zu requests at %.4g/s, batches of at most %d, queue delay %.4g ms: %s%s%s",
              fact->ask.count, fact->ask.rate, fact->ask.batch, (double)fact->ask.delay_ns / 1e6, p95, beside,
-             a->outcome == OPEN_LOOP_INVALID ? "; not valid, over 1 % were sent late: this machine was too busy"
-             : a->outcome == OPEN_LOOP_FAIL  ? "; over the limit"
-             : a->outcome == OPEN_LOOP_OPEN  ? "; not shown to be under the limit"
-                                             : "");
+             a->outcome == OPEN_LOOP_INVALID
+                 ? "; not valid, over 1 % were sent late: this machine was too busy"
+             : a->outcome == OPEN_LOOP_FAIL ? "; over the limit"
+             : a->outcome == OPEN_LOOP_OPEN ? "; not shown to be under the limit"
+                                            : "");
     campaign_tell(o->c, o->t, a->outcome == OPEN_LOOP_PASS ? "note" : "warning", text, fact->ask.batch, 0);
 }
 
@@ -191,7 +192,8 @@ static enum status keep_result(struct open_loop *o, struct err *err)
 /* It died, or nothing was begun: that is stored, and known. */
 static enum status keep_end(struct open_loop *o, enum open_loop_end end, const char *text, struct err *err)
 {
-    struct open_loop_fact fact = { .end = end, .ask = { .batch = o->fact.ask.batch, .rate = o->fact.ask.rate } };
+    struct open_loop_fact fact = { .end = end,
+                                   .ask = { .batch = o->fact.ask.batch, .rate = o->fact.ask.rate } };
     campaign_tell(o->c, o->t, "warning", text, o->fact.ask.batch, 0);
     enum status st = open_loop_store_end(o->c->store, o->t->row.id, &fact, err);
     return st == ST_OK ? open_loops_add(&o->t->history.open_loops, &fact, err) : st;

@@ -1,6 +1,6 @@
-/* open_loop.h - the proof of what the queue simulation says (measurement rule 6.6): requests are sent to the chosen
- * batch size at planned times, whatever the worker does, in batches formed by the rule of tuner/queue.h, in an
- * execution of its own (label open_loop). */
+/* open_loop.h - the proof of what the queue simulation says (measurement rule 6.6): requests are sent to the
+ * chosen batch size at planned times, whatever the worker does, in batches formed by the rule of
+ * tuner/queue.h, in an execution of its own (label open_loop). */
 #ifndef MEASURE_OPEN_LOOP_H
 #define MEASURE_OPEN_LOOP_H
 
@@ -19,18 +19,19 @@ struct target_state;
 
 /* Was an open loop asked for? */
 bool open_loop_is_asked(const struct config *config);
-/* Can it be done? To be asked before anything is measured. ST_USAGE: there is a limit on responses and no rate;
- * ST_CONFIG, ST_IO: the trace. */
+/* Can it be done? To be asked before anything is measured. ST_USAGE: there is a limit on responses and no
+ * rate; ST_CONFIG, ST_IO: the trace. */
 enum status open_loop_check(const struct config *config, struct err *err);
 
-/* Measures the chosen size of the target if that was asked for and is not measured yet: sizes 1..B prepared as far as
- * they fit into memory together, queue delay as the simulation recommends, then all calls. They are stored when
- * the last one was answered: nothing is written between two. A worker that dies, and a loop that was sent late, are
- * tried once more. t->cut if the budget does not cover it. ST_INTERRUPTED, or a status of the store. */
+/* Measures the chosen size of the target if that was asked for and is not measured yet: sizes 1..B prepared
+ * as far as they fit into memory together, queue delay as the simulation recommends, then all calls. They are
+ * stored when the last one was answered: nothing is written between two. A worker that dies, and a loop that
+ * was sent late, are tried once more. t->cut if the budget does not cover it. ST_INTERRUPTED, or a status of
+ * the store. */
 enum status open_loop_run(struct campaign_state *c, struct target_state *t, struct err *err);
 
-/* One try to measure one size, whatever is known of it: a fact more in t->history.open_loops, unless t->cut. Statuses
- * as above. */
+/* One try to measure one size, whatever is known of it: a fact more in t->history.open_loops, unless t->cut.
+ * Statuses as above. */
 enum status open_loop_measure(struct campaign_state *c, struct target_state *t, int batch, struct err *err);
 
 /* How the batch size stands, under the limit on responses if there is one. ST_OUT_OF_MEMORY. */
@@ -44,8 +45,8 @@ enum status open_loop_simulate(struct scan *out, const struct open_loop_fact *fa
 
 /* --- planning, for open_loop.c and its tests --- */
 
-/* How many random requests: as many as prove the limit's percentile (p95 without) after the first tenth, 1,000 if
- * they arrive within a minute, or what arrives within a minute. */
+/* How many random requests: as many as prove the limit's percentile (p95 without) after the first tenth,
+ * 1,000 if they arrive within a minute, or what arrives within a minute. */
 size_t open_loop_requests(double rate, double percentile);
 /* arrival_ns of count random requests at a rate, from 0 on; by the campaign's seed and the target's key. The
  * caller frees. NULL: no memory. */

@@ -105,8 +105,9 @@ static void take_responses(struct open_loop_answer *out, double *responses, doub
 static enum open_loop_outcome outcome_of(const struct open_loop_fact *f, const struct open_loop_answer *a,
                                          const double *responses, double percentile, double limit_s)
 {
-    static const enum open_loop_outcome outcomes[] = { [SLO_PASS] = OPEN_LOOP_PASS, [SLO_FAIL] = OPEN_LOOP_FAIL,
-                                                       [SLO_OPEN] = OPEN_LOOP_OPEN };
+    static const enum open_loop_outcome outcomes[] = {
+        [SLO_PASS] = OPEN_LOOP_PASS, [SLO_FAIL] = OPEN_LOOP_FAIL, [SLO_OPEN] = OPEN_LOOP_OPEN
+    };
     if ((double)a->late > late_share * (double)f->ask.count)
         return OPEN_LOOP_INVALID;
     if (percentile <= 0)
@@ -126,8 +127,15 @@ static void fill_responses(double *responses, const struct open_loop_fact *f, co
 
 static struct open_loop_answer empty_answer(enum open_loop_outcome outcome)
 {
-    return (struct open_loop_answer){ .outcome = outcome, .mean_s = NAN, .p50_s = NAN, .p95_s = NAN, .p99_s = NAN,
-                                      .service_p95_s = NAN, .limited_s = NAN, .mean_images = NAN, .call_ms = NAN };
+    return (struct open_loop_answer){ .outcome = outcome,
+                                      .mean_s = NAN,
+                                      .p50_s = NAN,
+                                      .p95_s = NAN,
+                                      .p99_s = NAN,
+                                      .service_p95_s = NAN,
+                                      .limited_s = NAN,
+                                      .mean_images = NAN,
+                                      .call_ms = NAN };
 }
 
 enum status open_loop_judge(struct open_loop_answer *out, const struct open_loop_fact *f, double percentile,

@@ -45,14 +45,14 @@ void open_loops_free(struct open_loops *l);
 
 /* What follows from it. */
 enum open_loop_outcome {
-    OPEN_LOOP_PASS,                  /* the limit is proved, or there is none */
-    OPEN_LOOP_FAIL,                  /* it is not kept */
-    OPEN_LOOP_OPEN,                  /* too few responses to say: not proved */
-    OPEN_LOOP_INVALID,               /* more than 1 % of the requests were sent over 1 ms late: `bench` was slow, not
-                                        the service */
-    OPEN_LOOP_CRASHED,               /* the worker died */
-    OPEN_LOOP_OVERLOADED,            /* saturated: no limit can be kept */
-    OPEN_LOOP_NONE,                  /* nothing was measured yet, or not often enough */
+    OPEN_LOOP_PASS,       /* the limit is proved, or there is none */
+    OPEN_LOOP_FAIL,       /* it is not kept */
+    OPEN_LOOP_OPEN,       /* too few responses to say: not proved */
+    OPEN_LOOP_INVALID,    /* more than 1 % of the requests were sent over 1 ms late: `bench` was slow, not
+                             the service */
+    OPEN_LOOP_CRASHED,    /* the worker died */
+    OPEN_LOOP_OVERLOADED, /* saturated: no limit can be kept */
+    OPEN_LOOP_NONE,       /* nothing was measured yet, or not often enough */
 };
 /* "pass" "fail" "open" "invalid" "crashed" "saturated" "none" */
 const char *open_loop_outcome_name(enum open_loop_outcome outcome);
@@ -66,7 +66,7 @@ struct open_loop_answer {
     double service_p95_s;            /* of the calls; NaN: too few */
     double limited_s;                /* percentile of the limit; NaN: none, or too few */
     double mean_images;              /* per call */
-    double call_ms;                  /* median time of a call that is not its iteration: the protocol's cost */
+    double call_ms;                  /* median of what a call takes beside its iteration: the protocol */
 };
 /* percentile 0: no limit. Of a fact that is not complete only the outcome. ST_OUT_OF_MEMORY. */
 enum status open_loop_judge(struct open_loop_answer *out, const struct open_loop_fact *f, double percentile,
@@ -74,7 +74,8 @@ enum status open_loop_judge(struct open_loop_answer *out, const struct open_loop
 
 #define OPEN_LOOP_TRIES 2            /* a dead worker, and a loop that was sent late, are tried once more */
 /* How a batch size stands after all of its open loops; the newest complete one that was sent in time decides.
- * *fact: the one behind it, borrowed; NULL if none was complete and sent in time; may be NULL. ST_OUT_OF_MEMORY. */
+ * *fact: the one behind it, borrowed; NULL if none was complete and sent in time; may be NULL.
+ * ST_OUT_OF_MEMORY. */
 enum status open_loops_judge(struct open_loop_answer *out, const struct open_loop_fact **fact,
                              const struct open_loops *l, int batch, double percentile, double limit_s,
                              struct err *err);

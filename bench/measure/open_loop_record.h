@@ -1,5 +1,5 @@
-/* open_loop_record.h - an open loop in the store: its plan as environment of the execution (names open_loop.*),
- * every call as a block of kind open_loop; and back. */
+/* open_loop_record.h - an open loop in the store: its plan as environment of the execution (names
+ * open_loop.*), every call as a block of kind open_loop; and back. */
 #ifndef MEASURE_OPEN_LOOP_RECORD_H
 #define MEASURE_OPEN_LOOP_RECORD_H
 

@@ -80,7 +80,8 @@ static enum status wait_a_while(struct sending *s, uint64_t until_ns, struct err
             busy[n++] = s->x->all.workers[k];
     if (worker_await_any(busy, n, until_ns))
         return take_answers(s, err);
-    return campaign_stopped(s->x->campaign) ? err_set(err, ST_INTERRUPTED, "interrupted: --resume goes on") : ST_OK;
+    return campaign_stopped(s->x->campaign) ? err_set(err, ST_INTERRUPTED, "interrupted: --resume goes on")
+                                            : ST_OK;
 }
 
 static enum status wait_until(struct sending *s, uint64_t planned_ns, struct err *err)
@@ -105,7 +106,8 @@ static enum status send_batch(struct sending *s, size_t k, size_t images, struct
     f->calls[f->call_count++] = (struct open_loop_call){ .images = (int)images, .executed = executed };
     s->next += images;
     s->busy[k] = true;
-    enum status st = worker_run_send(s->x->all.workers[k], &s->asked[k], worker_run_deadline(s->t_iter_ns), err);
+    enum status st =
+        worker_run_send(s->x->all.workers[k], &s->asked[k], worker_run_deadline(s->t_iter_ns), err);
     /* in virtual time the answer is there at once, and tells when the instance is free */
     return st == ST_OK && s->x->campaign->virtual_time ? take_answer(s, k, err) : st;
 }
@@ -131,8 +133,8 @@ static void set_virtual_clock(struct sending *s)
             c->virtual_now_ns = s->start_ns + s->fact->calls[i].answered_ns;
 }
 
-enum status open_loop_send(struct open_loop_fact *fact, uint64_t *start_ns, struct execution *x, const int *as,
-                           uint64_t t_iter_ns, struct err *err)
+enum status open_loop_send(struct open_loop_fact *fact, uint64_t *start_ns, struct execution *x,
+                           const int *as, uint64_t t_iter_ns, struct err *err)
 {
     struct sending s = { .x = x, .fact = fact, .as = as, .t_iter_ns = t_iter_ns };
     s.arrival_s = malloc(fact->ask.count * sizeof *s.arrival_s);

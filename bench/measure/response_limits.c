@@ -42,18 +42,22 @@ static enum status simulate(bool *fits, const struct response_limits *l, const s
     enum status st = arrivals->trace ? arrivals_read(&set, arrivals->trace, 1, err)
                                      : arrivals_random(&set, ARRIVALS_RANDOM, 1, err);
     if (st == ST_OK)
-        st = scan_fits(fits, NULL, &(struct scan_ask){ .times = times->times, .time_count = times->count,
-                                                       .batch = batch, .instances = l->instances,
-                                                       .arrivals = &set,
-                                                       .rate = arrivals->trace ? set.trace_rate : arrivals->rate,
-                                                       .percentile = l->limit->percentile,
-                                                       .limit_s = l->limit->limit_ms / 1e3 }, err);
+        st = scan_fits(fits, NULL,
+                       &(struct scan_ask){ .times = times->times,
+                                           .time_count = times->count,
+                                           .batch = batch,
+                                           .instances = l->instances,
+                                           .arrivals = &set,
+                                           .rate = arrivals->trace ? set.trace_rate : arrivals->rate,
+                                           .percentile = l->limit->percentile,
+                                           .limit_s = l->limit->limit_ms / 1e3 },
+                       err);
     arrivals_free(&set);
     return st;
 }
 
-enum status response_limits_of(enum slo_status *out, struct response_limits *l, const struct history *h, int batch,
-                               struct err *err)
+enum status response_limits_of(enum slo_status *out, struct response_limits *l, const struct history *h,
+                               int batch, struct err *err)
 {
     struct queue_times_set times;
     bool fits = false;

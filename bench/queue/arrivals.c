@@ -79,8 +79,8 @@ static enum status take_line(struct trace *t, char *text, struct err *err)
     if (!*first || *first == '#')
         return ST_OK;
     if (text_real(&offset_s, first) != 0 || offset_s < 0)
-        return err_set(err, ST_CONFIG, "%s:%ld: an offset in seconds >= 0 is expected, got \"%.40s\"", t->path,
-                       t->line, first);
+        return err_set(err, ST_CONFIG, "%s:%ld: an offset in seconds >= 0 is expected, got \"%.40s\"",
+                       t->path, t->line, first);
     if (t->count && offset_s < t->offset_s[t->count - 1])
         return err_set(err, ST_CONFIG, "%s:%ld: offsets must ascend, %.17g comes after %.17g: sort the file",
                        t->path, t->line, offset_s, t->offset_s[t->count - 1]);

@@ -15,8 +15,8 @@
 struct arrivals_set {
     size_t count;                    /* requests */
     double trace_rate;               /* of a recorded trace: its mean rate, images/s; 0: random */
-    double *at[ARRIVALS_SEEDS];      /* [count] ascending, at rate 1: divide by the rate for seconds. Of a trace the
-                                        same under every seed */
+    double *at[ARRIVALS_SEEDS];      /* [count] ascending, at rate 1: divide by the rate for seconds. Of a
+                                        trace the same under every seed */
     double *uniform[ARRIVALS_SEEDS]; /* [count] in (0,1): draws of service times */
     double *block;                   /* what all of them lie in */
 };

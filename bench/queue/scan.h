@@ -1,6 +1,6 @@
 /* scan.h - what users of a batch size would wait at a rate, for every queue delay that is worth trying, and
- * which delay to set (measurement rules 6.4, 6.5). Every number is the median over five seeds, with its range.
- * Everything borrows for the call. */
+ * which delay to set (measurement rules 6.4, 6.5). Every number is the median over five seeds, with its
+ * range. Everything borrows for the call. */
 #ifndef QUEUE_SCAN_H
 #define QUEUE_SCAN_H
 
@@ -11,7 +11,9 @@
 #include "kernels/base/err.h"
 #include "tuner/queue.h"
 
-struct scan_value { double value, low, high; }; /* median over seeds, smallest, largest; NaN: too few requests */
+struct scan_value {                  /* median over seeds, smallest, largest; NaN: too few requests */
+    double value, low, high;
+};
 
 struct scan_point {                  /* one queue delay at one rate */
     double delay_s;
@@ -29,8 +31,8 @@ struct scan_ask {
     size_t requests;                 /* the first ones of every seed; 0: all */
     double rate;                     /* images/s */
     bool   median;                   /* every size takes its median time */
-    bool   growing;                  /* percentiles even where the queue grows: beside a measurement of the same
-                                        requests */
+    bool   growing;                  /* percentiles even where the queue grows: beside a measurement of the
+                                        same requests */
     const double *delays_s;          /* [delay_count] ascending; NULL: queue_delays_s */
     size_t delay_count;
     double percentile, limit_s;      /* limit on responses; percentile 0: none */
@@ -43,7 +45,7 @@ struct scan {
     double rate, capacity, load;     /* images/s; load = rate / capacity */
     struct scan_point points[QUEUE_DELAYS];
     size_t count;
-    size_t recommended;              /* index, or QUEUE_NONE: no delay keeps the limit, or all are saturated */
+    size_t recommended;              /* index; QUEUE_NONE: none keeps the limit, or all saturate */
 };
 /* ST_OUT_OF_MEMORY; ST_USAGE: the limit's percentile needs more requests than the trace has. */
 enum status scan_run(struct scan *out, const struct scan_ask *ask, struct err *err);
@@ -53,8 +55,9 @@ enum status scan_fits(bool *fits, double *delay_s, const struct scan_ask *ask, s
 /* The largest rate up to ask->rate that fits, to 1 %; 0: none. ST_OUT_OF_MEMORY, ST_USAGE as above. */
 enum status scan_rate_that_fits(double *rate, const struct scan_ask *ask, struct err *err);
 
-/* Of batches[count] (not ask->batch) the one whose p95 at the rate is best, if it is 5 % better than `own`; out->batch
- * is 0 if there is none. Looked for with a fifth of one seed, then confirmed with all. Statuses as above. */
+/* Of batches[count] (not ask->batch) the one whose p95 at the rate is best, if it is 5 % better than `own`;
+ * out->batch is 0 if there is none. Looked for with a fifth of one seed, then confirmed with all. Statuses as
+ * above. */
 enum status scan_better_batch(struct scan *out, const struct scan *own, const struct scan_ask *ask,
                               const int *batches, size_t count, struct err *err);
 

@@ -10,7 +10,8 @@
 #include "bench/verbs/queue_show.h"
 #include "bench/verbs/verbs.h"
 
-/* Shares of the capacity that are shown if no rate is given: easy, busy, and where waiting begins to grow fast. */
+/* Shares of the capacity that are shown if no rate is given: easy, busy, and where waiting begins to grow
+ * fast. */
 static const double default_loads[QUEUE_RATES_MAX] = { .50, .70, .85 };
 
 struct queue_run {
@@ -107,8 +108,8 @@ static enum status refuse_batch(const struct target_view *t, const struct queue_
                    "measures it", r->model, r->engine, r->device, r->precision, batch, known, batch);
 }
 
-static enum status take_batch(struct queue_run *q, const struct target_view *t, int batch, const struct history *h,
-                              const struct queue_times_set *times, struct err *err)
+static enum status take_batch(struct queue_run *q, const struct target_view *t, int batch,
+                              const struct history *h, const struct queue_times_set *times, struct err *err)
 {
     struct queue_result *r = &q->results[q->count];
     double rates[QUEUE_RATES_MAX];
@@ -212,7 +213,8 @@ static enum status verdict(const struct queue_run *q, struct err *err)
             return err_set(err, ST_BAD_NEWS, "%s %s %s %s, batch %d: no queue delay %s at %.4g images/s",
                            r->target->row.model, r->target->row.engine, r->target->row.device,
                            r->target->row.precision, r->batch,
-                           q->config->limit.percentile > 0 ? "keeps the limit" : "keeps the queue from growing",
+                           q->config->limit.percentile > 0 ? "keeps the limit"
+                                                           : "keeps the queue from growing",
                            r->rates[0].scan.rate);
     }
     return ST_OK;

@@ -22,7 +22,8 @@ struct row {                         /* one queue delay at one rate */
 
 #define AT(field) .offset = offsetof(struct row, field)
 #define TIME(key, title, field) \
-    { .name = key, .heading = title, .unit = "ms", AT(field), .type = FIELD_REAL, .digits = 3, .significant = true }
+    { .name = key, .heading = title, .unit = "ms", AT(field), .type = FIELD_REAL, .digits = 3, \
+      .significant = true }
 static const struct field row_fields[] = {
     { .name = "model", AT(model), .type = FIELD_TEXT, .unit = "", .data_only = true },
     { .name = "engine", AT(engine), .type = FIELD_TEXT, .unit = "", .data_only = true },
@@ -32,14 +33,14 @@ static const struct field row_fields[] = {
     { .name = "instances", AT(instances), .type = FIELD_INT, .unit = "", .data_only = true },
     { .name = "batch", AT(batch), .type = FIELD_INT, .unit = "", .data_only = true },
     { .name = "capacity_images_per_s", AT(capacity), .type = FIELD_REAL, .unit = "", .data_only = true },
-    { .name = "rate_images_per_s", .heading = "rate", .unit = "1/s", AT(rate), .type = FIELD_REAL, .digits = 3,
-      .significant = true },
+    { .name = "rate_images_per_s", .heading = "rate", .unit = "1/s", AT(rate), .type = FIELD_REAL,
+      .digits = 3, .significant = true },
     { .name = "load_percent", .heading = "load", .unit = "%", AT(load_percent), .type = FIELD_REAL },
     { .name = "queue_delay_ms", .heading = "queue_delay", .unit = "ms", AT(delay_ms), .type = FIELD_REAL },
     { .name = "recommended", AT(recommended), .type = FIELD_INT, .unit = "", .data_only = true },
     { .name = "saturated", AT(saturated), .type = FIELD_INT, .unit = "", .data_only = true },
-    { .name = "images_per_batch", .heading = "images", .unit = "per batch", AT(images), .type = FIELD_REAL,
-      .digits = 2 },
+    { .name = "images_per_batch", .heading = "images", .unit = "per batch", AT(images),
+      .type = FIELD_REAL, .digits = 2 },
     TIME("response_mean_ms", "mean", mean_ms),
     TIME("response_p50_ms", "response_p50", p50_ms),
     TIME("response_p90_ms", "p90", p90_ms),
@@ -64,13 +65,24 @@ static struct row row_of(const struct queue_result *r, const struct scan *s, siz
 {
     const struct target_row *t = &r->target->row;
     const struct scan_point *p = &s->points[point];
-    struct row row = { .threads = t->threads, .instances = t->instances, .batch = s->batch,
-                       .capacity = s->capacity, .rate = s->rate, .load_percent = 100 * s->load,
-                       .delay_ms = ms(p->delay_s), .recommended = point == s->recommended,
-                       .saturated = p->saturated, .images = p->mean_images, .mean_ms = ms(p->mean_s.value),
-                       .p50_ms = ms(p->p50_s.value), .p90_ms = ms(p->p90_s.value), .p95_ms = ms(p->p95_s.value),
-                       .p95_low_ms = ms(p->p95_s.low), .p95_high_ms = ms(p->p95_s.high),
-                       .p99_ms = ms(p->p99_s.value), .limited_ms = ms(p->limited_s) };
+    struct row row = { .threads = t->threads,
+                       .instances = t->instances,
+                       .batch = s->batch,
+                       .capacity = s->capacity,
+                       .rate = s->rate,
+                       .load_percent = 100 * s->load,
+                       .delay_ms = ms(p->delay_s),
+                       .recommended = point == s->recommended,
+                       .saturated = p->saturated,
+                       .images = p->mean_images,
+                       .mean_ms = ms(p->mean_s.value),
+                       .p50_ms = ms(p->p50_s.value),
+                       .p90_ms = ms(p->p90_s.value),
+                       .p95_ms = ms(p->p95_s.value),
+                       .p95_low_ms = ms(p->p95_s.low),
+                       .p95_high_ms = ms(p->p95_s.high),
+                       .p99_ms = ms(p->p99_s.value),
+                       .limited_ms = ms(p->limited_s) };
     snprintf(row.model, sizeof row.model, "%s", t->model);
     snprintf(row.engine, sizeof row.engine, "%s", t->engine);
     snprintf(row.device, sizeof row.device, "%s", t->device);
@@ -94,8 +106,8 @@ static void write_heading(FILE *file, const struct queue_result *r)
     fprintf(file, "%s  %s  %s  %s  %d thread%s  %d instance%s  %dx%dx%d\n", t->model, t->engine, t->device,
             t->precision, t->threads, t->threads == 1 ? "" : "s", t->instances, t->instances == 1 ? "" : "s",
             t->shape[0], t->shape[1], t->shape[2]);
-    fprintf(file, "batches of at most %d image%s%s: %.4g images/s at most\n", r->batch, r->batch == 1 ? "" : "s",
-            r->chosen ? " (the decision)" : "", r->capacity);
+    fprintf(file, "batches of at most %d image%s%s: %.4g images/s at most\n", r->batch,
+            r->batch == 1 ? "" : "s", r->chosen ? " (the decision)" : "", r->capacity);
 }
 
 /* All delays of the one rate that was asked for. */
@@ -123,7 +135,8 @@ static void write_rates(FILE *file, const struct queue_result *r)
             continue;
         rows[i].delay_ms = rows[i].images = rows[i].mean_ms = rows[i].p50_ms = rows[i].p90_ms = NAN;
         rows[i].p95_ms = rows[i].p95_low_ms = rows[i].p95_high_ms = rows[i].p99_ms = NAN;
-        snprintf(rows[i].note, sizeof rows[i].note, "%s", rows[i].saturated ? "saturated" : "no delay keeps the limit");
+        snprintf(rows[i].note, sizeof rows[i].note, "%s",
+                 rows[i].saturated ? "saturated" : "no delay keeps the limit");
     }
     struct table table = table_of(rows, r->rate_count);
     table.colour = table_colour(file);
@@ -159,8 +172,9 @@ static void write_recommendation(FILE *file, const struct queue_rate *q, const s
 static void write_better(FILE *file, const struct queue_rate *q)
 {
     const struct scan_point *p = &q->better.points[q->better.recommended];
-    fprintf(file, "at %.4g images/s batches of at most %d with a queue delay of %.4g ms answer sooner: p95 %.4g ms\n",
-            q->scan.rate, q->better.batch, ms(p->delay_s), ms(p->p95_s.value));
+    fprintf(file, "at %.4g images/s batches of at most %d with a queue delay of %.4g ms answer sooner: ",
+            q->scan.rate, q->better.batch, ms(p->delay_s));
+    fprintf(file, "p95 %.4g ms\n", ms(p->p95_s.value));
 }
 
 /* In words what the table of one rate marks, and what the table of several rates cannot show. */
@@ -183,8 +197,8 @@ static void write_open_loop(FILE *file, const struct queue_result *r)
     const struct scan_point *p = &r->simulated.points[0];
     if (!r->has_open_loop)
         return;
-    fprintf(file, "measured in the open loop: %.4g images/s, queue delay %.4g ms, %zu responses", r->measured_rate,
-            r->measured_delay_ms, m->counted);
+    fprintf(file, "measured in the open loop: %.4g images/s, queue delay %.4g ms, %zu responses",
+            r->measured_rate, r->measured_delay_ms, m->counted);
     if (isfinite(m->p95_s))
         fprintf(file, ": p95 %.4g ms, simulated with the same requests %.4g ms (%+.1f %%)", ms(m->p95_s),
                 ms(p->p95_s.value), 100 * (p->p95_s.value / m->p95_s - 1));
@@ -206,9 +220,9 @@ static void write_arrivals(FILE *file, const struct queue_shown *s)
 /* Where nobody named a rate, three are shown, and what is between them is easily misread. */
 static void write_meaning(FILE *file)
 {
-    fputs("\nWaiting grows as 1/(1 - load): 2 at 50 %, 3.3 at 70 %, 6.7 at 85 %. There chance decides more (p95_from and\n"
-          "p95_to are those of single seeds), and a burst, or a model that runs 10 % slower for a while, takes long to\n"
-          "work off. A service that must keep a limit is planned for 50 to 70 %.\n",
+    fputs("\nWaiting grows as 1/(1 - load): 2 at 50 %, 3.3 at 70 %, 6.7 at 85 %. There chance decides more\n"
+          "(p95_from and p95_to are those of single seeds), and a burst, or a model that is 10 % slower for a\n"
+          "while, takes long to work off. A service that must keep a limit is planned for 50 to 70 %.\n",
           file);
 }
 

@@ -1,4 +1,4 @@
-/* queue_show.h - what `bench queue` found, for people, as JSON and as CSV. Everything borrows for the call. */
+/* queue_show.h - what `bench queue` found, for people, as JSON and as CSV. All is borrowed for the call. */
 #ifndef VERBS_QUEUE_SHOW_H
 #define VERBS_QUEUE_SHOW_H
 
@@ -15,7 +15,7 @@
 struct queue_rate {                  /* one batch size at one rate */
     struct scan scan;
     struct scan better;              /* another batch size that answers sooner; batch 0: none */
-    double fits;                     /* images/s that would do where no delay does; 0: none; NaN: not needed */
+    double fits;                     /* images/s that do where no delay does; 0: none; NaN: not needed */
 };
 #define QUEUE_RATES_MAX 3
 struct queue_result {                /* one batch size of one target */

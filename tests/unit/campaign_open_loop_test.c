@@ -60,8 +60,11 @@ static void assert_decided_again(struct world *w, const struct campaign *c)
     struct decision *d;
     const struct decision_rules rules = decision_rules_of(&w->config, row, NULL, 0);
     assert_int_equal(history_load(&h, w->store, row->id, row->mode, NULL), ST_OK);
-    assert_int_equal(decision_make(&d, &(struct decision_ask){ &rules, &h, .search_over = true, .rounds_over = true,
-                                                               .race_over = true }, NULL), ST_OK);
+    assert_int_equal(decision_make(&d,
+                                   &(struct decision_ask){ &rules, &h, .search_over = true,
+                                                           .rounds_over = true, .race_over = true },
+                                   NULL),
+                     ST_OK);
     assert_int_equal(d->choice.batch, c->targets[0].decision.batch);
     decision_free(d);
     history_free(&h);
@@ -110,8 +113,8 @@ static void without_a_rate_a_limit_on_responses_is_refused(void **state)
     world_close(&w);
 }
 
-/* In the simulation on probes only sizes that keep the limit go into the race; here 1 cannot serve the rate at all,
- * and 32 keeps a request for longer than 300 ms by itself. */
+/* In the simulation on probes only sizes that keep the limit go into the race; here 1 cannot serve the rate
+ * at all, and 32 keeps a request for longer than 300 ms by itself. */
 static void sizes_over_the_limit_are_not_chosen(void **state)
 {
     struct world w;
@@ -148,8 +151,8 @@ static void no_size_may_keep_the_limit(void **state)
     world_close(&w);
 }
 
-/* When the open loop is measured, full batches of 4 take twice as long as before: 48 images/s, and 80 come. So 4 does
- * not pass, and 8 is chosen on the same blocks, verified and proved in its own loop. */
+/* When the open loop is measured, full batches of 4 take twice as long as before: 48 images/s, and 80 come.
+ * So 4 does not pass, and 8 is chosen on the same blocks, verified and proved in its own loop. */
 static void a_size_that_fails_its_loop_gives_way(void **state)
 {
     struct world calm, w;
@@ -181,7 +184,8 @@ static void a_size_that_fails_its_loop_gives_way(void **state)
     world_close(&w);
 }
 
-/* Interrupted in the open loop, then continued: the loop is measured from its beginning, the decision is the same. */
+/* Interrupted in the open loop, then continued: the loop is measured from its beginning, the decision is the
+ * same. */
 static void an_interrupted_loop_is_measured_again(void **state)
 {
     struct world w;

@@ -1,5 +1,5 @@
-/* The open loop: what is judged from its calls, and the loop itself against the scripted engine, in virtual time
- * beside the simulation of a queue, and once in real time. */
+/* The open loop: what is judged from its calls, and the loop itself against the scripted engine, in virtual
+ * time beside the simulation of a queue, and once in real time. */
 #include "tests/unit/campaign_world.h"
 
 #include "bench/measure/campaign_begin.h"
@@ -61,8 +61,8 @@ static void too_few_responses_prove_nothing(void **state)
     open_loop_fact_free(&f);
 }
 
-/* Over 1 % of the requests sent over 1 ms late: `bench` was slow. Ten of a thousand are not over 1 %, 1 ms is not
- * over 1 ms; the wrong twin would call the service slow. */
+/* Over 1 % of the requests sent over 1 ms late: `bench` was slow. Ten of a thousand are not over 1 %, 1 ms is
+ * not over 1 ms; the wrong twin would call the service slow. */
 static void late_requests_make_it_invalid(void **state)
 {
     static const struct { size_t calls; uint64_t late_ns; enum open_loop_outcome outcome; } rows[] = {
@@ -78,7 +78,8 @@ static void late_requests_make_it_invalid(void **state)
         open_loop_fact_free(&f);
     }
     struct open_loop_fact f = loop_of(MANY, MANY, 2000000);
-    assert_int_equal(judged(&f, .95, .006).outcome, OPEN_LOOP_INVALID); /* and not FAIL, though all are over it */
+    assert_int_equal(judged(&f, .95, .006).outcome,
+                     OPEN_LOOP_INVALID); /* and not FAIL, though all are over it */
     open_loop_fact_free(&f);
 }
 
@@ -91,7 +92,8 @@ static void tries_are_counted(void **state)
                           died = { .end = OPEN_LOOP_DIED, .ask = { .batch = 1 } },
                           other = { .end = OPEN_LOOP_SATURATED, .ask = { .batch = 2 } };
     (void)state;
-#define STANDING(batch) (assert_int_equal(open_loops_judge(&a, &behind, &l, batch, .95, .006, NULL), ST_OK), a.outcome)
+#define STANDING(batch)                                                                                      \
+    (assert_int_equal(open_loops_judge(&a, &behind, &l, batch, .95, .006, NULL), ST_OK), a.outcome)
     assert_int_equal(STANDING(1), OPEN_LOOP_NONE);
     assert_int_equal(open_loops_add(&l, &late, NULL), ST_OK);
     assert_int_equal(STANDING(1), OPEN_LOOP_NONE); /* once more */
@@ -131,8 +133,8 @@ struct loop {
     char trace[128];
 };
 
-/* A campaign that has begun, whose fill table was measured: s(n) = (10 + 5 n) ms, 5 % normal noise, drawn here by
- * another generator than the worker's. */
+/* A campaign that has begun, whose fill table was measured: s(n) = (10 + 5 n) ms, 5 % normal noise, drawn
+ * here by another generator than the worker's. */
 static void add_blocks(struct target_state *t)
 {
     struct rng r = rng_seeded(99);
@@ -219,8 +221,8 @@ static bool within_tenth(double simulated, double measured)
     return fabs(simulated / measured - 1) < .10;
 }
 
-/* At half and at 70 % of the capacity the simulated p95 is within 10 % of the measured one, with the same requests and
- * with any other 100,000. Wrong twins: the other load, and the time of a batch alone. */
+/* At half and at 70 % of the capacity the simulated p95 is within 10 % of the measured one, with the same
+ * requests and with any other 100,000. Wrong twins: the other load, and the time of a batch alone. */
 static void simulation_and_loop_agree(void **state)
 {
     static const double loads[] = { .5, .7 };
@@ -326,7 +328,8 @@ static void overload_is_not_begun(void **state)
 /* What is read back from the store is what was measured. */
 static void the_store_gives_it_back(void **state)
 {
-    struct loop *l = loop_open(CURVE "faults: [{at: run, call: 200, do: crash, once: /tmp/bench-open-loop-b}]\n");
+    struct loop *l =
+        loop_open(CURVE "faults: [{at: run, call: 200, do: crash, once: /tmp/bench-open-loop-b}]\n");
     struct open_loops back;
     struct err err = { 0 };
     (void)state;
@@ -339,10 +342,11 @@ static void the_store_gives_it_back(void **state)
     assert_int_equal(back.count, 2);
     assert_int_equal(back.items[0].end, OPEN_LOOP_DIED);
     const struct open_loop_fact *got = &back.items[1];
-    assert_true(got->execution == fact->execution && got->ask.batch == BATCH && got->ask.rate == fact->ask.rate &&
-                got->ask.delay_ns == fact->ask.delay_ns && got->ask.count == fact->ask.count &&
-                got->call_count == fact->call_count);
-    assert_memory_equal(got->ask.arrival_ns, fact->ask.arrival_ns, fact->ask.count * sizeof *fact->ask.arrival_ns);
+    assert_true(got->execution == fact->execution && got->ask.batch == BATCH &&
+                got->ask.rate == fact->ask.rate && got->ask.delay_ns == fact->ask.delay_ns &&
+                got->ask.count == fact->ask.count && got->call_count == fact->call_count);
+    assert_memory_equal(got->ask.arrival_ns, fact->ask.arrival_ns,
+                        fact->ask.count * sizeof *fact->ask.arrival_ns);
     assert_memory_equal(got->calls, fact->calls, fact->call_count * sizeof *fact->calls);
     struct open_loop_answer a = judged(fact, .95, .2), b = judged(got, .95, .2);
     assert_true(a.p95_s == b.p95_s && a.late == b.late && a.outcome == b.outcome);
@@ -366,11 +370,12 @@ static void an_interrupt_leaves_nothing_behind(void **state)
     loop_close(l);
 }
 
-/* With the system's clock: nothing is sent before its time, and nothing is lost. (How late this machine is says
- * nothing about the program.) */
+/* With the system's clock: nothing is sent before its time, and nothing is lost. (How late this machine is
+ * says nothing about the program.) */
 static void real_time_is_waited_for(void **state)
 {
-    struct loop *l = loop_open("time: real\nload: 0ms\nprepare: 0ms\ncurve: {fixed: 1ms, per_image: 0.5ms}\n");
+    struct loop *l =
+        loop_open("time: real\nload: 0ms\nprepare: 0ms\ncurve: {fixed: 1ms, per_image: 0.5ms}\n");
     size_t images = 0;
     (void)state;
     write_trace(l, 100, 100);

@@ -140,7 +140,8 @@ static void a_delay_is_recommended(void **state)
         assert_true(p->p95_s.low <= p->p95_s.value && p->p95_s.value <= p->p95_s.high);
         assert_true(best->p95_s.value <= 1.05 * p->p95_s.value);          /* within 5 % of every other */
         assert_true(i >= s.recommended || p->p95_s.value * 1.05 > best->p95_s.value);
-        assert_true(i == 0 || p->mean_images >= s.points[i - 1].mean_images - .05); /* waiting fills batches */
+        assert_true(i == 0 ||
+                    p->mean_images >= s.points[i - 1].mean_images - .05); /* waiting fills batches */
     }
     /* 500 ms at 150/s: full batches (8 in 53 ms), so the p95 is no worse than for 200 ms */
     assert_true(s.points[9].mean_images > 7.9);
@@ -196,7 +197,8 @@ static void overload_has_no_percentiles(void **state)
     (void)state;
     assert_int_equal(scan_it(&s, &b), ST_OK);
     for (size_t i = 0; i < s.count; i++)
-        assert_true(s.points[i].saturated && isnan(s.points[i].p95_s.value) && isnan(s.points[i].mean_s.value));
+        assert_true(s.points[i].saturated && isnan(s.points[i].p95_s.value) &&
+                    isnan(s.points[i].mean_s.value));
     assert_true(s.recommended == QUEUE_NONE && s.load > 1);
     assert_int_equal(scan_rate_that_fits(&rate, &b.ask, &err), ST_OK);
     assert_true(rate > .9 * s.capacity && rate < s.capacity);
@@ -213,7 +215,8 @@ static void instances_count(void **state)
     assert_true(s.points[0].saturated);
     b.ask.instances = 2;
     assert_int_equal(scan_it(&s, &b), ST_OK);
-    assert_true(!s.points[0].saturated && fabs(s.capacity - 2 / .012) < 1e-9 && s.points[0].p50_s.value >= .012);
+    assert_true(!s.points[0].saturated && fabs(s.capacity - 2 / .012) < 1e-9 &&
+                s.points[0].p50_s.value >= .012);
     arrivals_free(&b.arrivals);
 }
 
@@ -227,7 +230,8 @@ static void a_better_batch_size_is_found(void **state)
     assert_int_equal(scan_it(&own, &b), ST_OK);
     assert_int_equal(scan_better_batch(&better, &own, &b.ask, batches, LEN(batches), &err), ST_OK);
     assert_true(better.batch > 1);
-    assert_true(better.points[better.recommended].p95_s.value < .95 * own.points[own.recommended].p95_s.value);
+    assert_true(better.points[better.recommended].p95_s.value <
+                .95 * own.points[own.recommended].p95_s.value);
     b.ask.batch = 8; /* nothing is better than waiting for nobody in batches of up to 8 */
     assert_int_equal(scan_it(&own, &b), ST_OK);
     assert_int_equal(scan_better_batch(&better, &own, &b.ask, batches, LEN(batches), &err), ST_OK);
@@ -239,7 +243,9 @@ static void a_better_batch_size_is_found(void **state)
 static void medians_hide_slow_calls(void **state)
 {
     static const double service[] = { .010, .010, .010, .010, .010, .010, .010, .010, .010, .100 };
-    static const struct queue_times times[] = { { .images = 1, .service_s = service, .count = LEN(service) } };
+    static const struct queue_times times[] = {
+        { .images = 1, .service_s = service, .count = LEN(service) }
+    };
     struct bench b = bench_open(times, 1, 1, 20);
     struct scan measured, median;
     (void)state;
@@ -264,7 +270,8 @@ static void short_traces_print_no_percentile(void **state)
     assert_int_equal(scan_it(&s, &b), ST_OK);
     /* 90 responses count: enough for p90 (64), too few for p95 (130) */
     assert_true(isfinite(s.points[0].p90_s.value) && isnan(s.points[0].p95_s.value));
-    assert_true(fabs(s.points[0].p50_s.value - .012) < 1e-9 && s.recommended == 0); /* one every 20 ms, each 12 ms: no queue */
+    assert_true(fabs(s.points[0].p50_s.value - .012) < 1e-9 &&
+                s.recommended == 0); /* one every 20 ms, each 12 ms: no queue */
     b.ask.percentile = .95;
     b.ask.limit_s = 1;
     assert_int_equal(scan_run(&s, &b.ask, &err), ST_USAGE);
