@@ -193,17 +193,20 @@ static struct race_ask race_ask_of(const struct decision *d, const struct decisi
                               .rounds = d->rounds,
                               .within = rules->within,
                               .alpha = rules->alpha,
-                              .control = rules->control ? rules->control : d->search.knee,
+                              .control = d->search.knee,
                               .thrifty = thrift_of(rules) };
 }
 
 /* Does the stored round hold everything that the race wants of the next one? */
-static bool is_complete(const struct decision *d, const struct race_round *round, enum race_thrift thrifty)
+static bool is_complete(const struct decision *d, const struct race_round *round,
+                        const struct decision_rules *rules)
 {
+    if (rules->replayed)
+        return true;
     for (size_t i = 0; i < d->count; i++)
         if (d->race.sizes[i].alive && !d->race.sizes[i].resting && !round->cells[i].done)
             return false;
-    return !race_has_control(thrifty, d->rounds) ||
+    return !race_has_control(thrift_of(rules), d->rounds) ||
            (round->control == d->race.control && round->cells[d->count].done);
 }
 
@@ -244,7 +247,7 @@ static void take_rounds(struct decision *d, const struct decision_rules *rules, 
         size_t before = d->rounds;
         bool again = false;
         while (d->race.state == RACE_GO_ON && !again && d->rounds < r->count && d->rounds < d->race.next_look &&
-               is_complete(d, &r->items[d->rounds], ask.thrifty))
+               is_complete(d, &r->items[d->rounds], rules))
             again = append_round(d, &r->items[d->rounds]) || some_size_leaves_now(d);
         stuck = d->rounds == before;
     }

@@ -33,8 +33,8 @@ struct decision_rules {
     bool   refine;
     bool   max_safe_executed;
     int    incumbent, pending;       /* 0: none */
-    int    control;                  /* size whose blocks were measured twice, if the rounds were those of another
-                                        margin; 0: the knee of the search */
+    bool   replayed;                 /* the rounds were measured for other rules: they count with the sizes that they
+                                        hold, whatever these rules would have measured */
 };
 struct decision_ask {
     const struct decision_rules *rules;

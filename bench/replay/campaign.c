@@ -41,14 +41,14 @@ static const char *cause_of(const struct target_view *stored)
     return "";
 }
 
-static enum status decide(struct results **out, const struct replayed *r, struct replayed_target *t,
+static enum status decide(struct results **out, const struct replayed *r, const struct replayed_target *t,
                           const struct config *config, struct err *err)
 {
     int given[PLAN_BATCHES_MAX];
     size_t count = given_sizes(given, config);
     const struct target_row *row = &t->stored->row;
     struct decision_rules rules = decision_rules_of(config, row, count ? given : NULL, count);
-    rules.control = t->control;
+    rules.replayed = config != &r->config;
     const struct decision_ask over = { .rules = &rules, .history = &t->history, .search_over = true,
                                        .rounds_over = true, .race_over = true };
     struct results_ask ask = { .row = row, .rules = &rules, .history = &t->history,
@@ -59,7 +59,6 @@ static enum status decide(struct results **out, const struct replayed *r, struct
     ask.decision = d;
     if (st == ST_OK)
         st = results_make(out, &ask, err);
-    t->control = d ? d->search.knee : 0;
     decision_free(d);
     return st;
 }

@@ -19,7 +19,6 @@ struct replayed_target {
     const struct target_view *stored; /* of the campaign */
     struct history history;
     bool   unsteady;
-    int    control;                   /* size that was measured twice in its rounds; 0: there were none */
     struct results *again;            /* by the rules of then */
     char   difference[COMPARE_TEXT];  /* from what is stored; "": bit-equal */
     struct results *other;            /* by other rules; NULL: not asked for */

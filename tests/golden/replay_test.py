@@ -225,7 +225,7 @@ def every_mistake_is_named(folder):
     mute = write(os.path.join(folder, "mute.csv"), "batch,rate\n1,10\n")
     good = path_of("hrnet forward")
     for more, code, text in [
-            ([], 2, "name a curve with --curve"),
+            ([], 2, "bench.sqlite does not exist: measure first"),
             (["--curve", bad], 2, 'bad.csv:4: images_per_s must be a number above 0 or empty, got "fast"'),
             (["--curve", down], 2, "down.csv:3: batch 1 does not ascend"),
             (["--curve", mute], 2, "mute.csv:1: the columns batch and images_per_s must stand"),
