@@ -17,6 +17,12 @@ static double percent(double y)
     return 100 * (exp(y) - 1);
 }
 
+/* Times and energies are compared as -ln: what is smaller is better. So a percentage of them is that of -m. */
+static double sign_of(const struct target_view *t)
+{
+    return strcmp(t->decision.objective, "latency") == 0 || strcmp(t->decision.objective, "energy") == 0 ? -1 : 1;
+}
+
 /* "-9.8 (-10.2 to -9.4)" percent; without the interval if it is too wide to say anything. */
 static void write_difference(char *out, size_t size, double m, double c)
 {
@@ -44,6 +50,17 @@ const struct field why_line_fields[] = {
 #undef AT
 const size_t why_line_field_count = LEN(why_line_fields);
 
+/* Does the text begin with the value of a size: "97 images/s", "18.2 ms per batch"? */
+static bool begins_with_value(const char *text)
+{
+    static const char *const units[] = { " images/s", " ms per batch", " J per image" };
+    const size_t digits = strspn(text, "0123456789.e+-");
+    for (size_t i = 0; digits && i < LEN(units); i++)
+        if (strncmp(text + digits, units[i], strlen(units[i])) == 0)
+            return true;
+    return false;
+}
+
 /* The sentence without the size in front, and without the numbers of a comparison: they have columns. */
 static const char *words_of(const struct point_view *p)
 {
@@ -51,8 +68,7 @@ static const char *words_of(const struct point_view *p)
     const int size = snprintf(start, sizeof start, "%d: ", p->batch);
     const char *text = strncmp(p->why.text, start, (size_t)size) == 0 ? p->why.text + size : p->why.text;
     const char *words = strstr(text, ": ");
-    const char *unit = text + strspn(text, "0123456789.e+-");
-    return words && unit > text && strncmp(unit, " images/s", 9) == 0 ? words + 2 : text;
+    return words && begins_with_value(text) ? words + 2 : text;
 }
 
 struct why_line *why_lines(const struct target_view *target, size_t *count, int *marked)
@@ -72,7 +88,7 @@ struct why_line *why_lines(const struct target_view *target, size_t *count, int 
         line->images_per_s = p->has_estimate ? exp(p->estimate.y) : (double)NAN;
         line->against = w->rival;
         if (w->rival)
-            write_difference(line->by, sizeof line->by, w->m, w->c);
+            write_difference(line->by, sizeof line->by, sign_of(target) * w->m, w->c);
         line->rounds = w->n;
         snprintf(line->why, sizeof line->why, "%s", w->reason);
         snprintf(line->text, sizeof line->text, "%s", words_of(p));
@@ -91,8 +107,8 @@ const struct field verify_line_fields[] = {
       .significant = true },
     { .name = "joules_per_image", .unit = "J",  AT(joules_per_image), .type = FIELD_REAL, .digits = 4,
       .significant = true },
-    { .name = "below_best_percent", .unit = "%", AT(below_best_percent), .type = FIELD_REAL, .digits = 1,
-      .heading = "below the best" },
+    { .name = "from_best_percent", .unit = "%", AT(from_best_percent), .type = FIELD_REAL, .digits = 1,
+      .heading = "from the best" },
 };
 #undef AT
 const size_t verify_line_field_count = LEN(verify_line_fields);
@@ -108,7 +124,7 @@ struct verify_line *verify_lines(const struct target_view *target, size_t *count
                                          .batch = v->batch,
                                          .images_per_s = verified_images_per_s(target, v),
                                          .joules_per_image = verified_joules(target, v),
-                                         .below_best_percent = leads ? (double)NAN : -percent(v->q) };
+                                         .from_best_percent = leads ? (double)NAN : percent(sign_of(target) * v->q) };
     }
     return lines;
 }
@@ -157,7 +173,7 @@ static void add_look(struct look_line *line, const struct target_view *t, size_t
     const struct look_row *r = &t->looks[i];
     char by[40];
     if (r->i == r->j) {
-        write_difference(by, sizeof by, r->m, r->c);
+        write_difference(by, sizeof by, sign_of(t) * r->m, r->c);
         snprintf(line->control, sizeof line->control, "%d: %s", r->i, by);
     } else if (!is_first_of_size(t->looks, i)) {
         return;
@@ -210,8 +226,8 @@ static void add_verified(struct why_facts *f, const struct target_view *t)
         if (t->verifications[i].batch == p->batch && t->verifications[i].q < worst)
             worst = t->verifications[i].q;
     if (worst < 0 && p->batch != t->decision.leader)
-        snprintf(below, sizeof below, "; at worst %.1f %% below %d in the same execution", -percent(worst),
-                 t->decision.leader);
+        snprintf(below, sizeof below, "; at worst %.1f %% %s %d in the same execution",
+                 fabs(percent(sign_of(t) * worst)), sign_of(t) < 0 ? "above" : "below", t->decision.leader);
     add_fact(f, p->has_verified ? "verified" : "rate", "%s%s%s", rate, below,
              p->has_verified ? "" : ", not verified in fresh executions");
 }

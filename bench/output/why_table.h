@@ -15,7 +15,8 @@ struct why_line {
     int    batch;
     double images_per_s;             /* of the race, else of the probe: what was compared */
     int    against;                  /* the rival of the comparison */
-    char by[48]; /* "-9.8 (-10.2 to -9.4)": percent of the rival's rate, with its interval */
+    char by[48]; /* "-9.8 (-10.2 to -9.4)": percent of the rival's rate (time, energy), with its
+                                        interval */
     int    rounds;                   /* behind the comparison */
     char   why[32], text[RECORD_TEXT];
 };
@@ -29,7 +30,7 @@ struct why_line *why_lines(const struct target_view *target, size_t *count, int 
 struct verify_line {
     int    execution, batch;
     double images_per_s, joules_per_image; /* NaN: not known by this objective */
-    double below_best_percent;       /* 100 (1 - value / leader's); NaN: the leader itself, or not measured */
+    double from_best_percent;        /* 100 (value / leader's - 1); NaN: the leader itself, or not measured */
 };
 extern const struct field verify_line_fields[];
 extern const size_t verify_line_field_count;

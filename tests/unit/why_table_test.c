@@ -63,7 +63,7 @@ static void a_decided_size(void **state)
                  "                                                      %\n"
                  "            6  1, 2          8            4           4: -0.1 (-0.5 to +0.3)\n"
                  "            9                4                        4: -0.1 (-0.4 to +0.2)\n");
-    expect(text, "          1       4         17.17             1.9\n");
+    expect(text, "          1       4         17.17           -1.9\n");
     assert_null(strstr(text, "next"));
     assert_null(strstr(text, "nan"));
     free(text);
@@ -202,6 +202,13 @@ static void verification_of_other_objectives(void **state)
     assert_int_equal(count, 6);
     assert_true(fabs(lines[0].images_per_s - 100) < 1e-9 && isnan(lines[0].joules_per_image));
     free(lines);
+    t->verifications[1].q = -0.1; /* exp(0.1) - 1: 10.5 % longer */
+    fixture_compared(&t->points[0], "slower", 8, -0.1, 0.01, "1: 18.2 ms per batch, 10.5 % above 8: slower by more");
+    char *slower = shown(&f->campaign);
+    expect(slower, "at worst 10.5 % above 8 in the same execution");
+    expect(slower, "8  +10.5 (+9.4 to +11.6)");
+    expect(slower, "  slower by more\n");
+    free(slower);
     set(t->decision.objective, sizeof t->decision.objective, "energy");
     t->verifications[0].y = -log(2);
     lines = verify_lines(t, &count);
