@@ -182,9 +182,7 @@ static enum status compare_with_kept(struct look *l, const char *check, const ch
         }
         struct gate_difference d = gate_compare(l->outputs[i], kept, l->count);
         free(kept);
-        worst_image = !(d.rel_l2 <= worst.rel_l2) ? i : worst_image;
-        worst.rel_l2 = !(d.rel_l2 <= worst.rel_l2) ? d.rel_l2 : worst.rel_l2; /* NaN counts as worst */
-        worst.mask = fmax(worst.mask, d.mask);
+        worst_image = gate_worsen(&worst, &d) ? i : worst_image;
     }
     bool passed;
     char detail[160];
@@ -363,8 +361,7 @@ static enum status compare_batch(struct gate_difference *worst, struct batch_che
     for (int i = 0; i < batch && st == ST_OK; i++) {
         struct gate_difference d = gate_compare(outputs + (size_t)i * count, b->singles[i % b->single_count],
                                                 count);
-        worst->rel_l2 = !(d.rel_l2 <= worst->rel_l2) ? d.rel_l2 : worst->rel_l2;
-        worst->mask = fmax(worst->mask, d.mask);
+        gate_worsen(worst, &d);
     }
     free(outputs);
     free(images);

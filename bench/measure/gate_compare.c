@@ -46,6 +46,14 @@ struct gate_difference gate_compare(const float *o, const float *r, size_t count
                                      .mask = count ? (double)flipped / (double)count : 0 };
 }
 
+bool gate_worsen(struct gate_difference *worst, const struct gate_difference *d)
+{
+    bool worse = !isnan(worst->rel_l2) && !(d->rel_l2 <= worst->rel_l2);
+    worst->rel_l2 = worse ? d->rel_l2 : worst->rel_l2;
+    worst->mask = fmax(worst->mask, d->mask);
+    return worse;
+}
+
 bool gate_within(const struct gate_difference *d, const struct gate_limits *limits, bool is_mask)
 {
     return d->rel_l2 <= limits->rel_l2 && (!is_mask || d->mask <= limits->mask);

@@ -20,6 +20,9 @@ struct gate_difference {
 bool gate_is_finite(const float *values, size_t count);
 /* o and r have count values each. */
 struct gate_difference gate_compare(const float *o, const float *r, size_t count);
+/* Keeps the worse of both in *worst, starting from zeros; true if it is d's relative L2. Nothing is worse than
+ * NaN, which stays whatever follows. */
+bool gate_worsen(struct gate_difference *worst, const struct gate_difference *d);
 /* Within the limits? The mask counts only for outputs that are masks. NaN is never within. */
 bool gate_within(const struct gate_difference *d, const struct gate_limits *limits, bool is_mask);
 

@@ -130,6 +130,21 @@ static void shared_machines(void **state)
 
 /* --- outputs ----------------------------------------------------------------------------------------------------- */
 
+/* A NaN in one image is not forgotten over the images after it. */
+static void the_worst_image_counts(void **state)
+{
+    (void)state;
+    const struct gate_difference rows[] = { { .1, .2 }, { .3, .1 }, { (double)NAN, 0 }, { 0, 0 }, { 9, .5 } };
+    struct gate_difference worst = { 0, 0 };
+    struct gate_limits wide = { 1e9, 1 };
+    static const bool worse[] = { true, true, true, false, false };
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(gate_worsen(&worst, &rows[i]), worse[i]);
+        assert_int_equal(gate_within(&worst, &wide, true), i < 2);
+    }
+    assert_true(isnan(worst.rel_l2) && near(worst.mask, .5, 0));
+}
+
 static void comparison_of_outputs(void **state)
 {
     (void)state;
@@ -282,6 +297,7 @@ int main(void)
         cmocka_unit_test(contention_needs_both_signs),
         cmocka_unit_test(shared_machines),
         cmocka_unit_test(comparison_of_outputs),
+        cmocka_unit_test(the_worst_image_counts),
         cmocka_unit_test(limits_of_the_gate),
         cmocka_unit_test(retries_of_a_place),
         cmocka_unit_test(the_kind_of_most_invalid_blocks_counts),
