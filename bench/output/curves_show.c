@@ -276,6 +276,7 @@ void curves_show(FILE *file, const struct campaign *campaign, const struct show_
 
 struct summary_row {
     char   model[RECORD_NAME], engine[RECORD_NAME], device[RECORD_NAME], precision[16];
+    int    threads, instances;       /* 0: the same for all targets, not shown */
     int    batch;
     double images_per_s, low, high, service_p50_ms;
     uint64_t peak_bytes;
@@ -288,6 +289,8 @@ static const struct field summary_fields[] = {
     { .name = "engine",       .unit = "",       AT(engine),       .type = FIELD_TEXT },
     { .name = "device",       .unit = "",       AT(device),       .type = FIELD_TEXT },
     { .name = "precision",    .unit = "",       AT(precision),    .type = FIELD_TEXT },
+    { .name = "threads",      .unit = "",       AT(threads),      .type = FIELD_INT, .zero_unknown = true },
+    { .name = "instances",    .unit = "",       AT(instances),    .type = FIELD_INT, .zero_unknown = true },
     { .name = "batch",        .unit = "images", AT(batch),        .type = FIELD_INT,
       .zero_unknown = true },
     { .name = "images_per_s", .unit = "1/s",    AT(images_per_s), .type = FIELD_REAL, .digits = 3,
@@ -346,11 +349,27 @@ static void summarize(struct summary_row *out, const struct campaign *campaign, 
     snprintf(out->result, sizeof out->result, "%s", text);
 }
 
+/* Threads and instances tell targets apart only where they differ. */
+static void summarize_workers(struct summary_row *rows, const struct campaign *campaign)
+{
+    bool threads = false, instances = false;
+    for (size_t i = 1; i < campaign->target_count; i++) {
+        threads |= campaign->targets[i].row.threads != campaign->targets[0].row.threads;
+        instances |= campaign->targets[i].row.instances != campaign->targets[0].row.instances;
+    }
+    for (size_t i = 0; i < campaign->target_count; i++) {
+        rows[i].threads = threads ? campaign->targets[i].row.threads : 0;
+        rows[i].instances = instances ? campaign->targets[i].row.instances : 0;
+    }
+}
+
 void curves_summary(FILE *file, const struct campaign *campaign, bool colour)
 {
     struct summary_row *rows = calloc(campaign->target_count + 1, sizeof *rows);
     for (size_t i = 0; rows && i < campaign->target_count; i++)
         summarize(&rows[i], campaign, &campaign->targets[i]);
+    if (rows)
+        summarize_workers(rows, campaign);
     const struct table table = { .fields = summary_fields,
                                  .field_count = sizeof summary_fields / sizeof *summary_fields, .rows = rows,
                                  .row_size = sizeof *rows, .row_count = rows ? campaign->target_count : 0,

@@ -229,7 +229,7 @@ static const struct {
     { "margin",
       "a size lies right at the margin, where more rounds settle little: widen the zone (--within), or live "
       "with either size" },
-    { "budget", "the time was used up: give it more with a larger --budget" },
+    { "budget", "the time was used up: --resume goes on where it stopped, a larger --budget gives it more" },
     { "noise", "the blocks contradict each other: measure on a quieter machine" },
     { "control",
       "a size differed from itself, so something disturbs in the rhythm of the rounds: measure on a quieter "
@@ -258,6 +258,8 @@ void decided_next_step(char out[DECIDED_TEXT], const struct target_view *target)
     else if (!d->verified)
         say(out,
             "not verified, the time did not reach for fresh executions: give it more with a larger --budget");
+    else if (is(d->cause, "budget"))
+        say(out, "the time was used up before everything around the decision was measured: --resume goes on");
     else if (d->pending)
         say(out, "the same once more settles whether %d is enough", d->pending);
 }

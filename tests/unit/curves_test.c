@@ -267,6 +267,24 @@ static void summary_has_a_line_per_target(void **state)
     fixture_close(f);
 }
 
+static void targets_are_told_apart(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_open();
+    char *text = NULL;
+    size_t size = 0;
+    fixture_hrnet(f, "f32", 1);
+    fixture_hrnet(f, "f32", 1.9)->row.instances = 2;
+    FILE *file = open_memstream(&text, &size);
+    curves_summary(file, &f->campaign, false);
+    fclose(file);
+    assert_null(strstr(text, "threads"));
+    assert_non_null(strstr(text, "  instances  "));
+    assert_non_null(strstr(text, "f32                2       4          32.7"));
+    free(text);
+    fixture_close(f);
+}
+
 /* A mark without a limit shows none; what a median hides is said with both rates. */
 static void marks_and_skew_are_warned_of(void **state)
 {
@@ -327,6 +345,7 @@ int main(void)
         cmocka_unit_test(details_as_csv),
         cmocka_unit_test(absurd_percentages_are_dashes),
         cmocka_unit_test(summary_has_a_line_per_target),
+        cmocka_unit_test(targets_are_told_apart),
         cmocka_unit_test(marks_and_skew_are_warned_of),
         cmocka_unit_test(colours_by_wish),
     };
