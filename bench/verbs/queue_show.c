@@ -221,7 +221,7 @@ static void write_arrivals(FILE *file, const struct queue_shown *s)
 static void write_meaning(FILE *file)
 {
     fputs("\nWaiting grows as 1/(1 - load): 2 at 50 %, 3.3 at 70 %, 6.7 at 85 %. There chance decides more\n"
-          "(p95_from and p95_to are those of single seeds), and a burst, or a model that is 10 % slower for a\n"
+          "(p95_from and p95_to are those of single seeds), and a burst, or a model 10 % slower for a\n"
           "while, takes long to work off. A service that must keep a limit is planned for 50 to 70 %.\n",
           file);
 }
