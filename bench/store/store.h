@@ -62,7 +62,7 @@ enum status store_append_environment(struct store *s, int64_t run, int64_t execu
 
 /* row->id is given. Facts that are known already are stored too. */
 enum status store_append_target(struct store *s, struct target_row *row, struct err *err);
-/* What is known of row->id by now: threads, key, key_sha256 to result and detail; what names the target
+/* What is known of row->id by now: threads, key, key_sha256 to incumbent_source; what names the target
  * (model, engine, device, precision, mode, instances, shape, place) is not read. */
 enum status store_append_target_state(struct store *s, const struct target_row *row, struct err *err);
 
@@ -181,18 +181,18 @@ enum status store_load_fields(struct field_row **out, size_t *count, struct stor
 
 struct store_incumbent {             /* the batch size in use before a campaign */
     int     batch;                   /* 0: none */
-    int     pending;                 /* smaller size that the tune before accepted for the first time; 0: none */
+    int     pending;                 /* smaller size that the tune before accepted the first time; 0: none */
     char    source[16];              /* "store", "import"; "" */
 };
 struct store_incumbent_ask {
     const char *key_sha256;          /* of the target: only measurements of the very same thing count */
     const char *model;
-    const char *variant;             /* of the program: what a debug build chose does not bind a release build */
+    const char *variant;             /* of the program: a debug build's choice does not bind a release build */
 };
 /* What the newest finished tune of this key decided, or a newer import says of the model. Finished is a tune
- * whose run is done, or one that was cut short after this target's race had ended. What it left pending counts
- * only if it is that newest one. Without a usable size in the newest one the size of an older one is still in
- * use. */
+ * whose run is done, or one that was cut short after this target's race had ended. What it left pending
+ * counts only if it is that newest one. Without a usable size in the newest one the size of an older one is
+ * still in use. */
 enum status store_load_incumbent(struct store_incumbent *out, struct store *s,
                                  const struct store_incumbent_ask *ask, struct err *err);
 
