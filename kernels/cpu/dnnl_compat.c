@@ -214,6 +214,15 @@ void compat_close(struct compat *c)
     free(c);
 }
 
+void compat_forget(void)
+{
+    int capacity = 0;
+    if (dnnl_get_primitive_cache_capacity(&capacity) != dnnl_success || capacity == 0)
+        return;
+    dnnl_set_primitive_cache_capacity(0);
+    dnnl_set_primitive_cache_capacity(capacity);
+}
+
 bool compat_has_bf16(void)
 {
     return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;

@@ -21,6 +21,9 @@ struct compat_call;
 
 enum status compat_open(struct compat **out, struct err *err);
 void compat_close(struct compat *c);
+/* Gives back the machine code of kernels that were freed: the library keeps the last thousand for a second use, 20 MB
+ * for every batch size of a network. */
+void compat_forget(void);
 void compat_version(char *text, size_t size); /* of the library that is loaded: "2.6.3" */
 /* bfloat16 products in hardware (AVX-512 bf16 or AMX) that the library uses; its environment variable
  * DNNL_MAX_CPU_ISA may forbid them. Without them bf16 is emulated and slower than f32, or refused. */

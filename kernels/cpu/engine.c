@@ -93,6 +93,7 @@ static void release(struct model *m, int batch)
         exec_free(p->exec);
         free(p->images);
         free(p);
+        compat_forget();
         return;
     }
 }
