@@ -34,7 +34,7 @@ struct store;
 
 enum store_mode {
     STORE_WRITE, /* made if missing; one process at a time */
-    STORE_READ,  /* must exist; never writes, also works beside a running campaign and in a read-only folder */
+    STORE_READ,  /* must exist; never writes, also beside a running campaign and in a read-only folder */
 };
 
 /* Opens path ("results/bench.sqlite"; its folder must exist). STORE_WRITE brings an older version up to date
@@ -187,7 +187,7 @@ struct store_incumbent {             /* the batch size in use before a campaign 
 struct store_incumbent_ask {
     const char *key_sha256;          /* of the target: only measurements of the very same thing count */
     const char *model;
-    const char *variant;             /* of the program: a debug build's choice does not bind a release build */
+    const char *variant;             /* of the program: debug builds do not bind release builds */
 };
 /* What the newest finished tune of this key decided, or a newer import says of the model. Finished is a tune
  * whose run is done, or one that was cut short after this target's race had ended. What it left pending
