@@ -261,6 +261,11 @@ enum status batch_sizes_build(struct batch_sizes_documents *out, const struct ca
         st = pick_check_rows(campaign, config, err);
     if (st == ST_OK)
         st = batch_sizes_entries(&b.entries, campaign, config, base_document, notes, err);
+    if (st == ST_OK && b.entries.count == 0) {
+        st = b.entries.worst == ST_OK ? ST_UNDECIDED : b.entries.worst;
+        err_set(err, st, "no model has a batch size yet: %s is not written", BATCH_SIZES_FILE);
+        batch_sizes_entries_free(&b.entries);
+    }
     if (st != ST_OK)
         return st;
     b.out = json_object();

@@ -35,20 +35,22 @@ static void check_limit(struct checking *c, const char *path, const json_t *mode
         "null, or service_ms or response_ms with a percentile between 0 and 1 and a limit above 0");
 }
 
-/* A verified rate is a range over executions; nothing else is. Where another size than the decision is served, its rate
- * need not be verified. */
+/* A verified rate is a range over executions; nothing else is. Where another size than the decision is
+ * served, its rate need not be verified. */
 static void check_range(struct checking *c, const char *path, const json_t *entry, const json_t *model)
 {
     char below[FINDING_PATH];
     const json_t *rate = json_object_get(model, "images_per_s"), *kind = json_object_get(rate, "kind");
-    const bool range = is_word(kind, "range"), verified = json_is_true(finding_get(model, "decision.verified"));
+    const bool range = is_word(kind, "range"),
+               verified = json_is_true(finding_get(model, "decision.verified"));
     const bool served = finding_int(entry, "optimal_batch_size") == finding_int(model, "decision.batch");
     finding_path(below, path, "images_per_s");
     finding_unless(c, range || is_word(kind, "interval95") || json_is_null(kind), kind,
                    finding_path(below, below, "kind"), "schema", "range, interval95 or null");
     finding_unless(c, json_is_null(kind) == json_is_null(json_object_get(rate, "low")), rate, below, "schema",
                    "with low and high, or without a kind");
-    finding_unless(c, !verified || !served || range, kind, below, "E11", "range, as the decision is verified");
+    finding_unless(c, !verified || !served || range, kind, below, "E11",
+                   "range, as the decision is verified");
     finding_unless(c, !range || finding_int(model, "n.executions") >= 2, finding_get(model, "n.executions"),
                    below, "E11", "no range: one execution has none");
 }

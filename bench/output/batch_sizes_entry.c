@@ -215,15 +215,18 @@ static enum status fill(struct entry *e, const struct campaign *campaign, const 
     return check_carried(e, base, err);
 }
 
-/* A model that only stands in the plan, nothing of it tried and no old entry, is left out and named. */
-static bool never_begun(const struct campaign *campaign, const struct config *config, const json_t *base,
+/* A model that the end of the campaign left without a size, and that has no old entry, is left out and named:
+ * it must not keep the others from being written. */
+static bool is_left_out(const struct campaign *campaign, const struct config *config, const json_t *base,
                         const char *model)
 {
     struct pick pick;
     struct notes unused = { 0 };
     enum status st = pick_target(&pick, campaign, config, model, &unused, NULL);
     notes_free(&unused);
-    return st == ST_OK && !pick.target && !pick.tried && !is_in(&config->output_models, model) &&
+    const bool unfinished = strcmp(pick.outcome, "unfinished") == 0 && was_cut_short(&campaign->run);
+    return st == ST_OK && !pick.target && (!pick.tried || unfinished) &&
+           !is_in(&config->output_models, model) &&
            !json_object_get(json_object_get(base, "batch_configurations"), model);
 }
 
@@ -242,9 +245,10 @@ static enum status list_models(struct entries *out, const struct campaign *campa
     for (size_t i = 0; i < campaign->target_count; i++) {
         const char *name = campaign->targets[i].row.model;
         bool first = i == 0 || strcmp(name, campaign->targets[i - 1].row.model) != 0;
-        if (never_begun(campaign, config, base, name) && first)
-            notes_add(notes, "%s: was not begun and has no old entry: it is not in the file", name);
-        else if (!never_begun(campaign, config, base, name))
+        const bool left_out = is_left_out(campaign, config, base, name);
+        if (left_out && first)
+            notes_add(notes, "%s: has no size yet and no old entry: it is not in the file", name);
+        else if (!left_out)
             add_once(out, config, name);
     }
     for (size_t i = 0; i < config->output_models.count; i++)

@@ -74,8 +74,9 @@ static const char *obstacle(const struct target_view *t)
     if (!t->has_decision)
         return *t->row.result ? t->row.result : "unfinished";
     const struct point_view *point = target_chosen(t);
-    if (!point)
-        return "no_usable_size";
+    if (!point) /* sizes that were not reached may do */
+        return !t->decision.batch && strcmp(t->decision.cause, "budget") == 0 ? "unfinished"
+                                                                              : "no_usable_size";
     return point->has_prepared && point->prepared.peak_bytes ? NULL : "memory_unknown";
 }
 

@@ -17,7 +17,7 @@
 
 #define BATCH_SIZES_FILE       "batch_sizes.json"
 #define BATCH_SIZES_PRODUCTION "production_batch_config.json"
-#define BATCH_SIZES_SCHEMA     1          /* of the key `autotune`; raised only when an old reader would misread */
+#define BATCH_SIZES_SCHEMA 1 /* of the key `autotune`; raised only when an old reader would misread */
 #define BATCH_SIZES_MAX_BYTES  (16u << 20) /* a file that is larger is not read */
 
 /* The file whose unmeasured models are carried over. Starts as {0} (no base);
@@ -27,9 +27,9 @@ struct batch_sizes_base {
     char    name[4096]; /* its path for messages, "none" */
 };
 /* Reads the base: config->base ("none" or a file), else batch_sizes.json in `folder` if it is
- * there, else the last import of the store in `folder`, else none. ST_CONFIG (exit 2): it is missing though it was asked for, broken, or newer
- * than ours. Its entries are checked when they are carried over (batch_sizes_build): one that is
- * measured anew may have been wrong. */
+ * there, else the last import of the store in `folder`, else none. ST_CONFIG (exit 2): it is missing though
+ * it was asked for, broken, or newer than ours. Its entries are checked when they are carried over
+ * (batch_sizes_build): one that is measured anew may have been wrong. */
 enum status batch_sizes_base_read(struct batch_sizes_base *out, const struct config *config,
                                   const char *folder, struct err *err);
 void batch_sizes_base_free(struct batch_sizes_base *base);
@@ -39,9 +39,10 @@ struct batch_sizes_documents {
     json_t *sizes, *production;
 };
 /* Builds both. base_document may be NULL (no base). ST_OK; ST_UNDECIDED: built, but a model is undecided or
- * the campaign was cut short (exit 4); ST_BAD_NEWS: built, but a model has no usable size and keeps its old
- * entry (exit 1). Anything else (ST_CONFIG, ST_USAGE, ST_ENVIRONMENT, ...): nothing was built, out holds
- * NULLs. err holds the sentence of every status but ST_OK. Notes for stderr are appended to notes. */
+ * the campaign was cut short (exit 4), and where no model has any entry nothing was built; ST_BAD_NEWS:
+ * built, but a model has no usable size and keeps its old entry (exit 1). Anything else (ST_CONFIG, ST_USAGE,
+ * ST_ENVIRONMENT, ...): nothing was built, out holds NULLs. err holds the sentence of every status but ST_OK.
+ * Notes for stderr are appended to notes. */
 enum status batch_sizes_build(struct batch_sizes_documents *out, const struct campaign *campaign,
                               const struct config *config, json_t *base_document, struct notes *notes,
                               struct err *err);

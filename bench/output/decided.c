@@ -35,7 +35,8 @@ const struct point_view *target_chosen(const struct target_view *target)
 bool target_is_verified(const struct target_view *target)
 {
     const struct point_view *p = target_chosen(target);
-    return p && p->has_verified && target->decision.verified && target->decision.optimal == target->decision.batch;
+    return p && p->has_verified && target->decision.verified &&
+           target->decision.optimal == target->decision.batch;
 }
 
 const struct point_view *target_fastest(const struct target_view *target)

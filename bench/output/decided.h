@@ -27,7 +27,8 @@ bool target_is_faster(const struct target_view *a, const struct target_view *b);
  * NULL: the point has none. */
 const struct estimate_row *point_published(const struct point_view *point);
 double point_images_per_s(const struct point_view *point); /* of it; NaN: none */
-/* images/s and J per image of a member of the verification, whose y is a value of the objective; NaN: not known. */
+/* images/s and J per image of a member of the verification, whose y is a value of the objective; NaN: not
+ * known. */
 double verified_images_per_s(const struct target_view *target, const struct verify_row *row);
 double verified_joules(const struct target_view *target, const struct verify_row *row);
 /* p95 of one batch in ms: of the race and its proofs, else of the verification; NaN: too few iterations. */
@@ -38,9 +39,8 @@ bool estimate_has_interval(const struct estimate_row *estimate);
 bool estimate_is_wide(const struct estimate_row *estimate);
 
 #define DECIDED_TEXT 512
-/* "batch 4: decided, verified", "batch 4: undecided (margin), not verified", "batch 2 in place of 4: decided, not
- * verified", "no usable batch size",
- * "no decision". */
+/* "batch 4: decided, verified", "batch 4: undecided (margin), not verified", "batch 2 in place of 4: decided,
+ * not verified", "no usable batch size", "no decision". */
 void decided_word(char out[DECIDED_TEXT], const struct target_view *target);
 /* "17.21 images/s (17.17 to 17.25 over 3 fresh executions)", "17.2 images/s (+- 0.5 %)", "17.2 images/s".
  * "" if the point has no number. */

@@ -17,10 +17,12 @@ static double percent(double y)
     return 100 * (exp(y) - 1);
 }
 
-/* Times and energies are compared as -ln: what is smaller is better. So a percentage of them is that of -m. */
+/* Times and energies are compared as -ln: what is smaller is better. So a percentage of them is that of -m.
+ */
 static double sign_of(const struct target_view *t)
 {
-    return strcmp(t->decision.objective, "latency") == 0 || strcmp(t->decision.objective, "energy") == 0 ? -1 : 1;
+    return strcmp(t->decision.objective, "latency") == 0 || strcmp(t->decision.objective, "energy") == 0 ? -1
+                                                                                                         : 1;
 }
 
 /* "-9.8 (-10.2 to -9.4)" percent; without the interval if it is too wide to say anything. */
@@ -124,7 +126,8 @@ struct verify_line *verify_lines(const struct target_view *target, size_t *count
                                          .batch = v->batch,
                                          .images_per_s = verified_images_per_s(target, v),
                                          .joules_per_image = verified_joules(target, v),
-                                         .from_best_percent = leads ? (double)NAN : percent(sign_of(target) * v->q) };
+                                         .from_best_percent =
+                                             leads ? (double)NAN : percent(sign_of(target) * v->q) };
     }
     return lines;
 }

@@ -135,6 +135,14 @@ static bool tried_something(const struct campaign *campaign)
     return false;
 }
 
+/* A campaign that ended before any model had a size leaves no file. */
+static bool has_sizes(const char *out)
+{
+    char path[FILES_PATH_MAX];
+    snprintf(path, sizeof path, "%.4000s/%s", out, BATCH_SIZES_FILE);
+    return access(path, R_OK) == 0;
+}
+
 /* Everything that is made of a stored campaign. ST_UNDECIDED and ST_BAD_NEWS: it was made, and that is the
  * answer. */
 static enum status write_results(const struct invocation *inv, const struct config *config,
@@ -151,7 +159,7 @@ static enum status write_results(const struct invocation *inv, const struct conf
         return st;
     }
     st = batch_sizes_write(campaign, config, config->out, &notes, err);
-    bool wrote = st == ST_OK || st == ST_UNDECIDED || st == ST_BAD_NEWS;
+    const bool wrote = (st == ST_OK || st == ST_UNDECIDED || st == ST_BAD_NEWS) && has_sizes(config->out);
     enum status files_st = files_write_campaign(&files, campaign, config->out, &notes, &files_err);
     files_print_notes(&notes);
     if (files_st == ST_OK && config->json)

@@ -393,7 +393,37 @@ static void undecided_and_cut_short(void **state)
     b = build(f, NULL);
     assert_int_equal(status_exit(b.status), 4);
     assert_null(at(b.documents.sizes, "batch_configurations.wound"));
-    assert_true(notes_hold(&b, "wound: was not begun"));
+    assert_true(notes_hold(&b, "wound: has no size yet"));
+    built_free(&b);
+    fixture_close(f);
+}
+
+/* The budget ended before any size of a model kept the limit: the others are written, and alone there is no file. */
+static void left_without_a_size(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_open();
+    struct target_view *t = fixture_target(f, "unet", "f32");
+    fixture_point(t, 1, 0.5, 0.7, 410);
+    fixture_decide(t, 0, "none", "no batch size has run so far");
+    fixture_why(&t->points[0], "over_slo", "1: over the limit");
+    snprintf(t->decision.cause, sizeof t->decision.cause, "budget");
+    snprintf(f->campaign.run.state, sizeof f->campaign.run.state, "budget");
+    struct built b = build(f, NULL);
+    assert_int_equal(status_exit(b.status), 4);
+    assert_null(b.documents.sizes);
+    assert_non_null(strstr(b.err.text, "is not written"));
+    built_free(&b);
+    fixture_whole(f, "f32", 1);
+    b = build(f, NULL);
+    assert_int_equal(status_exit(b.status), 4);
+    assert_true(is_valid(b.documents.sizes));
+    assert_null(at(b.documents.sizes, "batch_configurations.unet"));
+    assert_non_null(at(b.documents.sizes, "batch_configurations.hrnet"));
+    built_free(&b);
+    *t->decision.cause = 0; /* all sizes were tried: that is bad news, and nothing may hide it */
+    b = build(f, NULL);
+    assert_int_equal(status_exit(b.status), 2);
     built_free(&b);
     fixture_close(f);
 }
@@ -762,6 +792,7 @@ int main(void)
         cmocka_unit_test(nothing_that_is_no_measurement),
         cmocka_unit_test(no_usable_size),
         cmocka_unit_test(undecided_and_cut_short),
+        cmocka_unit_test(left_without_a_size),
         cmocka_unit_test(surer_entries_stay),
         cmocka_unit_test(whole_procedure),
         cmocka_unit_test(the_published_rate_is_the_verified_one),
