@@ -166,7 +166,9 @@ static void tell_result(const struct open_loop *o, const struct open_loop_fact *
     snprintf(text, sizeof text,
              "open loop: %zu requests at %.4g/s, batches of at most %d, queue delay %.4g ms: %s%s%s",
              fact->ask.count, fact->ask.rate, fact->ask.batch, (double)fact->ask.delay_ns / 1e6, p95, beside,
-             a->outcome == OPEN_LOOP_INVALID
+             a->outcome == OPEN_LOOP_INVALID && *fact->disturbed
+                 ? "; not valid, the worker was held back (quota or heat)"
+             : a->outcome == OPEN_LOOP_INVALID
                  ? "; not valid, over 1 % were sent late: this machine was too busy"
              : a->outcome == OPEN_LOOP_FAIL ? "; over the limit"
              : a->outcome == OPEN_LOOP_OPEN ? "; not shown to be under the limit"

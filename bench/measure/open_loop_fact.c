@@ -108,7 +108,7 @@ static enum open_loop_outcome outcome_of(const struct open_loop_fact *f, const s
     static const enum open_loop_outcome outcomes[] = {
         [SLO_PASS] = OPEN_LOOP_PASS, [SLO_FAIL] = OPEN_LOOP_FAIL, [SLO_OPEN] = OPEN_LOOP_OPEN
     };
-    if ((double)a->late > late_share * (double)f->ask.count)
+    if (*f->disturbed || (double)a->late > late_share * (double)f->ask.count)
         return OPEN_LOOP_INVALID;
     if (percentile <= 0)
         return OPEN_LOOP_PASS;

@@ -32,6 +32,7 @@ struct open_loop_fact {              /* open_loop_fact_free */
     struct open_loop_ask ask;        /* arrival_ns owned; NULL unless complete */
     struct open_loop_call *calls;    /* [call_count], owned, in the order of their requests */
     size_t call_count;
+    char disturbed[16]; /* what held the worker back meanwhile: "quota", "thermal"; "": nothing known */
 };
 void open_loop_fact_free(struct open_loop_fact *f);
 
@@ -45,12 +46,12 @@ void open_loops_free(struct open_loops *l);
 
 /* What follows from it. */
 enum open_loop_outcome {
-    OPEN_LOOP_PASS,       /* the limit is proved, or there is none */
-    OPEN_LOOP_FAIL,       /* it is not kept */
-    OPEN_LOOP_OPEN,       /* too few responses to say: not proved */
-    OPEN_LOOP_INVALID,    /* more than 1 % of the requests were sent over 1 ms late: `bench` was slow, not
-                             the service */
-    OPEN_LOOP_CRASHED,    /* the worker died */
+    OPEN_LOOP_PASS,    /* the limit is proved, or there is none */
+    OPEN_LOOP_FAIL,    /* it is not kept */
+    OPEN_LOOP_OPEN,    /* too few responses to say: not proved */
+    OPEN_LOOP_INVALID, /* the machine was slow, not the service: more than 1 % of the requests were sent over
+                          1 ms late, or the worker was held back */
+    OPEN_LOOP_CRASHED, /* the worker died */
     OPEN_LOOP_OVERLOADED, /* saturated: no limit can be kept */
     OPEN_LOOP_NONE,       /* nothing was measured yet, or not often enough */
 };

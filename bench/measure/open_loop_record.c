@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "bench/measure/campaign.h"
+#include "bench/measure/validity.h"
+#include "kernels/base/len.h"
 #include "tuner/queue.h"
 
 #define PREFIX "open_loop."
@@ -64,6 +66,18 @@ static enum status store_plan(struct store *store, int64_t run, const struct ope
     return st;
 }
 
+/* What held the worker back is a mark on the execution. */
+static enum status store_disturbance(struct store *store, const struct open_loop_fact *fact, struct err *err)
+{
+    struct mark_row mark = { .subject = "execution",
+                             .subject_id = fact->execution,
+                             .value = NAN,
+                             .limit = NAN,
+                             .rule_version = CAMPAIGN_RULE_VERSION };
+    snprintf(mark.reason, sizeof mark.reason, "%s", fact->disturbed);
+    return *fact->disturbed ? store_append_mark(store, &mark, err) : ST_OK;
+}
+
 static enum status store_call(struct store *store, const struct open_loop_fact *fact, size_t place,
                               uint64_t start_ns, struct err *err)
 {
@@ -90,6 +104,8 @@ enum status open_loop_store(struct store *store, int64_t run, const struct open_
                             uint64_t start_ns, struct err *err)
 {
     enum status st = store_plan(store, run, fact, start_ns, err);
+    if (st == ST_OK)
+        st = store_disturbance(store, fact, err);
     for (size_t i = 0; i < fact->call_count && st == ST_OK; i++)
         st = store_call(store, fact, i, start_ns, err);
     return st;
@@ -195,25 +211,35 @@ static enum status take_call(void *context, const struct store_block *block, str
     return ST_OK;
 }
 
+static void find_disturbance(struct open_loop_fact *fact, const struct mark_row *marks, size_t count)
+{
+    static const enum validity_rule rules[] = { VALIDITY_QUOTA, VALIDITY_THERMAL };
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < LEN(rules); k++)
+            if (marks[i].subject_id == fact->execution && strcmp(marks[i].subject, "execution") == 0 &&
+                strcmp(marks[i].reason, validity_name(rules[k])) == 0)
+                snprintf(fact->disturbed, sizeof fact->disturbed, "%s", validity_name(rules[k]));
+}
+
 static enum status load_loop(struct open_loops *out, struct store *store, int64_t target, int64_t execution,
-                             struct err *err)
+                             const struct mark_row *marks, size_t mark_count, struct err *err)
 {
     struct open_loop_fact fact;
     struct loading l = { .fact = &fact };
     enum status st = load_plan(&fact, &l.start_ns, store, execution, err);
     if (st == ST_OK && fact.ask.arrival_ns)
         st = store_visit_blocks(store, target, false, take_call, &l, err);
+    find_disturbance(&fact, marks, mark_count);
     if (st == ST_OK && fact.ask.arrival_ns && l.requests == fact.ask.count)
         return open_loops_add(out, &fact, err);
     open_loop_fact_free(&fact);
     return st;
 }
 
-static enum status load_ends(struct open_loops *out, struct store *store, int64_t target, struct err *err)
+static enum status load_ends(struct open_loops *out, const struct mark_row *marks, size_t count,
+                             struct err *err)
 {
-    struct mark_row *marks = NULL;
-    size_t count = 0;
-    enum status st = store_load_marks(&marks, &count, store, target, err);
+    enum status st = ST_OK;
     for (size_t i = 0; i < count && st == ST_OK; i++) {
         bool died = strcmp(marks[i].reason, DIED) == 0;
         struct open_loop_fact fact = { .end = died ? OPEN_LOOP_DIED : OPEN_LOOP_SATURATED,
@@ -221,21 +247,24 @@ static enum status load_ends(struct open_loops *out, struct store *store, int64_
         if (strcmp(marks[i].subject, "point") == 0 && (died || strcmp(marks[i].reason, SATURATED) == 0))
             st = open_loops_add(out, &fact, err);
     }
-    free(marks);
     return st;
 }
 
 enum status open_loops_load(struct open_loops *out, struct store *store, int64_t target, struct err *err)
 {
     struct execution_row *executions = NULL;
-    size_t count = 0;
+    struct mark_row *marks = NULL;
+    size_t count = 0, mark_count = 0;
     *out = (struct open_loops){ 0 };
-    enum status st = load_ends(out, store, target, err); /* before the complete ones: those count */
+    enum status st = store_load_marks(&marks, &mark_count, store, target, err);
+    if (st == ST_OK)
+        st = load_ends(out, marks, mark_count, err); /* before the complete ones: those count */
     if (st == ST_OK)
         st = store_load_executions(&executions, &count, store, target, err);
     for (size_t i = 0; i < count && st == ST_OK; i++)
         if (strcmp(executions[i].label, LABEL) == 0)
-            st = load_loop(out, store, target, executions[i].id, err);
+            st = load_loop(out, store, target, executions[i].id, marks, mark_count, err);
+    free(marks);
     store_free_executions(executions, count);
     if (st != ST_OK)
         open_loops_free(out);

@@ -1,12 +1,27 @@
 #include "bench/measure/open_loop_send.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "bench/measure/validity.h"
+#include "kernels/base/len.h"
 #include "tuner/queue.h"
 
 /* Before the first request: nothing is late because it was planned for now. */
 #define LEAD_NS UINT64_C(50000000)
+
+/* What holds a worker back and is no fault of the service: a CPU quota that stops it for over 0.5 % of the
+ * loop (a block of 100 ms is refused for less, but can be repeated), and heat. */
+static const struct held {
+    enum telemetry_field field;
+    enum validity_rule rule;
+    double most_per_s;               /* of the field, in a second of the loop */
+} helds[] = {
+    { TELEMETRY_THROTTLED_USEC, VALIDITY_QUOTA, 5000 },
+    { TELEMETRY_THERMAL_COUNT, VALIDITY_THERMAL, 0 },
+};
+enum { HELD_COUNT = LEN(helds) };
 
 struct sending {
     struct execution *x;
@@ -19,6 +34,7 @@ struct sending {
     bool     busy[QUEUE_INSTANCES_MAX];
     size_t   call_of[QUEUE_INSTANCES_MAX];
     struct worker_run_ask asked[QUEUE_INSTANCES_MAX];
+    double   held[HELD_COUNT];       /* by their fields, over the whole loop */
 };
 
 static size_t instances_of(const struct sending *s)
@@ -44,6 +60,40 @@ static bool any_busy(const struct sending *s)
     return false;
 }
 
+/* --- the machine ---------------------------------------------------------------------------------------- */
+
+static void add_held(struct sending *s, const struct telemetry_block *machine)
+{
+    double number;
+    for (int i = 0; i < HELD_COUNT; i++)
+        if (telemetry_get(&number, machine, helds[i].field))
+            s->held[i] += number;
+}
+
+static void begin_looking(const struct sending *s)
+{
+    for (size_t k = 0; k < instances_of(s); k++)
+        if (s->x->all.telemetry[k])
+            telemetry_begin(s->x->all.telemetry[k]);
+}
+
+static void end_looking(struct sending *s)
+{
+    const struct open_loop_fact *f = s->fact;
+    double loop_s = f->call_count ? (double)f->calls[f->call_count - 1].answered_ns / 1e9 : 0;
+    struct telemetry_block machine;
+    for (size_t k = 0; k < instances_of(s); k++)
+        if (s->x->all.telemetry[k]) {
+            telemetry_end(s->x->all.telemetry[k], &machine);
+            add_held(s, &machine);
+        }
+    for (int i = 0; i < HELD_COUNT; i++)
+        if (s->held[i] > helds[i].most_per_s * loop_s)
+            snprintf(s->fact->disturbed, sizeof s->fact->disturbed, "%s", validity_name(helds[i].rule));
+}
+
+/* --- one call ------------------------------------------------------------------------------------------- */
+
 static enum status take_answer(struct sending *s, size_t k, struct err *err)
 {
     struct worker_run_result run;
@@ -54,6 +104,11 @@ static enum status take_answer(struct sending *s, size_t k, struct err *err)
     call->sent_ns = run.sent_ns - s->start_ns;
     call->answered_ns = run.answered_ns - s->start_ns;
     call->service_ns = run.iteration_ns[0];
+    if (s->x->campaign->virtual_time) { /* its answers stand for the machine's counters */
+        struct telemetry_block machine;
+        telemetry_of_answer(&machine, run.telemetry);
+        add_held(s, &machine);
+    }
     worker_run_free(&run);
     s->free_s[k] = (double)call->answered_ns / 1e9;
     s->busy[k] = false;
@@ -144,10 +199,12 @@ enum status open_loop_send(struct open_loop_fact *fact, uint64_t *start_ns, stru
         s.arrival_s[i] = (double)fact->ask.arrival_ns[i] / 1e9;
     *start_ns = s.start_ns = campaign_now_ns(x->campaign) + LEAD_NS;
     enum status st = ST_OK;
+    begin_looking(&s);
     while (st == ST_OK && s.next < fact->ask.count)
         st = send_next(&s, err);
     while (st == ST_OK && any_busy(&s))
         st = wait_a_while(&s, UINT64_MAX, err);
+    end_looking(&s);
     set_virtual_clock(&s);
     free(s.arrival_s);
     return st;

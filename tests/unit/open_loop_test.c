@@ -287,6 +287,28 @@ static void a_stall_shows_in_responses_only(void **state)
     loop_close(calm);
 }
 
+/* A CPU quota that stops the worker for over 0.5 % of the loop makes it invalid, not the service slow; the
+ * store knows. Some 5 ms of 19 s do not. */
+static void a_quota_makes_it_invalid(void **state)
+{
+    struct loop *little =
+        loop_open(CURVE "throttle: [{from: 100, to: 100, telemetry: {throttled_usec: 5000}}]\n");
+    struct loop *l = loop_open(CURVE "throttle: [{from: 100, to: 199, telemetry: {throttled_usec: 5000}}]\n");
+    struct open_loops back;
+    (void)state;
+    l->w.config.arrivals.rate = 60;
+    little->w.config.arrivals.rate = 60;
+    assert_int_equal(judged(measure(little), 0, 0).outcome, OPEN_LOOP_PASS);
+    const struct open_loop_fact *fact = measure(l);
+    assert_string_equal(fact->disturbed, "quota");
+    assert_int_equal(judged(fact, 0, 0).outcome, OPEN_LOOP_INVALID);
+    assert_int_equal(open_loops_load(&back, l->w.store, l->c.targets[0].row.id, NULL), ST_OK);
+    assert_int_equal(judged(&back.items[0], 0, 0).outcome, OPEN_LOOP_INVALID);
+    open_loops_free(&back);
+    loop_close(little);
+    loop_close(l);
+}
+
 static void a_death_is_tried_once_more(void **state)
 {
     char script[1024], marker[64];
@@ -406,6 +428,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(simulation_and_loop_agree),
         cmocka_unit_test(several_instances_are_sent_to),
         cmocka_unit_test(a_stall_shows_in_responses_only),
+        cmocka_unit_test(a_quota_makes_it_invalid),
         cmocka_unit_test(a_death_is_tried_once_more),
         cmocka_unit_test(overload_is_not_begun),
         cmocka_unit_test(the_store_gives_it_back),
