@@ -164,8 +164,9 @@ test-run: test-build
 # --- how rules choose, on simulated measurements: TRIALS of each -------------------------------------------------
 TRIALS ?= 4000
 $(out)/bin/bench-decisions: $(out)/obj/tests/decisions/main_decisions.o $(call archives,tests/decisions bench/replay tuner kernels/base)
-bench-decisions: $(out)/bin/bench-decisions  ## choices of our rule and of other tools, in numbers (minutes; TRIALS=4000)
+bench-decisions: $(out)/bin/bench-decisions $(out)/tests/bench/deciding_speed  ## choices of our rule and of other tools, in numbers (minutes; TRIALS=4000)
 	@BENCH_HOME=$(CURDIR) $< $(TRIALS)
+	@$(out)/tests/bench/deciding_speed
 
 # --- benchmarks of our own parts: printed, never a timed test ----------------------------------------------------------
 bench-harness: all  ## what measuring itself costs: clock share, own processor time and memory of bench

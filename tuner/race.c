@@ -5,7 +5,7 @@
 
 #include "tuner/stats.h"
 
-#define ROUNDS_MAX 40 /* rounds at the last look: the cap */
+#define ROUNDS_MAX RACE_ROUNDS_MAX /* rounds at the last look: the cap */
 
 const size_t race_look_rounds[RACE_LOOKS] = { 6, 9, 13, 19, 28, ROUNDS_MAX };
 static const size_t often_rounds[RACE_LOOKS_OFTEN] = { 6, 8, 10, 13, 16, 19, 23, 28, 33, ROUNDS_MAX };
@@ -46,9 +46,10 @@ struct race {
     size_t look_count;
     double margin;                        /* ln(1-X) */
     double level;                         /* of one test, as a quantile */
-    double quantile[ROUNDS_MAX];          /* t(level, df), 0: not computed yet */
-    size_t control_of[ROUNDS_MAX];        /* candidate that was the control in that round */
-    bool settled[RACE_SIZES_MAX][RACE_SIZES_MAX]; /* thrifty: i was found not slower than j by more than X */
+    double *quantile;                     /* [ROUNDS_MAX] t(level, df), 0: not computed yet */
+    size_t *control_of;                   /* [ROUNDS_MAX] candidate that was the control in that round */
+    bool (*settled)[RACE_SIZES_MAX];      /* thrifty: i was found not slower than j by more than X */
+    struct race_memory *memory;
 };
 struct pair {
     size_t n;
@@ -440,13 +441,18 @@ static void sum_up(struct race *w, size_t rounds)
  * before. */
 static size_t walk(struct race *w)
 {
-    size_t rounds = w->ask->rounds < ROUNDS_MAX ? w->ask->rounds : ROUNDS_MAX, seen = 0;
-    for (size_t l = 0; l < w->look_count && w->look_rounds[l] <= rounds; l++) {
+    size_t rounds = w->ask->rounds < ROUNDS_MAX ? w->ask->rounds : ROUNDS_MAX;
+    size_t known = w->memory->looks, seen = known > 0 ? w->look_rounds[known - 1] : 0;
+    for (size_t l = known; l < w->look_count && w->look_rounds[l] <= rounds; l++) {
         for (; seen < w->look_rounds[l]; seen++)
             w->control_of[seen] = control_after(w, seen);
         limits_of(w, seen);
         if (take_look(w, seen))
             return seen;
+        if (w->memory == w->ask->memory) {
+            w->memory->looks = l + 1;
+            w->memory->after = *w->out;
+        }
     }
     w->out->next_look = 0;
     for (size_t l = w->look_count; l-- > 0 && w->look_rounds[l] > rounds;)
@@ -462,33 +468,46 @@ static size_t walk(struct race *w)
     return rounds;
 }
 
+/* As if nothing had been measured yet. */
+static void begin(struct race *w)
+{
+    const struct race_ask *ask = w->ask;
+    memset(w->memory->quantile, 0, sizeof w->memory->quantile);
+    for (size_t i = 0; i < ask->count; i++)
+        memset(w->memory->settled[i], 0, ask->count);
+    *w->out = (struct race_answer){ .state = RACE_GO_ON, .count = ask->count, .control_m = NAN,
+                                    .control_c = NAN, .noise_floor = NAN };
+    for (size_t i = 0; i < ask->count; i++)
+        w->out->sizes[i] = (struct race_size){ .alive = true, .limit = SLO_OPEN, .est = NAN, .m = NAN,
+                                               .c = NAN, .df = NAN };
+    w->memory->looks = 0;
+    limits_of(w, 0);
+}
+
 void race_step(struct race_answer *out, const struct race_ask *ask, struct race_looks *looks)
 {
+    struct race_memory own;   /* what is read of it is written before */
+    struct race w = { .ask = ask, .out = out, .looks = looks, .margin = log1p(-ask->within) };
     double rivals = ask->count > 1 ? (double)(ask->count - 1) : 1;
-    struct race w; /* settled and control_of are written before they are read */
-    w.ask = ask;
-    w.out = out;
-    w.looks = looks;
-    w.margin = log1p(-ask->within);
     bool often = ask->thrifty == RACE_OFTEN;
     w.look_rounds = often ? often_rounds : race_look_rounds;
     w.look_count = often ? RACE_LOOKS_OFTEN : RACE_LOOKS;
     double split = often && ask->count <= OFTEN_FEW ? OFTEN_SPLIT : (double)w.look_count;
     w.level = 1 - ask->alpha / (rivals * split);
-    memset(w.quantile, 0, sizeof w.quantile);
-    *out = (struct race_answer){ .state = RACE_GO_ON, .count = ask->count, .control_m = NAN, .control_c = NAN,
-                                 .noise_floor = NAN };
-    for (size_t i = 0; i < ask->count; i++)
-        out->sizes[i] = (struct race_size){ .alive = true, .limit = SLO_OPEN, .est = NAN, .m = NAN, .c = NAN,
-                                            .df = NAN };
-    for (size_t i = 0; i < ask->count; i++)
-        memset(w.settled[i], 0, ask->count);
+    w.memory = ask->memory && !looks ? ask->memory : &own;
+    w.quantile = w.memory->quantile;
+    w.control_of = w.memory->control_of;
+    w.settled = w.memory->settled;
     if (looks)
         looks->count = 0;
+    own.looks = 0;
+    if (w.memory->looks > 0)
+        *out = w.memory->after;
+    else
+        begin(&w);
     if (ask->count == 0) {
         end(&w, RACE_NO_SIZE, RACE_CAUSE_NONE, 0);
         return;
     }
-    limits_of(&w, 0);
     sum_up(&w, walk(&w));
 }

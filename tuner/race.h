@@ -58,6 +58,7 @@ struct race_candidate {
     enum why lost;            /* WHY_NONE, or why it left the race (crashed, throttled by its retries ...) */
     size_t lost_round;        /* number of complete rounds by then */
 };
+struct race_memory;           /* what the looks so far said: see below */
 enum race_thrift { RACE_PLAIN, RACE_THRIFTY, RACE_OFTEN };
 struct race_ask {
     const struct race_candidate *candidates; /* [count] ascending by batch, count <= RACE_SIZES_MAX */
@@ -69,6 +70,7 @@ struct race_ask {
     int    control;           /* size whose blocks are measured twice while it is alive; 0: smallest alive */
     enum race_thrift thrifty; /* how blocks are saved: see above */
     bool   out_of_budget;     /* the next round does not fit */
+    struct race_memory *memory; /* NULL: every look is gone through again */
     bool limits_final; /* after RACE_PROVE_LIMITS all time for proofs is spent: SLO_OPEN counts as SLO_FAIL */
 };
 
@@ -159,6 +161,18 @@ extern const size_t race_look_rounds[RACE_LOOKS];
 
 /* Does the round after `rounds` complete ones hold a second block of the control size? */
 bool race_has_control(enum race_thrift thrifty, size_t rounds);
+
+#define RACE_ROUNDS_MAX 40
+/* All zero before the first step of a race. A step whose ask has the same memory goes on behind the looks of
+ * the steps before: the same answer in a fraction of the time, as long as nothing has changed but that
+ * rounds, and what became known after the last look, were added. Only for steps without `looks`. */
+struct race_memory {
+    size_t looks;             /* gone through */
+    struct race_answer after; /* the last of them */
+    size_t control_of[RACE_ROUNDS_MAX];
+    double quantile[RACE_ROUNDS_MAX];
+    bool   settled[RACE_SIZES_MAX][RACE_SIZES_MAX];
+};
 
 /* looks may be NULL; its count is set to 0 first. */
 void race_step(struct race_answer *out, const struct race_ask *ask, struct race_looks *looks);

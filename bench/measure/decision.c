@@ -238,11 +238,13 @@ static bool some_size_leaves_now(const struct decision *d)
 }
 
 /* Takes stored rounds as long as they are complete: who belongs to a round follows from those before. */
-static void take_rounds(struct decision *d, const struct decision_rules *rules, const struct race_rounds *r)
+static void take_rounds(struct decision *d, const struct decision_rules *rules, const struct race_rounds *r,
+                        struct race_memory *memory)
 {
     bool stuck = false;
     while (!stuck) {
         struct race_ask ask = race_ask_of(d, rules);
+        ask.memory = memory;
         race_step(&d->race, &ask, NULL);
         size_t before = d->rounds;
         bool again = false;
@@ -315,13 +317,15 @@ static enum status make_race(struct decision *d, const struct decision_ask *ask,
         st = check_limits(d, ask, &r, err);
     d->blocks = calloc((r.count + 1) * (d->count + 1), sizeof *d->blocks);
     d->counted = calloc(r.count + 1, sizeof *d->counted);
-    if (st == ST_OK && !(d->blocks && d->counted))
+    struct race_memory *memory = calloc(1, sizeof *memory);
+    if (st == ST_OK && !(d->blocks && d->counted && memory))
         st = err_set(err, ST_OUT_OF_MEMORY, "not enough memory for %zu rounds", r.count);
     if (st == ST_OK) {
         take_losses(d, ask->history, &r);
-        take_rounds(d, ask->rules, &r);
+        take_rounds(d, ask->rules, &r, memory);
         st = close_race(d, ask, err);
     }
+    free(memory);
     race_rounds_free(&r);
     return st;
 }

@@ -138,7 +138,7 @@ enum status replay_curve(struct replay_answer *out, const struct replay_ask *ask
     const struct procedure_ask p = {
         .meter = &meter, .max_batch = ask->curve->points[ask->curve->count - 1].batch,
         .given = ask->noise ? NULL : sizes, .given_count = ask->curve->count, .within = ask->within,
-        .alpha = ask->alpha, .seed = splitmix64(ask->seed), .thrifty = RACE_THRIFTY,
+        .alpha = ask->alpha, .seed = splitmix64(ask->seed), .thrifty = RACE_OFTEN,
         .control = ask->noise != NULL,
         .verify = ask->noise != NULL,
         .fails = reason_of_failure, .limit = ask->limit.percentile > 0 ? limit_status : NULL };

@@ -215,7 +215,8 @@ def another_objective(folder):
 
 
 def an_engine_that_never_starts(folder):
-    tune(folder, KNEE + "faults: [{at: load, call: 1, do: error, kind: model, message: no such layer, times: 0}]\n", code=2)
+    tune(folder, KNEE + "faults: [{at: load, call: 1, do: error, kind: model, message: no such layer, times: 0}]\n",
+         code=2)
     answer = replay(folder)
     check(all(target["bit_equal"] for target in answer["targets"]), answer)
 
@@ -223,8 +224,9 @@ def an_engine_that_never_starts(folder):
 # --- wrong twins ------------------------------------------------------------------------------------------------------
 
 # One value of each derived table, and what is put in its place.
-FORGED = [("decision", "batch", "16"), ("decision", "noise_floor", "noise_floor + 1e-17"), ("decision", "reason", "'so'"),
-          ("why", "m", "m * (1 + 1e-15)"), ("why", "reason", "'slower'"), ("look", "se", "se * (1 + 1e-15)"),
+FORGED = [("decision", "batch", "16"), ("decision", "noise_floor", "noise_floor + 1e-17"),
+          ("decision", "reason", "'so'"), ("why", "m", "m * (1 + 1e-15)"), ("why", "reason", "'slower'"),
+          ("look", "se", "se * (1 + 1e-15)"),
           ("look", "outcome", "'open'"), ("verification", "q", "q + 1e-9"), ("fill", "service_p50_ms", "7"),
           ("estimate", "y_low", "y_low - 1e-12"), ("estimate", "labels", "'flat'")]
 # Tables, and the column whose largest value goes with all its rows.
@@ -281,8 +283,8 @@ def other_parameters_stand_beside(folder):
         check(target["bit_equal"] and target["again"]["decision"]["batch"] == 8, target["difference"])
         check(target["other"]["decision"]["batch"] in batches, "%s: %s" % (more, target["other"]["decision"]))
     text = bench("replay", "--out", os.path.join(folder, "out"), "--within", "12", cwd=folder).stdout
-    for word in ["as stored:   within 5 %", "under these: within 12 %", "as stored:   optimal 8,", "under these: optimal 4,",
-                 "bit-equal to what is stored"]:
+    for word in ["as stored:   within 5 %", "under these: within 12 %", "as stored:   optimal 8,",
+                 "under these: optimal 4,", "bit-equal to what is stored"]:
         check(word in text, "%s is not in\n%s" % (word, text))
 
 

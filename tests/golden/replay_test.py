@@ -108,7 +108,8 @@ def largest_that_ran(name, x, limit):
 
 def the_answers_follow_from_the_curves(folder):
     for name, x, limit, optimal, max_safe in ANSWERS:
-        check(by_hand(name, x, limit) == (optimal, max_safe), "%s %g %s: %s" % (name, x, limit, by_hand(name, x, limit)))
+        found = by_hand(name, x, limit)
+        check(found == (optimal, max_safe), "%s %g %s: %s" % (name, x, limit, found))
 
 
 def wrong_rules_give_other_answers(folder):
@@ -213,7 +214,8 @@ def disturbed_machines_are_survived(folder):
 def a_machine_that_always_throttles_decides_nothing(folder):
     for name in INVENTED:
         done, answer = invented(folder, name, "--noise", "throttle=100%", "--seed", "3")
-        check(done.returncode == 4 and answer["decision"]["confidence"] == "undecided", "%s: %s" % (name, answer["decision"]))
+        check(done.returncode == 4 and answer["decision"]["confidence"] == "undecided",
+              "%s: %s" % (name, answer["decision"]))
         check(answer["decision"]["batch"], "%s: no best so far" % name)
     done, answer = invented(folder, "knee", "--noise", "throttle=0", "--seed", "3")  # the wrong twin: it never does
     check(done.returncode == 0 and answer["decision"]["confidence"] == "decided", answer["decision"])
@@ -266,7 +268,8 @@ def the_curves_are_kept(folder):
 
 TESTS = [every_answer, the_answers_follow_from_the_curves, wrong_rules_give_other_answers, latency_alone_means_one,
          invented_curves_have_one_answer, disturbed_machines_are_survived,
-         a_machine_that_always_throttles_decides_nothing, a_whole_campaign_repeats_itself, noise_that_hides_the_answer_is_undecided, every_mistake_is_named,
+         a_machine_that_always_throttles_decides_nothing, a_whole_campaign_repeats_itself,
+         noise_that_hides_the_answer_is_undecided, every_mistake_is_named,
          the_curves_are_kept]
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernels/base/rng.h"
@@ -527,6 +528,59 @@ static void control_thins_out_if_thrifty(void **state)
     assert_int_equal(with, 9 + 15); /* all of the first nine, then 10 12 ... 38 */
 }
 
+/* --- memory --------------------------------------------------------------------------------------------- */
+
+static bool same_number(double a, double b)
+{
+    return a == b || (isnan(a) && isnan(b));
+}
+
+static bool same_size(const struct race_size *a, const struct race_size *b)
+{
+    return a->alive == b->alive && a->resting == b->resting && a->accepted == b->accepted &&
+           a->why == b->why && a->limit == b->limit && a->n == b->n && a->rival == b->rival && a->pairs == b->pairs &&
+           same_number(a->est, b->est) && same_number(a->m, b->m) && same_number(a->c, b->c) &&
+           same_number(a->df, b->df);
+}
+
+/* A campaign asks again after every round; what the looks said need not be gone through each time. */
+static void memory_changes_no_answer(void **state)
+{
+    static const double level[] = { -.09, -.055, -.05, -.02, 0, -.04, -.3 };
+    size_t looked = 0;
+    (void)state;
+    for (uint64_t seed = 0; seed < 30; seed++) {
+        struct race_memory *memory = calloc(1, sizeof *memory);
+        struct script s;
+        assert_non_null(memory);
+        make(&s, level, 7, ROUNDS, seed % 3 ? .02 : .2, seed);
+        s.ask.thrifty = (enum race_thrift)(seed % 3);
+        for (size_t rounds = 0; rounds <= ROUNDS; rounds++) {
+            struct race_answer plain, remembered;
+            struct race_ask ask = s.ask;
+            if (rounds == 14) {
+                s.candidates[3].lost = WHY_CRASHED;
+                s.candidates[3].lost_round = rounds;
+            }
+            ask.rounds = rounds;
+            race_step(&plain, &ask, NULL);
+            ask.memory = memory;
+            race_step(&remembered, &ask, NULL);
+            assert_int_equal(remembered.state, plain.state);
+            assert_int_equal(remembered.batch, plain.batch);
+            assert_int_equal(remembered.look, plain.look);
+            assert_int_equal(remembered.next_look, plain.next_look);
+            assert_int_equal(remembered.control, plain.control);
+            assert_int_equal(remembered.leader, plain.leader);
+            for (size_t i = 0; i < plain.count; i++)
+                assert_true(same_size(&remembered.sizes[i], &plain.sizes[i]));
+            looked += memory->looks;
+        }
+        free(memory);
+    }
+    assert_true(looked > 1000); /* the memory was used */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -553,6 +607,7 @@ int main(void)
         cmocka_unit_test(settled_sizes_rest),
         cmocka_unit_test(resting_changes_no_answer),
         cmocka_unit_test(control_thins_out_if_thrifty),
+        cmocka_unit_test(memory_changes_no_answer),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
