@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
-"""A worker that may not have the memory of batch 8 (`ulimit -v`): its size is typed, the ceiling is right, and the campaign
-goes on with the sizes that fit.
+"""A worker that may not have the memory of batch 8 (`ulimit -v`): its size is typed, the ceiling is right, and the
+campaign goes on with the sizes that fit.
 
-A real engine computes a small relative of a network. What sizes need is found out first, with workers without a limit; the
-limit is put half way between the sizes that shall fit and the one that shall not.
+A real engine computes a small relative of a network. What sizes need is found out first, with workers without a
+limit; the limit is put half way between the sizes that shall fit and the one that shall not.
 """
 import json
 import os
-import shutil
-import sqlite3
 import subprocess
 import sys
 
@@ -56,25 +54,17 @@ def limited_engine(folder, limit_kib):
     return write(os.path.join(folder, "limited.yaml"), "name: limited\ncommand: [sh, \"%s\"]\n" % script)
 
 
-def rows(folder, query):
-    store = sqlite3.connect(os.path.join(folder, "out", "bench.sqlite"))
-    try:
-        return store.execute(query).fetchall()
-    finally:
-        store.close()
-
-
 def a_worker_without_room_for_eight(folder):
     """a size beyond the worker's memory is typed, the ceiling is the largest that fits, the campaign goes on"""
     model = write(os.path.join(folder, "tiny.yaml"), MODEL)
     fits, too_much = needed_kib(model, [1, 2]), needed_kib(model, [8])
     check(fits * 1.05 < too_much, "1 and 2 need %d KiB, 8 needs %d: no limit lies between" % (fits, too_much))
     engine = limited_engine(folder, (fits + too_much) // 2)
-    done = bench("tune", "--model", model, "--engine", engine, "--precision", "f32", "--threads", "1", "--batches", "1,2,8",
-                 "--no-gate", "--seed", "5", "--budget", "60s", "--out",
-                 os.path.join(folder, "out"), cwd=folder, timeout=180)
+    out = os.path.join(folder, "out")
+    done = bench("tune", "--model", model, "--engine", engine, "--precision", "f32", "--threads", "1", "--batches",
+                 "1,2,8", "--no-gate", "--seed", "5", "--budget", "60s", "--out", out, cwd=folder, timeout=180)
     check(done.returncode in (0, 4), "exit %d: %s" % (done.returncode, done.stderr))
-    with open(os.path.join(folder, "out", "batch_sizes.json")) as f:
+    with open(os.path.join(out, "batch_sizes.json")) as f:
         document = json.load(f)
     memory = document["autotune"]["models"]["tiny"]["memory"]
     optimal = document["batch_configurations"]["tiny"]["optimal_batch_size"]
@@ -85,8 +75,15 @@ def a_worker_without_room_for_eight(folder):
     check(optimal in (1, 2) and curve[optimal]["why"] == "chosen", curve)
 
 
+def memory_comes_back_with_a_released_size(folder):
+    """a worker that tried smaller sizes before needs no more for eight than one that did not"""
+    model = write(os.path.join(folder, "tiny.yaml"), MODEL)
+    alone, after_others = needed_kib(model, [8]), needed_kib(model, [1, 2, 4, 8])
+    check(after_others < alone * 1.1, "8 alone needs %d KiB, after 1, 2, 4 it needs %d" % (alone, after_others))
+
+
 if __name__ == "__main__":
     if not os.access(WORKER, os.X_OK):
         print("ok 1 - # SKIP there is no oneDNN here\n1..1")
         sys.exit(0)
-    sys.exit(run_tests([a_worker_without_room_for_eight]))
+    sys.exit(run_tests([memory_comes_back_with_a_released_size, a_worker_without_room_for_eight]))
