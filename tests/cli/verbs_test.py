@@ -530,7 +530,7 @@ def a_narrow_terminal_shows_what_happens(folder):
                        environment(TERM="xterm", NO_COLOR="1"), columns=40)
     drawn = re.findall(r"\r\x1b\[K([^\r\n]+)(?=\r\x1b)", text)
     check(drawn and max(map(len, drawn)) < 40, "too long for 40 columns: %s" % drawn)
-    check(any("measure batch" in line for line in drawn), "nothing is told: %s" % drawn)
+    check(any("race batch" in line for line in drawn), "nothing is told: %s" % drawn)
 
 
 TESTS = [
