@@ -10,6 +10,7 @@
 #include "bench/measure/fill.h"
 #include "bench/measure/gate.h"
 #include "bench/measure/open_loop.h"
+#include "bench/measure/p95.h"
 #include "bench/measure/probe.h"
 #include "bench/measure/residents.h"
 #include "bench/measure/results_store.h"
@@ -171,7 +172,7 @@ static const struct stage {
     bool searched;                   /* only where the ascent is over */
 } stages[] = {
     { ascend, false }, { race, true }, { verify_run, true }, { ceiling_run, true }, { fill_run, true },
-    { finish_target, true },
+    { p95_run, true }, { finish_target, true },
 };
 
 static enum status run_stage(struct campaign_state *c, const struct stage *stage, struct err *err)
