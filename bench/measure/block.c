@@ -43,9 +43,10 @@ static struct worker_run_ask request_of(const struct block_ask *ask, size_t inst
                                     .unmeasured = instances > 1 ? 0 : ask->unmeasured };
 }
 
-/* The unmeasured iterations of several instances are a request of their own: a slow one would else begin to measure
- * later than the others. The protocol always measures one: the last of them. */
-static enum status run_unmeasured(struct measured *m, struct execution *x, const struct block_ask *ask, struct err *err)
+/* The unmeasured iterations of several instances are a request of their own: a slow one would else begin to
+ * measure later than the others. The protocol always measures one: the last of them. */
+static enum status run_unmeasured(struct measured *m, struct execution *x, const struct block_ask *ask,
+                                  struct err *err)
 {
     if (m->count == 1 || ask->unmeasured < 1)
         return ST_OK;
@@ -64,7 +65,8 @@ static void free_each(struct measured *m)
         worker_run_free(&m->each[i]);
 }
 
-static enum status measure(struct measured *m, struct execution *x, const struct block_ask *ask, struct err *err)
+static enum status measure(struct measured *m, struct execution *x, const struct block_ask *ask,
+                           struct err *err)
 {
     struct worker_run_ask request = request_of(ask, x->all.count);
     uint64_t iterations = (uint64_t)(request.min_iterations + request.unmeasured);
@@ -127,10 +129,11 @@ static void judge(struct gathered *g, struct campaign_state *c, const struct mea
 
 static struct block_values evaluate(const struct measured *m, const char *mode, int batch)
 {
-    const struct worker_run_result *run = &m->all;
-    uint64_t wall_ns = run->end_ns - run->start_ns;
-    return m->count > 1 ? block_evaluate_window(batch, run->iteration_ns, run->iterations, m->window.iterations, wall_ns)
-                        : block_evaluate(mode, batch, run->iteration_ns, run->compute_ns, run->iterations, wall_ns);
+    const struct worker_run_result *r = &m->all;
+    uint64_t wall_ns = r->end_ns - r->start_ns;
+    return m->count > 1
+               ? block_evaluate_window(batch, r->iteration_ns, r->iterations, m->window.iterations, wall_ns)
+               : block_evaluate(mode, batch, r->iteration_ns, r->compute_ns, r->iterations, wall_ns);
 }
 
 static void gather(struct gathered *g, const struct execution *x, const struct block_ask *ask,
@@ -158,7 +161,8 @@ static void gather(struct gathered *g, const struct execution *x, const struct b
         .wall_images_per_s = g->values.wall_images_per_s,
     };
     telemetry_get(&energy_uj, &m->machine, TELEMETRY_ENERGY_UJ);
-    g->energy_j = block_energy_j(energy_uj, run->answered_ns - run->sent_ns, g->row.images, g->row.wall_images_per_s);
+    g->energy_j = block_energy_j(energy_uj, run->answered_ns - run->sent_ns, g->row.images,
+                                 g->row.wall_images_per_s);
     telemetry_rows(g->telemetry, &m->machine);
     g->mark_count = 0;
     judge(g, x->campaign, m);
@@ -182,7 +186,8 @@ static enum status store_gathered(struct gathered *g, struct execution *x,
 /* An absent field switches off the rules that need it: the record says which ones are on. */
 static enum status record_rules(struct execution *x, const struct validity *v, struct err *err)
 {
-    struct field_row row = { .name = "validity_rules", .source = "telemetry", .number = NAN, .class_name = "context" };
+    struct field_row row = { .name = "validity_rules", .source = "telemetry", .number = NAN,
+                             .class_name = "context" };
     if (x->rules_recorded)
         return ST_OK;
     x->rules_recorded = true;

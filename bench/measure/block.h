@@ -1,10 +1,10 @@
-/* block.h - one block: ask the worker, look at the machine before and after, judge, store.
- * Nothing else runs blocks.
+/* block.h - one block: ask the worker, look at the machine before and after, judge, store. Nothing else runs
+ * blocks.
  *
- * Of several instances one block is what all of them did at once (block_window.h): its value is the rate in the window
- * that they share, of which the row's worker_start_ns and worker_end_ns are the edges; iterations, images and outputs
- * are those of all of them, and samples holds every iteration in the order of their ends: latencies under
- * the load of the others. An instance runs at least WINDOW_LEAST_ITERATIONS. */
+ * Of several instances one block is what all of them did at once (block_window.h): its value is the rate in
+ * the window that they share, of which the row's worker_start_ns and worker_end_ns are the edges;
+ * iterations, images and outputs are those of all of them, and samples holds every iteration in the order of
+ * their ends: latencies under the load of the others. An instance runs at least WINDOW_LEAST_ITERATIONS. */
 #ifndef MEASURE_BLOCK_H
 #define MEASURE_BLOCK_H
 

@@ -37,8 +37,8 @@ struct block_values block_evaluate(const char *mode, int batch, const uint64_t *
 struct block_values block_evaluate_window(int batch, const uint64_t *iteration_ns, size_t iterations,
                                           double window_iterations, uint64_t window_ns);
 
-/* Energy of a block's measured images: mean power between bench's looks (unmeasured iterations are in it) over the
- * rate. NaN if one of them is not known. */
+/* Energy of a block's measured images: mean power between bench's looks (unmeasured iterations are in it)
+ * over the rate. NaN if one of them is not known. */
 double block_energy_j(double energy_uj, uint64_t spent_ns, int images, double wall_images_per_s);
 
 #endif

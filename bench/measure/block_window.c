@@ -76,7 +76,8 @@ static size_t earliest(const struct cursor *cursors, size_t count)
     return best;
 }
 
-static void copy_iteration(struct worker_run_result *out, size_t to, const struct worker_run_result *r, size_t from)
+static void copy_iteration(struct worker_run_result *out, size_t to, const struct worker_run_result *r,
+                           size_t from)
 {
     out->iteration_ns[to] = r->iteration_ns[from];
     if (!out->h2d_ns)

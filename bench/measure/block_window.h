@@ -1,10 +1,11 @@
 /* block_window.h - what several instances did together in one block (measurement rule 6.1). Pure.
  *
- * Only the time counts in which all of them measured: the window from the latest start to the earliest end. The rate
- * is the images in it over its length. The rule takes the iterations that lie wholly inside; here one that
- * crosses an edge counts with the share of it that is inside, because starts are never exactly equal: whole ones only
- * would lose one iteration of every instance, a fifth of the rate in a block of five, more for large sizes
- * than for small ones, and everything in a block of one. Both agree where the edges are crossed by nothing. */
+ * Only the time counts in which all of them measured: the window from the latest start to the earliest end.
+ * The rate is the images in it over its length. The rule takes the iterations that lie wholly inside; here
+ * one that crosses an edge counts with the share of it that is inside, because starts are never exactly
+ * equal: whole ones only would lose one iteration of every instance, a fifth of the rate in a block of five,
+ * more for large sizes than for small ones, and everything in a block of one. Both agree where the edges are
+ * crossed by nothing. */
 #ifndef MEASURE_BLOCK_WINDOW_H
 #define MEASURE_BLOCK_WINDOW_H
 
@@ -24,13 +25,13 @@ struct block_window {
     uint64_t longest_ns;             /* of the runs */
     double   iterations;             /* of all runs inside the window */
 };
-/* runs[count], count >= 1. The iterations of a run lie end to end from its start; what a worker leaves between
- * them is taken as spread evenly. */
+/* runs[count], count >= 1. The iterations of a run lie end to end from its start; what a worker leaves
+ * between them is taken as spread evenly. */
 struct block_window block_window_of(const struct worker_run_result *runs, size_t count);
 
-/* All runs as one answer: every iteration in the order of their ends, on the edges too; start_ns and end_ns are the
- * window, by bench's clock; sent_ns is the first, answered_ns the last; no telemetry. Stages only if all
- * have them. worker_run_free(out). ST_OUT_OF_MEMORY. */
+/* All runs as one answer: every iteration in the order of their ends, on the edges too; start_ns and end_ns
+ * are the window, by bench's clock; sent_ns is the first, answered_ns the last; no telemetry. Stages only if
+ * all have them. worker_run_free(out). ST_OUT_OF_MEMORY. */
 enum status block_window_merge(struct worker_run_result *out, const struct worker_run_result *runs,
                                size_t count, struct err *err);
 

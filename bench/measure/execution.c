@@ -154,8 +154,8 @@ static enum status check_energy(const struct execution *x, struct err *err)
     if (c->config->objective != OBJECTIVE_ENERGY || c->virtual_time ||
         (!x->target->gpu && telemetry_has_energy(why_not, sizeof why_not, c->context->machine_root)))
         return ST_OK;
-    return err_set(err, ST_UNSUPPORTED, "the objective energy cannot be measured: %s; use --objective throughput or "
-                                        "latency", why_not);
+    return err_set(err, ST_UNSUPPORTED,
+                   "the objective energy cannot be measured: %s; use --objective throughput or latency", why_not);
 }
 
 static enum status check_abilities(const struct execution *x, struct err *err)

@@ -14,8 +14,8 @@ struct execution {
     struct campaign_state *campaign;
     struct target_state *target;
     struct instances all;            /* its workers */
-    struct worker *worker;           /* the first of them, for what one does alone; once one has ended by itself: that
-                                      * one; NULL: not open */
+    struct worker *worker;           /* the first of them, for what one does alone; once one has ended by
+                                      * itself: that one; NULL: not open */
     struct worker_hello hello;
     struct worker_load_result loaded;
     struct execution_row row;

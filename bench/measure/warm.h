@@ -5,11 +5,12 @@
 #include "bench/measure/execution.h"
 #include "kernels/base/err.h"
 
-/* Step 7, before the warm-up of an execution that verifies: waits until the processor is at most 5 C warmer than the
- * median of what this target's earlier executions started at, for 5 min at most. Nothing is waited for if it is colder
- * (that would not warm it), if there is no earlier start, in virtual time, on a GPU, and where no temperature can be
- * read. The execution's environment then says `start_temperature` (C) and `temp_gate`: met or miss; a miss is marked
- * `temp_gate=miss` too, with the temperature and the median. ST_INTERRUPTED, or a status of the store. */
+/* Step 7, before the warm-up of an execution that verifies: waits until the processor is at most 5 C warmer
+ * than the median of what this target's earlier executions started at, for 5 min at most. Nothing is waited
+ * for if it is colder (that would not warm it), if there is no earlier start, in virtual time, on a GPU, and
+ * where no temperature can be read. The execution's environment then says `start_temperature` (C) and
+ * `temp_gate`: met or miss; a miss is marked `temp_gate=miss` too, with the temperature and the median.
+ * ST_INTERRUPTED, or a status of the store. */
 enum status warm_temperature_gate(struct execution *x, struct err *err);
 
 /* Warms a prepared size until two adjacent windows agree or the cap is reached; stores its blocks (kind

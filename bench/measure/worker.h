@@ -74,11 +74,12 @@ void worker_close(struct worker *w);
 
 /* Ends it at once (SIGTERM, 2 s, SIGKILL), because it is of no use without another one. */
 void worker_abort(struct worker *w);
-/* Waits until each of workers[count] has answered, has ended or has run out of time, or the interrupt is set; their
- * _receive calls then return at once. Answers are time-stamped as they come. count <= WORKER_GROUP_MAX. */
+/* Waits until each of workers[count] has answered, has ended or has run out of time, or the interrupt is
+ * set; their _receive calls then return at once. Answers are time-stamped as they come. count <=
+ * WORKER_GROUP_MAX. */
 void worker_await(struct worker *const *workers, size_t count);
-/* The same for at most one of them, until that time of the system's clock, and for at most 200 ms: true if one of them
- * is settled (worker_is_settled tells which). count 0: only waits. */
+/* The same for at most one of them, until that time of the system's clock, and for at most 200 ms: true if
+ * one of them is settled (worker_is_settled tells which). count 0: only waits. */
 bool worker_await_any(struct worker *const *workers, size_t count, uint64_t until_ns);
 /* The answer that is owed to a _send is there, or there will be none: _receive returns at once. */
 bool worker_is_settled(struct worker *w);

@@ -137,7 +137,8 @@ static enum status take_bytes(struct worker *w, bool *whole, struct err *err)
         enum status st = check_wait(w, err);
         if (st != ST_OK)
             return st;
-        r->dead = process_ended(&w->process, 0); /* a child of it may hold the pipe open: read what is there, then stop */
+        /* a child of it may hold the pipe open: read what is there, then stop */
+        r->dead = process_ended(&w->process, 0);
         if (!r->dead)
             return ST_OK;
     }

@@ -83,13 +83,14 @@ struct block_row {
     enum block_kind kind;
     int     retry;
     uint64_t start_ns, end_ns;       /* by bench */
-    uint64_t worker_start_ns, worker_end_ns;
-    int     images, outputs, iterations, unmeasured;
+    uint64_t worker_start_ns, worker_end_ns; /* of several instances: the window that all measured in, by bench */
+    int     images, outputs, iterations, unmeasured; /* of several instances: of all together */
     double  y, wall_images_per_s;    /* y: ln(images per second) by the block rule; wall: images / worker's wall */
     bool    valid;
 };
 
-struct samples {                     /* borrowed on the way in; [iterations] each, stages may be NULL */
+struct samples {                     /* borrowed on the way in; [iterations] each, stages may be NULL; of several
+                                        instances: all iterations in the order of their ends */
     const uint64_t *iteration_ns, *h2d_ns, *compute_ns, *d2h_ns;
 };
 

@@ -1,6 +1,6 @@
-/* energy.h - the energy counters of the processor packages and of their memory (RAPL, through powercap). They count
- * everything that runs on the machine, and wrap. For bench/telemetry/ only. What energy_open gives,
- * energy_close takes back. */
+/* energy.h - the energy counters of the processor packages and of their memory (RAPL, through powercap).
+ * They count everything that runs on the machine, and wrap. For bench/telemetry/ only. What energy_open
+ * gives, energy_close takes back. */
 #ifndef TELEMETRY_ENERGY_H
 #define TELEMETRY_ENERGY_H
 

@@ -52,10 +52,12 @@ static void add_monitor(struct hottest *h, const char *folder)
 
 static void add_zone(struct hottest *h, const char *folder)
 {
-    static const char *const types[] = { "x86_pkg_temp", "cpu-thermal", "cpu_thermal", "soc-thermal", "soc_thermal" };
+    static const char *const types[] = { "x86_pkg_temp", "cpu-thermal", "cpu_thermal", "soc-thermal",
+                                        "soc_thermal" };
     char path[512], type[64];
     snprintf(path, sizeof path, "%s/type", folder);
-    if (!procfs_read_line(type, sizeof type, h->root, path) || !is_one_of(type, types, sizeof types / sizeof *types))
+    if (!procfs_read_line(type, sizeof type, h->root, path) ||
+        !is_one_of(type, types, sizeof types / sizeof *types))
         return;
     snprintf(path, sizeof path, "%s/temp", folder);
     add_sensor(h, path);

@@ -6,8 +6,8 @@
  * values out of range are refused with file:line:column.
  *
  *   seed: 1                    of noise and spikes. The same script, seed and calls give the same virtual times
- *   time: virtual              or real: iterations then really last as long. In virtual time nothing waits. Or busy: they
- *                              take so much time of a processor, and last longer where somebody takes it away
+ *   time: virtual              or real: iterations then really last as long. In virtual time nothing waits. Or
+ *                              busy: they take so much of a processor's time, longer where somebody takes it away
  *   load: 50ms                 time of `load`
  *   prepare: 5ms               time of `prepare` before the first iteration
  *   first: 1                   the first iteration of a size takes so many times its time
