@@ -258,25 +258,40 @@ static void put_memory(struct document *d, json_t *out, const struct entry *e)
 
 /* --- curve --- */
 
-/* Against the leader, by the race for all sizes: the verification saw other minutes. The interval is that of
- * the paired difference; without one there is none: the intervals of two single points say little about their
- * ratio. */
-static void put_ratio(struct document *d, json_t *out, const struct target_view *t,
-                      const struct point_view *p, double best)
+/* What the objective compares, from the race for all sizes: the verification saw other minutes. NaN: not
+ * known. */
+static double objective_value(const struct target_view *t, const struct point_view *p)
 {
-    const double none = (double)NAN;
+    const struct estimate_row *e = &p->estimate;
+    if (strcmp(t->decision.objective, "latency") == 0)
+        return -log(e->service_p50_ms);
+    if (strcmp(t->decision.objective, "energy") == 0)
+        return e->joules_per_image > 0 ? -log(e->joules_per_image) : (double)NAN;
+    return e->y;
+}
+
+/* Against the leader. The interval is that of the paired difference; without one there is none: the intervals
+ * of two single points say little about their ratio. */
+static json_t *ratio_to_best(struct document *d, const struct target_view *t, const struct point_view *p,
+                             const struct point_view *best)
+{
+    const double none = (double)NAN, y = objective_value(t, p) - objective_value(t, best);
     const struct why_row *why = &p->why;
-    json_t *ratio = document_object(d, out, "ratio_to_best");
-    if (p->estimate.y >= best)
+    const bool paired = why->rival == best->batch && isfinite(why->m) && isfinite(why->c);
+    if (p != best && !paired && !isfinite(y))
+        return json_null();
+    json_t *ratio = json_object();
+    if (p == best)
         put_interval(d, ratio, 0, 0, 0);
-    else if (why->rival > 0 && why->rival == t->decision.leader && isfinite(why->m) && isfinite(why->c))
+    else if (paired)
         put_interval(d, ratio, why->m, why->m - why->c, why->m + why->c);
     else
-        put_interval(d, ratio, p->estimate.y - best, none, none);
+        put_interval(d, ratio, y, none, none);
+    return ratio;
 }
 
 static json_t *curve_point(struct document *d, const struct target_view *t, const struct point_view *p,
-                           double best)
+                           const struct point_view *best)
 {
     const bool valid = curve_point_is_valid(p);
     json_t *out = json_object();
@@ -287,7 +302,7 @@ static json_t *curve_point(struct document *d, const struct target_view *t, cons
         json_t *rate = document_object(d, out, "images_per_s");
         const struct estimate_row *published = point_published(p);
         put_interval(d, rate, published->y, published->y_low, published->y_high);
-        put_ratio(d, out, t, p, best);
+        document_put(d, out, "ratio_to_best", ratio_to_best(d, t, p, best));
     } else {
         document_put(d, out, "images_per_s", json_null());
         document_put(d, out, "ratio_to_best", json_null());
@@ -304,10 +319,7 @@ static json_t *curve_point(struct document *d, const struct target_view *t, cons
 
 static void put_curve(struct document *d, json_t *out, const struct target_view *t)
 {
-    double best = -(double)INFINITY;
-    for (size_t i = 0; i < t->point_count; i++)
-        if (curve_point_is_valid(&t->points[i]))
-            best = fmax(best, t->points[i].estimate.y);
+    const struct point_view *best = target_best(t);
     for (size_t i = 0; i < t->point_count; i++)
         if (t->points[i].has_why)
             document_append(d, out, curve_point(d, t, &t->points[i], best));

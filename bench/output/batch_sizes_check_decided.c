@@ -7,6 +7,10 @@
 #include "bench/output/findings.h"
 #include "kernels/base/len.h"
 
+/* max_safe follows from medians over rounds, ratio_to_best from paired differences: near the margin they may
+ * differ by so much. */
+#define OTHER_ESTIMATE 0.02
+
 /* Values are rounded to 6 digits before they are written: a comparison of two may be off by so much. */
 #define ROUNDED 1e-5
 
@@ -89,7 +93,7 @@ static void check_max_safe(struct checking *c, const char *path, const json_t *e
     if (!row || max_safe == finding_int(entry, "optimal_batch_size") ||
         !is_word(finding_get(model, "method.max_safe"), "executed"))
         return;
-    finding_unless(c, ratio >= 1 - finding_real(model, "method.x") - ROUNDED,
+    finding_unless(c, !(ratio < 1 - finding_real(model, "method.x") - OTHER_ESTIMATE),
                    json_object_get(row, "ratio_to_best"), below, "E3",
                    "within X of the best at max_safe_batch_size, as services execute it");
 }

@@ -1,4 +1,5 @@
-/* What one point of a campaign says: its row, whether it counts, what takes a target's numbers their worth. */
+/* What one point of a campaign says: its row, whether it counts, what takes a target's numbers their worth.
+ */
 #include "bench/output/curves.h"
 
 #include <math.h>
@@ -160,7 +161,7 @@ static void fill_estimate(struct curve_row *out, const struct estimate_row *e, d
 void curve_row_of(struct curve_row *out, const struct target_view *target, const struct point_view *point)
 {
     const double none = (double)NAN;
-    const struct point_view *best = target_fastest(target);
+    const struct point_view *best = target_best(target);
     *out = (struct curve_row){ .batch = point->batch, .images_per_s = none, .images_per_s_low = none,
                                .images_per_s_high = none, .plus_minus_percent = none, .ratio_to_best = none,
                                .verified_images_per_s = none, .verified_images_per_s_low = none,

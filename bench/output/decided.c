@@ -13,6 +13,11 @@
 
 /* --- points and numbers --- */
 
+static bool is(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
+
 const struct point_view *target_point(const struct target_view *target, int batch)
 {
     for (size_t i = 0; i < target->point_count; i++)
@@ -39,15 +44,28 @@ bool target_is_verified(const struct target_view *target)
            target->decision.optimal == target->decision.batch;
 }
 
+bool point_is_raced(const struct point_view *point)
+{
+    return point->has_estimate && is(point->estimate.method, "race");
+}
+
 const struct point_view *target_fastest(const struct target_view *target)
 {
     const struct point_view *best = NULL;
     for (size_t i = 0; i < target->point_count; i++) {
         const struct point_view *p = &target->points[i];
-        if (curve_point_is_valid(p) && (!best || p->estimate.y > best->estimate.y))
+        if (!curve_point_is_valid(p) || (best && point_is_raced(best) && !point_is_raced(p)))
+            continue;
+        if (!best || point_is_raced(p) != point_is_raced(best) || p->estimate.y > best->estimate.y)
             best = p;
     }
     return best;
+}
+
+const struct point_view *target_best(const struct target_view *target)
+{
+    const struct point_view *leader = target_point(target, target->decision.leader);
+    return leader && curve_point_is_valid(leader) ? leader : target_fastest(target);
 }
 
 bool target_is_faster(const struct target_view *a, const struct target_view *b)
@@ -86,11 +104,6 @@ bool estimate_has_interval(const struct estimate_row *estimate)
 bool estimate_is_wide(const struct estimate_row *estimate)
 {
     return estimate_has_interval(estimate) && sinh((estimate->y_high - estimate->y_low) / 2) > 0.5;
-}
-
-static bool is(const char *a, const char *b)
-{
-    return strcmp(a, b) == 0;
 }
 
 double verified_images_per_s(const struct target_view *target, const struct verify_row *row)

@@ -16,8 +16,13 @@ int target_served_batch(const struct target_view *target);
 const struct point_view *target_chosen(const struct target_view *target);
 /* Did the decision hold in fresh executions, and is it the size that is served? */
 bool target_is_verified(const struct target_view *target);
-/* Valid point with the highest estimate; NULL: none. */
+/* Was its estimate measured in rounds? One of probes only is the best of a few blocks, and looks faster than
+ * it is. */
+bool point_is_raced(const struct point_view *point);
+/* Valid point with the highest estimate, among the raced ones if there are any; NULL: none. */
 const struct point_view *target_fastest(const struct target_view *target);
+/* What ratios are made against: the leader of the race, else the fastest; NULL: none. */
+const struct point_view *target_best(const struct target_view *target);
 
 /* Is a to be believed faster than b at their served sizes, both of which have a point? A verified rate comes
  * before one that is not: what won a race or a probe looks faster than it is. */

@@ -38,6 +38,8 @@ static bool dominates(const struct pareto_line *a, const struct pareto_line *b)
                        compare(a->service_p50_ms, b->service_p50_ms, true),
                        compare(a->joules_per_image, b->joules_per_image, true) };
     bool better = false;
+    if (b->raced && !a->raced)
+        return false;
     for (size_t i = 0; i < LEN(by); i++) {
         if (by[i] < 0)
             return false;
@@ -69,9 +71,13 @@ struct pareto_line *pareto_lines(const struct target_view *target, size_t *count
             *marked = (int)*count;
         const double rate = exp(e->y); /* of the race for all: rounds and verification saw other minutes */
         lines[(*count)++] = (struct pareto_line){
-            .batch = p->batch, .images_per_s = rate, .service_p95_ms = e->service_p95_ms,
+            .batch = p->batch,
+            .raced = point_is_raced(p),
+            .images_per_s = rate,
+            .service_p95_ms = e->service_p95_ms,
             .service_p50_ms = isfinite(e->service_p50_ms) ? e->service_p50_ms : 1000 * p->batch / rate,
-            .joules_per_image = e->joules_per_image > 0 ? e->joules_per_image : (double)NAN };
+            .joules_per_image = e->joules_per_image > 0 ? e->joules_per_image : (double)NAN
+        };
     }
     for (size_t i = 0; i < *count; i++)
         find_better(&lines[i], lines, *count);

@@ -13,6 +13,7 @@ struct pareto_line {
     int    batch;
     double images_per_s, service_p50_ms, service_p95_ms;
     double joules_per_image;
+    bool   raced;                    /* else of probes only, which show no raced size to be worse */
     int    dominated_by;             /* the size with the highest throughput that is better; 0: none */
 };
 extern const struct field pareto_fields[];

@@ -244,11 +244,9 @@ static void put_lists(FILE *file, const struct sheet *s)
 static void put_zone(FILE *file, size_t place, const struct target_view *t)
 {
     const struct decision_row *d = &t->decision;
-    const struct point_view *best = target_point(t, d->leader);
+    const struct point_view *best = target_best(t);
     const bool by_rate =
         t->has_decision && d->batch && (!*d->objective || strcmp(d->objective, "throughput") == 0);
-    if (!best || !curve_point_is_valid(best))
-        best = target_fastest(t);
     const double high = by_rate && best ? exp(best->estimate.y) : 0;
     fprintf(file, "zonelow[%zu] = %.9g; zonehigh[%zu] = %.9g\n", place, (1 - d->x) * high, place, high);
 }

@@ -238,9 +238,7 @@ static void add_verified(struct why_facts *f, const struct target_view *t)
 static void add_zone(struct why_facts *f, const struct target_view *t)
 {
     const struct decision_row *d = &t->decision;
-    const struct point_view *best = target_point(t, d->leader);
-    if (!best)
-        best = target_fastest(t);
+    const struct point_view *best = target_best(t);
     if (!best || strcmp(d->objective, "latency") == 0 || strcmp(d->objective, "energy") == 0)
         add_fact(f, "zone", "within %.3g %% of the best by %s", 100 * d->x,
                  *d->objective ? d->objective : "throughput");

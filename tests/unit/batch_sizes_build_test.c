@@ -509,6 +509,26 @@ static void the_published_rate_is_the_verified_one(void **state)
     fixture_close(f);
 }
 
+static void ratios_of_other_objectives(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_open();
+    struct target_view *t = fixture_whole(f, "f32", 1);
+    snprintf(t->decision.objective, sizeof t->decision.objective, "energy");
+    for (size_t i = 0; i < 4; i++)
+        t->points[i].why.rival = 0;
+    t->points[0].estimate.joules_per_image = 8;
+    t->points[3].estimate.joules_per_image = 6; /* 8 leads: 1 reaches 6/8 of it; of 2 nothing is known */
+    struct built b = build(f, NULL);
+    assert_true(is_valid(b.documents.sizes));
+    json_t *curve = at(b.documents.sizes, "autotune.models.hrnet.curve");
+    assert_true(is_at(curve, "0.ratio_to_best", "{\"estimate\":0.75,\"low\":null,\"high\":null}"));
+    assert_true(is_at(curve, "1.ratio_to_best", "null"));
+    assert_true(is_at(curve, "3.ratio_to_best.estimate", "1.0"));
+    built_free(&b);
+    fixture_close(f);
+}
+
 static void set_limit(struct decision_row *d, const char *kind, double limit_ms)
 {
     snprintf(d->slo_kind, sizeof d->slo_kind, "%s", kind);
@@ -796,6 +816,7 @@ int main(void)
         cmocka_unit_test(surer_entries_stay),
         cmocka_unit_test(whole_procedure),
         cmocka_unit_test(the_published_rate_is_the_verified_one),
+        cmocka_unit_test(ratios_of_other_objectives),
         cmocka_unit_test(limits),
         cmocka_unit_test(no_size_meets_the_limit),
         cmocka_unit_test(several_at_once),

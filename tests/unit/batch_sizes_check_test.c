@@ -168,6 +168,7 @@ static void twins_of_a_decision(void **state)
         { "\"memory\"", "\"ceiling_batch\": 8", "\"ceiling_batch\": 16", "E2", "memory" },
         { "\"memory\"", "\"first_failed_why\": \"out_of_memory\"", "\"first_failed_why\": null", "schema", "memory" },
         { "\"curve\"", "\"batch\": 8", "\"batch\": 9", "E3", "curve" },
+        { "\"within_zone_but_larger\"", "\"estimate\": 1.0", "\"estimate\": 0.92", "E3", "curve" },
         { "\"fill\"", "\"images\": 3", "\"images\": 4", "E8", "fill.2" },
         { "\"fill\"", "\"images\": 1,", "\"images\": 2,", "E8", "fill.0" },
         { "\"fill\"", "\"service_p50_ms\": 58.1", "\"service_p50_ms\": null", "E6", "fill.0" },

@@ -241,6 +241,15 @@ static void dominated_sizes(void **state)
     free(lines);
     assert_true(pareto_is_front(t, 2));
     assert_false(pareto_is_front(t, 4));
+    set(t->points[1].estimate.method, sizeof t->points[1].estimate.method, "coarse"); /* the best of a few blocks */
+    assert_true(pareto_is_front(t, 4));
+    t->points[1].estimate.y = log(30);
+    assert_int_equal(target_fastest(t)->batch, 8);
+    assert_int_equal(target_best(t)->batch, 8);
+    t->decision.leader = 4;
+    assert_int_equal(target_best(t)->batch, 4);
+    t->points[1].estimate.y = log(18);
+    set(t->points[1].estimate.method, sizeof t->points[1].estimate.method, "race");
     t->points[1].estimate.joules_per_image = 3; /* the least energy of 4 puts it on the front */
     t->points[2].estimate.joules_per_image = 2;
     t->points[3].estimate.joules_per_image = 5;
