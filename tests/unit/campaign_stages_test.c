@@ -342,6 +342,62 @@ static void a_size_above_the_decision_that_fails_ends_the_table(void **state)
     world_close(&w);
 }
 
+/* 4 and 8 together need 220 MiB, one of them 180 at most: with a limit of 210 they take turns in the worker. */
+static void sizes_that_do_not_fit_together_take_turns(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, "{" CURVE ", memory: {fixed: 100MiB, per_image: 10MiB}}", 1);
+    w.config.memory_limit_bytes = UINT64_C(210) << 20;
+    struct campaign *c = run(&w, ST_OK);
+    const struct target_view *t = &c->targets[0];
+    struct seen *s = see(&w, c);
+    int swapped = 0;
+    for (size_t i = 0; i < t->mark_count; i++)
+        swapped += strcmp(t->marks[i].reason, "residency=swapped") == 0 &&
+                   strcmp(label_of(s, t->marks[i].subject_id), "verify") == 0;
+    assert_int_equal(swapped, 3);
+    assert_true(t->decision.verified);
+    check_passes(s);
+    assert_int_equal(t->decision.batch, 4);
+    assert_int_equal(t->decision.ceiling_batch, 11); /* 100 + 11 x 10; found between 8 and 16 */
+    assert_string_equal(t->decision.first_failed_why, "over_memory");
+    assert_int_equal(t->fill_count, 8); /* 1 to 4 need 200 MiB together, 5 to 8 come one by one */
+    assert_int_equal(t->decision.max_safe, 8);
+    unsee(s);
+    campaign_free(c);
+    world_close(&w);
+}
+
+/* The budget ends while the sizes above the decision are run: it is decided and verified, and only what was run is
+ * safe. */
+static void a_table_that_is_cut_short_limits_what_is_safe(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, "{" CURVE "}", 1);
+    struct campaign *c = run(&w, ST_OK);
+    struct seen *s = see(&w, c);
+    uint64_t below = 0, above = last_end_of(s, BLOCK_FILL);
+    for (size_t i = 0; i < s->count; i++)
+        if (s->rows[i].kind == BLOCK_FILL && s->rows[i].batch <= 4)
+            below = s->rows[i].end_ns;
+    unsee(s);
+    campaign_free(c);
+    world_close(&w);
+
+    world_open(&w, "{" CURVE "}", 1);
+    w.config.budget_ns = below + (above - below) / 2;
+    c = run(&w, ST_OK);
+    const struct target_view *t = &c->targets[0];
+    assert_int_equal(t->decision.batch, 4);
+    assert_true(t->decision.verified);
+    assert_in_range(t->fill_count, 4, 15);
+    assert_int_equal(t->decision.max_safe, t->fill_count >= 8 ? 8 : 4);
+    campaign_free(c);
+    world_close(&w);
+}
+
 /* --- p95 -------------------------------------------------------------------------------------------------- */
 
 static int count_blocks(const struct seen *s, enum block_kind kind, int batch, int *iterations)
@@ -411,6 +467,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_size_that_fails_in_its_second_fresh_process_is_not_the_ceiling),
         cmocka_unit_test(a_size_below_the_decision_that_fails_changes_what_is_served),
         cmocka_unit_test(a_size_above_the_decision_that_fails_ends_the_table),
+        cmocka_unit_test(sizes_that_do_not_fit_together_take_turns),
+        cmocka_unit_test(a_table_that_is_cut_short_limits_what_is_safe),
         cmocka_unit_test(what_a_p95_lacks_is_measured),
         cmocka_unit_test(what_cannot_be_had_in_a_minute_is_not_begun),
     };
