@@ -48,6 +48,22 @@ static double service_s(struct server *s, size_t n)
     return t->service_s[(size_t)(s->ask->uniform[s->draws++] * (double)t->count)];
 }
 
+double queue_capacity(const struct queue_times *times, size_t time_count, int batch, int instances,
+                      bool median)
+{
+    size_t at = 0;
+    double sum = 0;
+    while (at < time_count && times[at].images < batch)
+        at++;
+    if (at == time_count)
+        return 0;
+    for (size_t i = 0; i < times[at].count; i++)
+        sum += times[at].service_s[i];
+    double service_s =
+        median ? stats_median(times[at].service_s, times[at].count) : sum / (double)times[at].count;
+    return instances * batch / service_s;
+}
+
 static size_t first_free(const double *free_s, int instances)
 {
     size_t k = 0;
@@ -101,7 +117,8 @@ bool queue_simulate(struct queue_answer *out, double *response_s, const struct q
     if (!within_bounds(ask))
         return false;
     prepare(&s, ask);
-    *out = (struct queue_answer){ .capacity = ask->instances * ask->batch / s.median_s[ask->batch] };
+    *out = (struct queue_answer){ .capacity = queue_capacity(ask->times, ask->time_count, ask->batch,
+                                                             ask->instances, !ask->uniform) };
     out->batches = serve_all(&s, response_s);
     out->counted = ask->count - queue_dropped(ask->count);
     out->mean_images = (double)ask->count / (double)out->batches;

@@ -37,11 +37,17 @@ struct queue_answer {
     bool   saturated;          /* rate >= c B / s(B), or the mean response of the last tenth exceeds twice
                                   that of the second tenth: the queue grows, percentiles would depend on when
                                   one looks */
-    double capacity;           /* c B / s(B), images/s, with the median of s(B) */
+    double capacity;           /* images/s: see queue_capacity */
     double mean_s;             /* mean response of what counts (all but the first tenth) */
     double mean_images;        /* images per batch */
     size_t batches, counted;
 };
+/* c B / s(B), images/s: full batches one after the other. s(B) is the mean of the times that are drawn,
+ * because a queue grows as soon as work arrives faster than it is done on average; their median if only that
+ * is used
+ * (`median`). 0: no size reaches `batch`. */
+double queue_capacity(const struct queue_times *times, size_t time_count, int batch, int instances,
+                      bool median);
 /* response_s[count] is filled in the order of arrivals. False, nothing written: the ask breaks a bound named
  * above. */
 bool queue_simulate(struct queue_answer *out, double *response_s, const struct queue_ask *ask);

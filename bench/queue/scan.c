@@ -125,10 +125,7 @@ static struct scan_value percentile_of(const struct run *runs, size_t seeds, int
 
 double scan_capacity(const struct scan_ask *ask)
 {
-    for (size_t i = 0; i < ask->time_count; i++)
-        if (ask->times[i].images >= ask->batch)
-            return ask->instances * ask->batch / stats_median(ask->times[i].service_s, ask->times[i].count);
-    return 0;
+    return queue_capacity(ask->times, ask->time_count, ask->batch, ask->instances, ask->median);
 }
 
 static void run_point(struct scan_point *out, const struct workspace *w, const struct scan_ask *ask,

@@ -37,7 +37,7 @@ struct scan_ask {
     size_t delay_count;
     double percentile, limit_s;      /* limit on responses; percentile 0: none */
 };
-/* c B / s(B), images/s, with the median time of B: full batches one after the other. 0: no size reaches B. */
+/* Images/s at most, whatever the delay: see queue_capacity. */
 double scan_capacity(const struct scan_ask *ask);
 
 struct scan {

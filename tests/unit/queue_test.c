@@ -167,13 +167,42 @@ static void overload_is_called_saturated(void **state)
     ask.rate = 200;
     assert_true(queue_simulate(&a, w->response, &ask));
     assert_true(a.saturated);
-    ask.rate = 190; /* below the median's capacity, but every third batch takes thrice as long */
+    ask.rate =
+        190; /* every third batch takes thrice as long: by their median 200 could be served, on average 120 */
     ask.uniform = w->uniform;
     ask.times = (const struct queue_times[]){ { .images = 8, .service_s = (const double[]){ .04, .04, .12 },
                                                 .count = 3 } };
     ask.time_count = 1;
     assert_true(queue_simulate(&a, w->response, &ask));
-    assert_true(a.capacity > 199 && a.saturated);
+    assert_true(near(a.capacity, 120) && a.saturated);
+    ask.uniform = NULL;
+    assert_true(queue_simulate(&a, w->response, &ask));
+    assert_true(near(a.capacity, 200) && !a.saturated);
+    free(w);
+}
+
+/* 100 a second for a while, then 300: less than 200 on average, but from then on the queue grows. */
+static void a_growing_queue_is_called_saturated(void **state)
+{
+    struct world *w = malloc(sizeof *w);
+    const struct queue_times times[] = { { .images = 8, .service_s = (const double[]){ .04 }, .count = 1 } };
+    struct queue_ask ask = { .arrivals = w->arrivals,
+                             .count = MANY,
+                             .rate = 1,
+                             .times = times,
+                             .time_count = 1,
+                             .batch = 8,
+                             .delay_s = .005,
+                             .instances = 1 };
+    struct queue_answer a;
+    (void)state;
+    for (size_t i = 0; i < MANY; i++)
+        w->arrivals[i] = i < MANY / 2 ? (double)i / 100 : MANY / 200. + (double)(i - MANY / 2) / 300;
+    assert_true(queue_simulate(&a, w->response, &ask));
+    assert_true(a.saturated && near(a.capacity, 200));
+    ask.count = MANY / 2; /* the first half alone */
+    assert_true(queue_simulate(&a, w->response, &ask));
+    assert_false(a.saturated);
     free(w);
 }
 
@@ -271,6 +300,7 @@ int main(void)
         cmocka_unit_test(bounds_are_held),
         cmocka_unit_test(mean_wait_agrees_with_the_formula),
         cmocka_unit_test(overload_is_called_saturated),
+        cmocka_unit_test(a_growing_queue_is_called_saturated),
         cmocka_unit_test(a_stall_shows_in_responses),
         cmocka_unit_test(percentiles_are_those_of_sorting),
         cmocka_unit_test(smallest_delay_near_the_best_is_recommended),
