@@ -76,6 +76,8 @@ struct fill_line *fill_lines(const struct target_view *target)
     return lines;
 }
 
+#define FILL_NAMED 8 /* in a phrase; the table has all */
+
 void fill_phrase(char *out, size_t size, const struct target_view *target)
 {
     size_t used = 0, others = 0, ran = 0;
@@ -92,10 +94,12 @@ void fill_phrase(char *out, size_t size, const struct target_view *target)
         write_as(as, sizeof as, r);
         if (*r->failed)
             used += (size_t)snprintf(out + used, size - used, "; %d fails (%s)", r->images, r->failed);
-        else if (strcmp(r->advice, "exact") != 0 && *as)
-            used += (size_t)snprintf(out + used, size - used, "%s %d as %s", others++ ? "," : "; run",
+        else if (strcmp(r->advice, "exact") != 0 && *as && others++ < FILL_NAMED)
+            used += (size_t)snprintf(out + used, size - used, "%s %d as %s", others > 1 ? "," : "; run",
                                      r->images, as);
     }
+    if (used < size && others > FILL_NAMED)
+        used += (size_t)snprintf(out + used, size - used, ", and %zu more otherwise", others - FILL_NAMED);
     if (used < size)
         snprintf(out + used, size - used, "%s",
                  others ? ", the others as they are" : ran ? "; run each as it is" : "");

@@ -267,6 +267,18 @@ static void fill_in_a_phrase(void **state)
     struct target_view *t = fixture_whole(f, "f32", 1);
     fill_phrase(text, sizeof text, t);
     assert_string_equal(text, "1 to 8 images measured; run 5 as 4 + 1, 6 as 4 + 2, 7 as 8, the others as they are");
+    for (int n = 9; n <= 12; n++) {
+        fixture_fill(t, n, 600 + n, "pad", 8, 0);
+        snprintf(t->fill[n - 5].advice, sizeof t->fill->advice, "pad");
+    }
+    fill_phrase(text, sizeof text, t);
+    assert_string_equal(text, "1 to 12 images measured; run 5 as 4 + 1, 6 as 4 + 2, 7 as 8, 8 as 8, 9 as 8, 10 as 8, "
+                        "11 as 8, 12 as 8, the others as they are");
+    snprintf(t->fill[3].advice, sizeof t->fill->advice, "pad");
+    fill_phrase(text, sizeof text, t);
+    assert_string_equal(text, "1 to 12 images measured; run 4 as 4, 5 as 4 + 1, 6 as 4 + 2, 7 as 8, 8 as 8, 9 as 8, "
+                        "10 as 8, 11 as 8, and 1 more otherwise, the others as they are");
+    snprintf(t->fill[3].advice, sizeof t->fill->advice, "exact");
     t->fill_count = 4;
     fill_phrase(text, sizeof text, t);
     assert_string_equal(text, "1 to 4 images measured; run each as it is");
