@@ -27,7 +27,8 @@ double ascent_value(int *blocks, const struct history *h, int batch, enum object
 
 static bool is_final(const struct history *h, const struct prepared_row *row)
 {
-    bool again = strcmp(row->result, why_name(WHY_CRASHED)) == 0 || strcmp(row->result, why_name(WHY_HUNG)) == 0;
+    bool again = strcmp(row->result, why_name(WHY_CRASHED)) == 0 ||
+                 strcmp(row->result, why_name(WHY_HUNG)) == 0;
     return !again || history_count_results(h, row->batch, why_name(WHY_CRASHED)) +
                              history_count_results(h, row->batch, why_name(WHY_HUNG)) >= ASCENT_TRIES;
 }

@@ -61,8 +61,8 @@ static uint64_t expected_first_look_ns(const struct campaign_state *c, const str
     return residents_open_ns(t, sizes, n) + race_look_rounds[0] * round_ns;
 }
 
-/* Of a target's time its race gets what the verifications of all targets leave; but as much as its first look needs,
- * if need be from the time of those after it. */
+/* Of a target's time its race gets what the verifications of all targets leave; but as much as its first
+ * look needs, if need be from the time of those after it. */
 static uint64_t race_share_ns(const struct campaign_state *c, const struct target_state *t)
 {
     uint64_t share_ns = campaign_share_ns(c, t, 1), reserve_ns = 0, left = 0;
@@ -141,7 +141,8 @@ static void tell_done(const struct campaign_state *c, const struct target_state 
 {
     char text[160];
     if (choice->batch)
-        snprintf(text, sizeof text, "batch %d, %s%s", choice->batch, decide_confidence_name(choice->confidence),
+        snprintf(text, sizeof text, "batch %d, %s%s", choice->batch,
+                 decide_confidence_name(choice->confidence),
                  choice->verified ? ", verified" : "");
     else if (t->cut)
         snprintf(text, sizeof text, "the budget ended before a batch size was tried");
@@ -165,8 +166,8 @@ static enum status finish_target(struct campaign_state *c, struct target_state *
 
 /* --- all targets ---------------------------------------------------------------------------------------- */
 
-/* Each stage goes over all targets before the next begins: an early end leaves a coarse answer everywhere, then a
- * raced one, then a verified one. */
+/* Each stage goes over all targets before the next begins: an early end leaves a coarse answer
+ * everywhere, then a raced one, then a verified one. */
 static const struct stage {
     enum status (*run)(struct campaign_state *c, struct target_state *t, struct err *err);
     bool searched;                   /* only where the ascent is over */

@@ -1,4 +1,4 @@
-/* campaign.h - one `bench tune`: every target of a plan is gated, probed, measured in rounds and decided.
+/* campaign.h - one `bench tune`: every target of a plan is gated, probed, raced, verified and decided.
  * Everything that is decided follows from stored blocks: a campaign that was cut off anywhere can be
  * continued, and comes to the answer it would have come to. Everything here borrows for the call. */
 #ifndef MEASURE_CAMPAIGN_H
@@ -24,7 +24,8 @@ struct campaign_context {
     const volatile sig_atomic_t *stop; /* not 0: abandon the block, leave what there is; may be NULL */
     const char *argv_text;           /* command line, for the record */
     const char *build, *variant;     /* version and git id; release, debug, san */
-    const char *machine_root;        /* before every path of the machine's telemetry; NULL: the machine itself */
+    const char *machine_root;        /* before every path of the machine's telemetry; NULL: the machine
+                                        itself */
     char *const *reference_command;  /* worker of the gate's f32 reference; NULL: bench-worker-reference */
     /* written here */
     int64_t run;                     /* id of the run row; 0: none was begun */
@@ -32,13 +33,13 @@ struct campaign_context {
 };
 
 /* Runs the campaign to its end and stores decisions with a why for every size.
- *   ST_OK           every target has a decision
- *   ST_UNDECIDED    the budget ended first: the best that is known so far is stored
+ *   ST_OK           every target is decided, or within
+ *   ST_UNDECIDED    some target stayed undecided, or the budget ended first: the best so far is stored
  *   ST_INTERRUPTED  *stop was set: likewise; --resume goes on
  *   ST_BAD_NEWS     some target has no usable batch size
  *   ST_USAGE        resume: the plan is not that of the campaign (the field is named)
- *   ST_ENVIRONMENT, ST_UNSUPPORTED, ST_MODEL, ST_INVALID   a target that was named on the command line cannot run here;
- *                   the others ran all the same
+ *   ST_ENVIRONMENT, ST_UNSUPPORTED, ST_MODEL, ST_INVALID   a target that was named on the command line cannot
+ *                   run here; the others ran all the same
  *   ST_IO, ST_INTERNAL, ST_OUT_OF_MEMORY   the store or this program failed; what was stored stays
  * Where several hold, the exit codes 2, 1, 3, 4, 0 win in this order. err has the
  * sentence of the one returned. */

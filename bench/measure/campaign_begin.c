@@ -226,8 +226,8 @@ static enum status begin_targets(struct campaign_state *c, const struct target_r
             t->given[t->given_count++] = t->plan->points[k].batch;
         c->target_count++;
         if (c->config->limit.response)
-            st = response_limits_open(&t->response, &c->config->limit, &c->config->arrivals, t->plan->instances,
-                                      err);
+            st = response_limits_open(&t->response, &c->config->limit, &c->config->arrivals,
+                                      t->plan->instances, err);
         if (st != ST_OK)
             break;
         if (i < known_count) {

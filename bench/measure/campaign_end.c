@@ -86,7 +86,8 @@ static enum status verdict(const struct campaign_state *c, const struct outcome 
     }
     if (o->undecided) {
         snprintf(text, sizeof text,
-                 "%zu of %zu targets are undecided (first: %s): bench show --why says why; the best so far is stored",
+                 "%zu of %zu targets are undecided (first: %s): "
+                 "bench show --why says why; the best so far is stored",
                  o->undecided, c->target_count, o->first_undecided->plan->name);
         consider(&best, err, ST_UNDECIDED, text);
     }

@@ -22,14 +22,16 @@ struct target_state {
     uint64_t open_ns;                /* what the last start of a worker took until the model was loaded */
     bool   memory_known;             /* `memory` was begun: a worker has loaded the model */
     bool   gpu;                      /* not a cpu:N device */
-    bool   ended;                    /* nothing more can be measured of it: row.result and row.detail say why */
+    bool   ended;                    /* nothing more can be measured of it: row.result and row.detail say
+                                        why */
     enum why ended_why;              /* that goes for every size; WHY_NONE: it never ran here at all */
     bool   gated;                    /* the gate is over and was passed */
     bool   searched;                 /* the ascent is over: `search` holds */
     bool   measured;                 /* the race has ended by itself */
     bool   finished;                 /* all stages are over, none was cut short */
     bool   cut;                      /* its share of the budget ended before everything was measured */
-    bool   search_over, rounds_over, race_over; /* no time for another probe, round, proof: see decision_ask */
+    bool   search_over, rounds_over, race_over; /* no time for another probe, round, proof: see
+                                                   decision_ask */
     int    given[PLAN_BATCHES_MAX];  /* [given_count] sizes in place of the ascent; 0: the ascent */
     size_t given_count;
     struct response_limits *response; /* what simulation said of a limit on responses; NULL: there is none */
@@ -60,8 +62,8 @@ struct campaign_state {
     size_t   target_count;
     char     folder[4096];           /* for outputs of the gate; made for this campaign, removed with it */
     size_t   ran;                    /* targets whose worker has loaded the model */
-    enum status refused_status;      /* of the first target that cannot run here though a flag named it, or whose model
-                                      * is wrong; ST_OK: none */
+    enum status refused_status;      /* of the first target that cannot run here though a flag named it,
+                                      * or whose model is wrong; ST_OK: none */
     char     refused_text[ERR_TEXT_MAX];
     char     note_text[ERR_TEXT_MAX]; /* of the last target that nobody named and that cannot run here */
 };
@@ -90,8 +92,8 @@ uint64_t campaign_share_ns(const struct campaign_state *c, const struct target_s
 /* All that is left of the budget. UINT64_MAX without one. */
 uint64_t campaign_left_ns(const struct campaign_state *c);
 
-/* What a target is decided by, and the decision from its blocks as they stand: decision_free(*out). What is over
- * is as t's marks say. ST_OUT_OF_MEMORY. */
+/* What a target is decided by, and the decision from its blocks as they stand: decision_free(*out). What
+ * is over is as t's marks say. ST_OUT_OF_MEMORY. */
 struct decision_rules target_rules(const struct campaign_state *c, const struct target_state *t);
 enum status target_decide(struct decision **out, const struct campaign_state *c, const struct target_state *t,
                           struct err *err);

@@ -18,7 +18,9 @@ uint64_t campaign_share_ns(const struct campaign_state *c, const struct target_s
     uint64_t left_ns = campaign_left_ns(c), sharing = 0;
     for (const struct target_state *o = t; o < c->targets + c->target_count; o++)
         sharing += !o->ended;
-    return left_ns == UINT64_MAX ? left_ns : (uint64_t)((double)left_ns / (double)(sharing ? sharing : 1) * part);
+    if (left_ns == UINT64_MAX)
+        return left_ns;
+    return (uint64_t)((double)left_ns / (double)(sharing ? sharing : 1) * part);
 }
 
 /* How many rounds or executions there are at most in a phase; 0: it has none. */

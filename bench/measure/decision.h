@@ -1,7 +1,8 @@
-/* decision.h - everything that follows from the stored blocks of a target: what the search found, how the race
- * stands, which size is chosen, whether it held in fresh executions, what fits into memory, what part-filled
- * batches cost, and one reason for every size. Pure: the same history gives the same decision, in a running
- * campaign, after a resume and in `bench replay`. What decision_make gives, decision_free takes back. */
+/* decision.h - everything that follows from the stored blocks of a target: what the search found, how
+ * the race stands, which size is chosen, whether it held in fresh executions, what fits into memory,
+ * what part-filled batches cost, and one reason for every size. Pure: the same history gives the same
+ * decision, in a running campaign, after a resume and in `bench replay`. What decision_make gives,
+ * decision_free takes back. */
 #ifndef MEASURE_DECISION_H
 #define MEASURE_DECISION_H
 
@@ -26,15 +27,17 @@ struct decision_rules {
     struct latency_limit limit;      /* percentile 0: none */
     const struct arrivals *arrivals; /* of a limit on responses; borrowed */
     int    instances;
-    struct response_limits *response; /* keeps what their simulation said; NULL: it is simulated at every call */
-    const int *given;                /* [given_count] sizes in place of the ascent; NULL: ascent up to max_batch */
+    struct response_limits *response; /* keeps what their simulation said; NULL: it is simulated at every
+                                         call */
+    const int *given;                /* [given_count] sizes in place of the ascent; NULL: ascent up to
+                                        max_batch */
     size_t given_count;
     int    max_batch;
     bool   refine;
     bool   max_safe_executed;
     int    incumbent, pending;       /* 0: none */
-    bool   replayed;                 /* the rounds were measured for other rules: they count with the sizes that they
-                                        hold, whatever these rules would have measured */
+    bool   replayed;                 /* the rounds were measured for other rules: they count with the
+                                        sizes that they hold, whatever these rules would have measured */
 };
 struct decision_ask {
     const struct decision_rules *rules;
@@ -63,8 +66,9 @@ struct decision {
     struct ceiling ceiling;
     struct fill_table fill;
     struct max_safe_answer max_safe;
-    int    optimal;                  /* choice.batch, or the choice among smaller ones if a size below it failed; 0:
-                                        none. max_safe is of this size; its failed_below says why it is another */
+    int    optimal;                  /* choice.batch, or the choice among smaller ones if a size below it
+                                        failed; 0: none. max_safe is of this size; its failed_below says
+                                        why it is another */
     struct decide_why whys[SEARCH_SIZES_MAX]; /* [search.count] */
 };
 /* ST_OUT_OF_MEMORY is all that can go wrong; *out is NULL then. */
@@ -80,7 +84,8 @@ struct decision_rules decision_rules_of(const struct config *config, const struc
 /* Measured ns of a size's blocks of kind slo. */
 uint64_t decision_proof_ns(const struct history *h, int batch);
 
-/* The value of a block under an objective: ln images/s, -ln(ms of one batch), -ln(J per image); NaN: not known. */
+/* The value of a block under an objective: ln images/s, -ln(ms of one batch), -ln(J per image); NaN: not
+ * known. */
 double decision_value(const struct block_fact *f, enum objective objective);
 
 #endif

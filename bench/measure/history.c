@@ -173,7 +173,8 @@ static bool block_is_throttled(const struct loading *l, int64_t block)
 }
 
 /* From the block's telemetry, as it was when the block was measured. */
-static enum status load_energy(double *energy_j, struct store *store, const struct block_row *row, struct err *err)
+static enum status load_energy(double *energy_j, struct store *store, const struct block_row *row,
+                               struct err *err)
 {
     struct field_row *fields;
     size_t count;

@@ -127,7 +127,8 @@ static enum status run_coarse(struct execution *x, int batch, struct err *err)
     struct history *h = &x->target->history;
     enum status st = ST_OK;
     int n;
-    for (ascent_value(&n, h, batch, x->campaign->config->objective); !is_probed(x, batch) && st == ST_OK; n++) {
+    ascent_value(&n, h, batch, x->campaign->config->objective);
+    for (; st == ST_OK && !is_probed(x, batch); n++) {
         struct block_fact fact;
         uint64_t t_iter_ns = history_t_iter(h, batch);
         struct block_ask ask = { .batch = batch, .kind = BLOCK_COARSE, .place = n, .t_iter_ns = t_iter_ns,
@@ -265,14 +266,16 @@ static enum status probe_next(struct execution *x, struct campaign_state *c, str
 }
 
 /* A size that ran without a value: the machine cannot tell what the objective asks for. */
-static enum status check_objective(struct campaign_state *c, struct target_state *t, int batch, struct err *err)
+static enum status check_objective(struct campaign_state *c, struct target_state *t, int batch,
+                                   struct err *err)
 {
     int blocks;
     double y = ascent_value(&blocks, &t->history, batch, c->config->objective);
     if (blocks == 0 || !isnan(y))
         return ST_OK;
     char text[ERR_TEXT_MAX];
-    snprintf(text, sizeof text, "objective %s: nothing here gives readings for %s: choose another --objective",
+    snprintf(text, sizeof text,
+             "objective %s: nothing here gives readings for %s: choose another --objective",
              objective_name(c->config->objective), t->plan->device);
     return target_end(c, t, ST_ENVIRONMENT, WHY_NONE, text, err);
 }

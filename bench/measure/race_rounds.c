@@ -112,7 +112,8 @@ static void take(struct race_cell *c, const struct block_fact *f, const struct t
         c->exhausted = 2 * t->throttled > t->invalid ? WHY_THROTTLED : WHY_INVALID;
 }
 
-static void take_blocks(struct race_rounds *out, const struct history *h, const struct race_candidate *candidates,
+static void take_blocks(struct race_rounds *out, const struct history *h,
+                        const struct race_candidate *candidates,
                         size_t count, struct tries *tries, enum objective objective)
 {
     for (size_t i = 0; i < h->count; i++) {
@@ -144,7 +145,8 @@ enum status race_rounds_make(struct race_rounds *out, const struct history *h,
     if (enough)
         return ST_OK;
     race_rounds_free(out);
-    return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the rounds of a race (%zu rounds of %zu sizes)",
+    return err_set(err, ST_OUT_OF_MEMORY,
+                   "not enough memory for the rounds of a race (%zu rounds of %zu sizes)",
                    rounds, count);
 }
 

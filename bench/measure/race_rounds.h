@@ -1,8 +1,9 @@
-/* race_rounds.h - the rounds of a race as they are stored: which block fills which place, and which places are
- * still to be measured (measurement rules 2.4, 4.4). Pure. What race_rounds_make gives, race_rounds_free takes back.
+/* race_rounds.h - the rounds of a race as they are stored: which block fills which place, and which
+ * places are still to be measured (measurement rules 2.4, 4.4). Pure. What race_rounds_make gives,
+ * race_rounds_free takes back.
  *
- * A round counts with the blocks of one execution, the last that has blocks of it: after a death or a resume a
- * half-finished round runs again as a whole, so that its blocks saw the same minutes. */
+ * A round counts with the blocks of one execution, the last that has blocks of it: after a death or a
+ * resume a half-finished round runs again as a whole, so that its blocks saw the same minutes. */
 #ifndef MEASURE_RACE_ROUNDS_H
 #define MEASURE_RACE_ROUNDS_H
 

@@ -20,8 +20,8 @@ static enum status make_looks(struct results *out, const struct results_ask *ask
     for (size_t i = 0; i < d->look_count; i++) {
         const struct race_look *l = &d->looks[i];
         struct look_row *row = &out->looks[out->look_count++];
-        *row = (struct look_row){ .target = ask->row->id, .look = (int)l->look, .n = (int)l->n, .i = l->i, .j = l->j,
-                                  .m = l->m, .se = l->se, .df = l->df, .c = l->c, .r1 = l->r1 };
+        *row = (struct look_row){ .target = ask->row->id, .look = (int)l->look, .n = (int)l->n, .i = l->i,
+                                  .j = l->j, .m = l->m, .se = l->se, .df = l->df, .c = l->c, .r1 = l->r1 };
         snprintf(row->outcome, sizeof row->outcome, "%s", race_outcome_name(l->outcome));
     }
     return ST_OK;
@@ -53,7 +53,8 @@ static void make_verifications(struct results *out, const struct results_ask *as
             double y = over_passes(v, e, i, DECIDE_MEMBERS_MAX);
             if (isfinite(y))
                 out->verifications[out->verification_count++] =
-                    (struct verify_row){ .target = ask->row->id, .batch = d->members[i], .execution = (int)e + 1,
+                    (struct verify_row){ .target = ask->row->id, .batch = d->members[i],
+                                         .execution = (int)e + 1,
                                          .q = over_passes(v, e, i, leader), .y = y };
         }
 }
@@ -69,11 +70,13 @@ static enum status make_fill(struct results *out, const struct results_ask *ask,
     for (size_t i = 0; i < f->count; i++) {
         const struct fill_size *s = &f->sizes[i];
         struct fill_row *row = &out->fill[out->fill_count++];
-        *row = (struct fill_row){ .target = ask->row->id, .images = s->images, .service_p50_ms = s->service_p50_ms,
-                                  .iterations = s->iterations, .first_use_ms = s->first_use_ms,
+        *row = (struct fill_row){ .target = ask->row->id, .images = s->images,
+                                  .service_p50_ms = s->service_p50_ms, .iterations = s->iterations,
+                                  .first_use_ms = s->first_use_ms,
                                   .as = { s->as[0], s->as[1] } };
         snprintf(row->failed, sizeof row->failed, "%s", why_name(s->failed));
-        snprintf(row->advice, sizeof row->advice, "%s", s->failed == WHY_NONE ? fill_advice_name(s->advice) : "");
+        snprintf(row->advice, sizeof row->advice, "%s",
+                 s->failed == WHY_NONE ? fill_advice_name(s->advice) : "");
     }
     return ST_OK;
 }

@@ -1,6 +1,6 @@
-/* results.h - everything that is stored of a target's decision: estimates, looks, verification, fill table, the
- * decision with its sentence, and a why for every size. Pure: the same blocks give the same rows, in a campaign
- * and in a replay. What results_make gives, results_free takes back. */
+/* results.h - everything that is stored of a target's decision: estimates, looks, verification, fill
+ * table, the decision with its sentence, and a why for every size. Pure: the same blocks give the same
+ * rows, in a campaign and in a replay. What results_make gives, results_free takes back. */
 #ifndef MEASURE_RESULTS_H
 #define MEASURE_RESULTS_H
 
@@ -16,11 +16,13 @@
 struct results_ask {
     const struct target_row *row;
     bool   ended;                    /* as a whole: row->detail says why, */
-    enum why ended_why;              /* every size has this reason; WHY_NONE: it never ran here, nothing is stored */
+    enum why ended_why;              /* every size has this reason; WHY_NONE: it never ran here, nothing
+                                        is stored */
     const struct decision_rules *rules;
     const struct history *history;
     const struct decision *decision; /* made with everything over; NULL if ended */
-    const char *cause;               /* why not everything was measured: "budget", "interrupted", "unfinished"; "" */
+    const char *cause;               /* why not everything was measured: "budget", "interrupted",
+                                        "unfinished"; "" */
     double reserve;                  /* of the memory, fraction */
     bool   unsteady;                 /* some execution of the race never became steady */
     bool   shared_machine;

@@ -16,7 +16,8 @@ static void say_none(struct decision_row *row, const struct decision *d)
     for (size_t i = d->search.count; i-- > 0;)
         if (d->whys[i].why < WHY_NOT_TRIED_BUDGET && d->whys[i].why > WHY_CHOSEN)
             why = d->whys[i].why; /* of the smallest size that has one */
-    snprintf(row->reason, sizeof row->reason, "no batch size %s%s%s", *row->cause ? "has run so far" : "is usable",
+    snprintf(row->reason, sizeof row->reason, "no batch size %s%s%s",
+             *row->cause ? "has run so far" : "is usable",
              why == WHY_NONE ? "" : ": ", why == WHY_NONE ? "" : why_text(why));
 }
 
@@ -41,7 +42,8 @@ static void say_kept(char *out, size_t size, const struct decision *d)
 {
     const struct decide_answer *a = &d->choice;
     if (a->pending)
-        snprintf(out, size, "%d is in use and kept; %d is as good and smaller: it is chosen if the next tune agrees",
+        snprintf(out, size,
+                 "%d is in use and kept; %d is as good and smaller: it is chosen if the next tune agrees",
                  a->batch, a->pending);
     else
         snprintf(out, size, "%d is in use and kept: it is not shown to be slower", a->batch);
@@ -72,7 +74,8 @@ static void put_ceiling(struct decision_row *row, const struct decision *d)
     row->ceiling_batch = d->ceiling.batch;
     row->ceiling_is_lower_bound = d->ceiling.is_lower_bound;
     row->first_failed_batch = d->ceiling.first_failed;
-    snprintf(row->first_failed_why, sizeof row->first_failed_why, "%s", why_name(d->ceiling.first_failed_why));
+    snprintf(row->first_failed_why, sizeof row->first_failed_why, "%s",
+             why_name(d->ceiling.first_failed_why));
     row->max_safe = d->max_safe.max_safe;
     row->optimal = d->optimal;
 }
@@ -86,7 +89,8 @@ static void put_choice(struct decision_row *row, const struct decide_answer *a, 
     row->incumbent = a->incumbent;
     row->pending = a->pending;
     snprintf(row->confidence, sizeof row->confidence, "%s", decide_confidence_name(a->confidence));
-    snprintf(row->cause, sizeof row->cause, "%s", cut && *unfinished ? unfinished : race_cause_name(a->cause));
+    snprintf(row->cause, sizeof row->cause, "%s",
+             cut && *unfinished ? unfinished : race_cause_name(a->cause));
     snprintf(row->incumbent_outcome, sizeof row->incumbent_outcome, "%s", decide_outcome_name(a->outcome));
 }
 
@@ -102,7 +106,8 @@ static void put_break_even(struct decision_row *row, const struct results *r, co
 {
     int against = d->choice.incumbent && d->choice.incumbent != d->optimal ? d->choice.incumbent : 1;
     struct break_even b = break_even_of(d->optimal, results_rate_of(r, d->optimal),
-                                        first_use_of(&d->fill, d->optimal), against, results_rate_of(r, against));
+                                        first_use_of(&d->fill, d->optimal), against,
+                                        results_rate_of(r, against));
     row->break_even_against = b.against;
     row->break_even_images = b.images;
     row->break_even_calls = b.calls;
@@ -167,7 +172,8 @@ void results_decision_of_end(struct results *out, const struct results_ask *ask)
     struct decision_row *row = &out->decision;
     put_rules(row, ask);
     snprintf(row->confidence, sizeof row->confidence, "%s", decide_confidence_name(DECIDE_NONE));
-    snprintf(row->incumbent_outcome, sizeof row->incumbent_outcome, "%s", decide_outcome_name(INCUMBENT_NONE));
+    snprintf(row->incumbent_outcome, sizeof row->incumbent_outcome, "%s",
+             decide_outcome_name(INCUMBENT_NONE));
     snprintf(row->reason, sizeof row->reason, "no batch size is usable: %s", why_text(ask->ended_why));
     out->has_decision = true;
 }

@@ -6,7 +6,9 @@
 
 const char *target_cause(const struct target_state *t, enum status how)
 {
-    return t->finished || t->ended ? "" : how == ST_INTERRUPTED ? "interrupted" : t->cut ? "budget" : "unfinished";
+    if (t->finished || t->ended)
+        return "";
+    return how == ST_INTERRUPTED ? "interrupted" : t->cut ? "budget" : "unfinished";
 }
 
 /* Was some execution of the race not steady? */
@@ -25,7 +27,8 @@ static enum status find_unsteady(bool *unsteady, struct campaign_state *c, const
     return ST_OK;
 }
 
-enum status results_store(struct decide_answer *choice, struct campaign_state *c, const struct target_state *t,
+enum status results_store(struct decide_answer *choice, struct campaign_state *c,
+                          const struct target_state *t,
                           const char *cause, struct err *err)
 {
     const struct decision_rules rules = target_rules(c, t);

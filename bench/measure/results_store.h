@@ -6,12 +6,13 @@
 #include "kernels/base/err.h"
 #include "tuner/decide.h"
 
-/* Replaces what was stored before; after an interrupt, too, the store holds a valid answer. cause as in results.h.
- * *choice: batch 0 if no size is usable. Statuses of the store. */
-enum status results_store(struct decide_answer *choice, struct campaign_state *c, const struct target_state *t,
+/* Replaces what was stored before; after an interrupt, too, the store holds a valid answer. cause as in
+ * results.h. *choice: batch 0 if no size is usable. Statuses of the store. */
+enum status results_store(struct decide_answer *choice, struct campaign_state *c,
+                          const struct target_state *t,
                           const char *cause, struct err *err);
-/* Why not everything of a target was measured, if the campaign ends now like this: "", "budget", "interrupted",
- * "unfinished". */
+/* Why not everything of a target was measured, if the campaign ends now like this: "", "budget",
+ * "interrupted", "unfinished". */
 const char *target_cause(const struct target_state *t, enum status how);
 
 #endif

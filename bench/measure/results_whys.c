@@ -90,7 +90,8 @@ static void say_reason(struct why_row *w, const struct decide_why *why, const st
 
 /* --- what a reason has beside it ------------------------------------------------------------------------ */
 
-/* The first word of a stored detail ("killed: ...") is the record's detail, the rest goes into the sentence. */
+/* The first word of a stored detail ("killed: ...") is the record's detail, the rest goes into the
+ * sentence. */
 static void take_detail(struct why_row *w, const char *detail)
 {
     static const char *const words[] = { "predicted", "measured", "allocator", "killed" };
@@ -131,7 +132,8 @@ static enum status add_limit(struct why_row *w, const struct results_ask *ask, s
     enum status st = service_times_of(&s, ask->history, w->batch, limit->percentile, err);
     w->value = s.limited_ms;
     if (st == ST_OK && isfinite(s.limited_ms))
-        add(w, ": p%.4g is %.4g ms, the limit %.4g ms", 100 * limit->percentile, s.limited_ms, limit->limit_ms);
+        add(w, ": p%.4g is %.4g ms, the limit %.4g ms", 100 * limit->percentile, s.limited_ms,
+            limit->limit_ms);
     else if (st == ST_OK && isfinite(s.p50_ms))
         add(w, ": p50 is %.4g ms, the limit of p%.4g is %.4g ms", s.p50_ms, 100 * limit->percentile,
             limit->limit_ms);

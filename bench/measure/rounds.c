@@ -151,7 +151,8 @@ static enum status ensure_worker(struct rounds *r, struct err *err)
 static enum status run_block(struct rounds *r, const struct place *p, int place, int retry, struct err *err)
 {
     struct block_fact fact;
-    struct block_ask ask = { .batch = p->batch, .kind = p->kind, .round = r->round, .place = place, .retry = retry };
+    struct block_ask ask = { .batch = p->batch, .kind = p->kind, .round = r->round, .place = place,
+                             .retry = retry };
     enum status st = residents_block(&fact, &r->worker, &ask, err);
     return st == ST_OK ? ST_OK : note_failure(r, p->batch, st, err);
 }
@@ -176,7 +177,8 @@ static enum status mark_half_round(const struct rounds *r, struct err *err)
     if (execution == r->worker.x.row.id)
         return ST_OK;
     for (size_t i = 0; i < h->count && st == ST_OK; i++) {
-        struct mark_row mark = { .subject = "block", .subject_id = h->blocks[i].id, .value = NAN, .limit = NAN,
+        struct mark_row mark = { .subject = "block", .subject_id = h->blocks[i].id, .value = NAN,
+                                 .limit = NAN,
                                  .rule_version = CAMPAIGN_RULE_VERSION };
         snprintf(mark.reason, sizeof mark.reason, "%s", half_round);
         if (h->blocks[i].round == r->round && h->blocks[i].execution == execution)

@@ -8,9 +8,9 @@
 #include "bench/measure/campaign_state.h"
 #include "kernels/base/err.h"
 
-/* Measures until the race has ended (t->measured) or share_ns does not cover what is next (t->cut; what is over is
- * marked in t). A round that was cut off runs again as a whole. t->ended if no worker stays alive.
- * ST_INTERRUPTED, ST_USAGE, or a status of the store. */
+/* Measures until the race has ended (t->measured) or share_ns does not cover what is next (t->cut; what
+ * is over is marked in t). A round that was cut off runs again as a whole. t->ended if no worker stays
+ * alive. ST_INTERRUPTED, ST_USAGE, or a status of the store. */
 enum status rounds_run(struct campaign_state *c, struct target_state *t, uint64_t share_ns, struct err *err);
 
 #endif

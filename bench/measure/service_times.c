@@ -41,7 +41,8 @@ static void sum_up(struct service_summary *out, double *ns, size_t n, double per
     out->limited_ms = percentile_ms(ns, n, percentile);
 }
 
-enum status service_times_of(struct service_summary *out, const struct history *h, int batch, double percentile,
+enum status service_times_of(struct service_summary *out, const struct history *h, int batch,
+                             double percentile,
                              struct err *err)
 {
     bool coarse = count_times(h, batch, false) == 0;

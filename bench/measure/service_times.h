@@ -14,9 +14,10 @@ struct service_summary {
     int    iterations;
     bool   grouped;                        /* iterations below 50 us: single stamps say nothing */
 };
-/* Over all valid iterations of a size in rounds, proofs and verification; of one without any: in its coarse blocks.
- * percentile: of limited_ms, 0: none. ST_OUT_OF_MEMORY. */
-enum status service_times_of(struct service_summary *out, const struct history *h, int batch, double percentile,
+/* Over all valid iterations of a size in rounds, proofs and verification; of one without any: in its
+ * coarse blocks. percentile: of limited_ms, 0: none. ST_OUT_OF_MEMORY. */
+enum status service_times_of(struct service_summary *out, const struct history *h, int batch,
+                             double percentile,
                              struct err *err);
 
 #endif

@@ -4,8 +4,8 @@
 
 #include "bench/measure/campaign_state.h"
 
-/* Must the campaign fail because of it? What was asked for by a flag must be there; a wrong model or request always
- * fails. */
+/* Must the campaign fail because of it? What was asked for by a flag must be there; a wrong model or
+ * request always fails. */
 static bool is_refused(const struct campaign_state *c, enum status status)
 {
     const struct config *k = c->config;
