@@ -22,7 +22,8 @@ void attempt_succeed(struct prepared_row *row)
     set_result(row, ASCENT_FEASIBLE, "");
 }
 
-void attempt_fail(struct prepared_row *row, const struct execution *x, enum status st, const struct err *failure)
+void attempt_fail(struct prepared_row *row, const struct execution *x, enum status st,
+                  const struct err *failure)
 {
     struct worker_end end = execution_end_of(x);
     char detail[RECORD_TEXT];

@@ -1,5 +1,5 @@
-/* ceiling.h - the largest size that fits: it ran load, prepare and three iterations twice, each time alone in a
- * fresh process, with a measured peak within the memory limit (measurement rule 3.4). */
+/* ceiling.h - the largest size that fits: it ran load, prepare and three iterations twice, each time alone in
+ * a fresh process, with a measured peak within the memory limit (measurement rule 3.4). */
 #ifndef MEASURE_CEILING_H
 #define MEASURE_CEILING_H
 
@@ -21,8 +21,8 @@ struct ceiling {
 };
 /* From what the search found and from the trials of ceiling executions. Pure. */
 void ceiling_of(struct ceiling *out, const struct history *h, const struct search_answer *search);
-/* Tries feasible sizes from the top, at most four, each alone in fresh processes; no warm-up, nothing is timed. A
- * size that fails once there is not the ceiling. t->cut if the budget does not cover the next trial.
+/* Tries feasible sizes from the top, at most four, each alone in fresh processes; no warm-up, nothing is
+ * timed. A size that fails once there is not the ceiling. t->cut if the budget does not cover the next trial.
  * ST_INTERRUPTED, or a status of the store. */
 enum status ceiling_run(struct campaign_state *c, struct target_state *t, struct err *err);
 

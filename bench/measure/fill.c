@@ -9,7 +9,8 @@
 #include "tuner/stats.h"
 
 static const double split_gain = 0.98; /* two parts must save 2 %: a second call costs something too */
-static const double hint_gain = 1.03;  /* what a size between powers of two has to gain to become a candidate */
+static const double hint_gain =
+    1.03; /* what a size between powers of two has to gain to become a candidate */
 
 const char *fill_advice_name(enum fill_advice advice)
 {
@@ -66,8 +67,8 @@ static bool is_first_of_process(const struct history *h, size_t trial)
     return true;
 }
 
-/* Prepare and first run in ns, median over the processes that ran nothing before it, else over all in which it
- * was new; NaN: none. */
+/* Prepare and first run in ns, median over the processes that ran nothing before it, else over all in which
+ * it was new; NaN: none. */
 static double first_calls_ns(const struct history *h, int images, double *room)
 {
     for (int alone = 1; alone >= 0; alone--) {
@@ -190,8 +191,10 @@ struct break_even break_even_of(int batch, double rate, double first_use_ms, int
     if (batch <= 1 || against <= 0 || against == batch || !isfinite(rate) || !isfinite(against_rate) ||
         !isfinite(first_use_ms))
         return none;
-    /* first use / (1 / against_rate - 1 / rate), over a common denominator: differences of inverses round badly */
-    double images = rate > against_rate ? first_use_ms * rate * against_rate / (rate - against_rate) / 1000 : INFINITY;
+    /* first use / (1 / against_rate - 1 / rate), over a common denominator: differences of inverses round
+     * badly */
+    double images =
+        rate > against_rate ? first_use_ms * rate * against_rate / (rate - against_rate) / 1000 : INFINITY;
     if (images > 1e15) /* more than anybody runs, and safely inside of an integer */
         return never;
     return (struct break_even){ against, (int64_t)ceil(images), (int64_t)ceil(images / batch) };

@@ -92,8 +92,8 @@ static enum status take_failure(struct filling *f, enum status st, struct err *e
     return stored != ST_OK ? stored : closed;
 }
 
-/* The chosen size comes first, while its process is fresh: what its first use costs decides whether it pays. The
- * others follow ascending. Without them: only the control. */
+/* The chosen size comes first, while its process is fresh: what its first use costs decides whether it pays.
+ * The others follow ascending. Without them: only the control. */
 static size_t sizes_to_open(int *out, const struct filling *f, bool all)
 {
     size_t n = 0;

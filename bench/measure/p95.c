@@ -8,8 +8,8 @@
 #include "bench/measure/service_times.h"
 
 /* Highest value so far of the size that would be served; *batch: that size, 0: none. */
-static enum status find_size(int *batch, double *y, const struct campaign_state *c, const struct target_state *t,
-                             struct err *err)
+static enum status find_size(int *batch, double *y, const struct campaign_state *c,
+                             const struct target_state *t, struct err *err)
 {
     struct decision *d;
     enum status st = target_decide(&d, c, t, err);
@@ -51,14 +51,18 @@ static enum status missing_iterations(int *missing, const struct target_state *t
     return st;
 }
 
-/* Blocks until nothing is missing; as many as the missing iterations at most, so that invalid ones end it too. */
-static enum status run_blocks(struct residents *r, struct target_state *t, int batch, int missing, struct err *err)
+/* Blocks until nothing is missing; as many as the missing iterations at most, so that invalid ones end it
+ * too. */
+static enum status run_blocks(struct residents *r, struct target_state *t, int batch, int missing,
+                              struct err *err)
 {
     enum status st = ST_OK;
     uint64_t measured_ns = 0;
     for (int tries = missing; st == ST_OK && missing > 0 && tries > 0 && measured_ns < P95_MOST_NS; tries--) {
         struct block_fact fact = { 0 };
-        struct block_ask ask = { .batch = batch, .kind = BLOCK_SLO, .round = history_last_round(&t->history) + 1 };
+        struct block_ask ask = { .batch = batch,
+                                 .kind = BLOCK_SLO,
+                                 .round = history_last_round(&t->history) + 1 };
         st = residents_block(&fact, r, &ask, err);
         measured_ns += fact.measured_ns;
         if (st == ST_OK)

@@ -129,7 +129,8 @@ static enum status warm_largest(struct residents *r, struct err *err)
             largest = &r->items[i];
     enum status st = largest->prepared ? ST_OK : prepare(r, largest, err);
     if (st == ST_OK)
-        st = warm_execution(&r->x, largest->batch, residents_t_iter(&r->x.target->history, largest->batch), err);
+        st = warm_execution(&r->x, largest->batch, residents_t_iter(&r->x.target->history, largest->batch),
+                            err);
     if (st != ST_OK && !r->x.skewed)
         r->failed_batch = largest->batch;
     largest->warm = st == ST_OK;
@@ -138,8 +139,8 @@ static enum status warm_largest(struct residents *r, struct err *err)
 }
 
 /* A worker with everything prepared that fits; not warm yet. */
-static enum status bring_up(struct residents *r, struct campaign_state *c, struct target_state *t, const char *label,
-                            struct err *err)
+static enum status bring_up(struct residents *r, struct campaign_state *c, struct target_state *t,
+                            const char *label, struct err *err)
 {
     struct execution_ask ask = { .label = label, .progress = "load" };
     for (size_t i = 0; i < r->count; i++)
@@ -240,7 +241,8 @@ static int unmeasured_for(const struct residents *r, int batch, uint64_t t_iter_
 }
 
 /* Before a size's first block. Swapped in it gets as many unmeasured iterations anyway. */
-static enum status warm_first(struct residents *r, struct resident *item, uint64_t *t_iter_ns, struct err *err)
+static enum status warm_first(struct residents *r, struct resident *item, uint64_t *t_iter_ns,
+                              struct err *err)
 {
     if (item->warm || (r->swapped && !r->once))
         return ST_OK;
@@ -250,7 +252,8 @@ static enum status warm_first(struct residents *r, struct resident *item, uint64
     return st;
 }
 
-static enum status make_ready(struct residents *r, struct resident *item, struct block_ask *ask, struct err *err)
+static enum status make_ready(struct residents *r, struct resident *item, struct block_ask *ask,
+                              struct err *err)
 {
     const struct campaign_state *c = r->x.campaign;
     enum status st = wait_for(c, race_retry_pause_ns(ask->retry), err);
@@ -268,7 +271,8 @@ static enum status make_ready(struct residents *r, struct resident *item, struct
     return st;
 }
 
-enum status residents_block(struct block_fact *out, struct residents *r, struct block_ask *ask, struct err *err)
+enum status residents_block(struct block_fact *out, struct residents *r, struct block_ask *ask,
+                            struct err *err)
 {
     struct resident *item = find(r, ask->batch);
     enum status st = make_ready(r, item, ask, err);

@@ -13,14 +13,25 @@ enum { DEATHS = 2 };
 /* --- what was measured ---------------------------------------------------------------------------------- */
 
 /* Value of the valid block at a place of a pass; NaN: none. */
-static double value_at(const struct history *h, int64_t execution, int round, int place, enum objective objective)
+static double value_at(const struct history *h, int64_t execution, int round, int place,
+                       enum objective objective)
 {
     for (size_t i = 0; i < h->count; i++) {
         const struct block_fact *f = &h->blocks[i];
-        if (f->kind == BLOCK_VERIFY && f->execution == execution && f->round == round && f->place == place && f->valid)
+        if (f->kind == BLOCK_VERIFY && f->execution == execution && f->round == round && f->place == place &&
+            f->valid)
             return decision_value(f, objective);
     }
     return NAN;
+}
+
+/* Mean over both places of a member; NaN: one of them is missing. */
+static double value_of(const struct history *h, const struct verify_done *done, size_t pass, size_t member,
+                       size_t members, enum objective objective)
+{
+    int second = (int)(2 * members - 1 - member), round = done->rounds[pass];
+    return (value_at(h, done->execution, round, (int)member, objective) +
+            value_at(h, done->execution, round, second, objective)) / 2;
 }
 
 void verify_gather(struct verify_ask *out, const struct history *h, const struct decide_answer *decide,
@@ -32,13 +43,8 @@ void verify_gather(struct verify_ask *out, const struct history *h, const struct
     out->within = within;
     for (size_t e = 0; e < VERIFY_EXECUTIONS; e++)
         for (size_t p = 0; p < VERIFY_PASSES; p++)
-            for (size_t m = 0; m < DECIDE_MEMBERS_MAX; m++) {
-                bool there = e < n && m < members;
-                int first = (int)m, second = (int)(2 * members - 1 - m);
-                out->x[e][p][m] = !there ? NAN
-                                         : (value_at(h, done[e].execution, done[e].rounds[p], first, objective) +
-                                            value_at(h, done[e].execution, done[e].rounds[p], second, objective)) / 2;
-            }
+            for (size_t m = 0; m < DECIDE_MEMBERS_MAX; m++)
+                out->x[e][p][m] = e < n && m < members ? value_of(h, &done[e], p, m, members, objective) : NAN;
 }
 
 /* --- measuring ------------------------------------------------------------------------------------------ */
@@ -84,7 +90,9 @@ static enum status run_place(struct verifying *v, int round, int place, struct e
 
 static enum status run_execution(struct verifying *v, struct err *err)
 {
-    const struct residents_ask ask = { .label = "verify", .batches = v->members, .count = v->count, .gate = true };
+    const struct residents_ask ask = {
+        .label = "verify", .batches = v->members, .count = v->count, .gate = true
+    };
     enum status st = residents_open(&v->r, v->c, v->t, &ask, err);
     for (int pass = 0; pass < VERIFY_PASSES && st == ST_OK; pass++) {
         int round = history_last_round(&v->t->history) + 1;
@@ -98,16 +106,16 @@ static enum status run_execution(struct verifying *v, struct err *err)
     return st != ST_OK ? st : closed;
 }
 
-/* The worker failed: what it measured does not count, and the second failure ends the verification. Stored, so that
- * the record says why nothing was verified. */
+/* The worker failed: what it measured does not count, and the second failure ends the verification. Stored,
+ * so that the record says why nothing was verified. */
 static enum status note_death(struct verifying *v, enum status st, struct err *err)
 {
     char text[ERR_TEXT_MAX];
     struct mark_row mark = { .subject = "target", .subject_id = v->t->row.id, .batch = v->r.failed_batch,
                              .value = ++v->deaths, .limit = DEATHS, .rule_version = CAMPAIGN_RULE_VERSION };
     snprintf(mark.reason, sizeof mark.reason, "verify_%s", status_kind(st));
-    snprintf(text, sizeof text, "%s: %.400s", v->deaths < DEATHS ? "verification begins again" : "not verified",
-             err->text);
+    snprintf(text, sizeof text, "%s: %.400s",
+             v->deaths < DEATHS ? "verification begins again" : "not verified", err->text);
     campaign_tell(v->c, v->t, "warning", text, v->r.failed_batch, 0);
     return store_append_mark(v->c->store, &mark, err);
 }

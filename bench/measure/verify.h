@@ -1,5 +1,5 @@
-/* verify.h - the chosen size, the incumbent and the leader once more, in three fresh executions of three mirrored
- * passes each (measurement rule 4.7). */
+/* verify.h - the chosen size, the incumbent and the leader once more, in three fresh executions of three
+ * mirrored passes each (measurement rule 4.7). */
 #ifndef MEASURE_VERIFY_H
 #define MEASURE_VERIFY_H
 
@@ -7,8 +7,8 @@
 #include "kernels/base/err.h"
 #include "tuner/decide.h"
 
-/* The values that decide_verify wants, from blocks of kind verify: execution e is the e-th that has such blocks
- * of these members, a pass counts when both blocks of a member are valid. Pure. */
+/* The values that decide_verify wants, from blocks of kind verify: execution e is the e-th that has such
+ * blocks of these members, a pass counts when both blocks of a member are valid. Pure. */
 void verify_gather(struct verify_ask *out, const struct history *h, const struct decide_answer *decide,
                    enum objective objective, double within);
 /* Measures what is missing of the verification. A block is stored with round = pass, counted on over the

@@ -37,12 +37,14 @@ enum place_state verify_place(int *retry, const struct history *h, int64_t execu
     return *retry == 0 || count_retries(h, execution, batch) < RETRIES ? PLACE_MISSING : PLACE_EXHAUSTED;
 }
 
-/* Takes the block's round among those of its execution; false: it is one too many, or its size does not stand at
- * this place. */
-static bool take(struct verify_done *d, size_t *passes, const struct block_fact *f, const int *members, size_t count)
+/* Takes the block's round among those of its execution; false: it is one too many, or its size does not stand
+ * at this place. */
+static bool take(struct verify_done *d, size_t *passes, const struct block_fact *f, const int *members,
+                 size_t count)
 {
     size_t at = 0;
-    if (f->place < 0 || f->place >= (int)(2 * count) || members[verify_member_at(count, f->place)] != f->batch)
+    if (f->place < 0 || f->place >= (int)(2 * count) ||
+        members[verify_member_at(count, f->place)] != f->batch)
         return false;
     while (at < *passes && d->rounds[at] != f->round)
         at++;

@@ -1,8 +1,9 @@
-/* What a campaign does after its race, against the scripted engine in virtual time: verification, ceiling, fill table. */
+/* What a campaign does after its race, against the scripted engine in virtual time: verification, ceiling,
+ * fill table. */
 #include "tests/unit/campaign_world.h"
 
-/* 4 lies 4 % below 8, the fastest; 2 far below; 16 is 3 % and 32 6 % slower. So 4 is chosen, 8 leads, and a service may
- * execute up to 16. */
+/* 4 lies 4 % below 8, the fastest; 2 far below; 16 is 3 % and 32 6 % slower. So 4 is chosen, 8 leads, and a
+ * service may execute up to 16. */
 #define CURVE "curve: {images_per_s: {1: 50, 2: 70, 4: 96, 8: 100, 16: 97, 32: 94}}, noise: [{sigma: 0.002}]"
 
 /* --- reading the store ---------------------------------------------------------------------------------- */
@@ -94,7 +95,7 @@ static struct campaign *run(struct world *w, enum status expected)
     return world_load(w);
 }
 
-/* --- a usual campaign ------------------------------------------------------------------------------------- */
+/* --- a usual campaign ----------------------------------------------------------------------------------- */
 
 static void check_passes(const struct seen *s)
 {
@@ -149,7 +150,8 @@ static void check_fill_rows(const struct target_view *t)
         assert_string_equal(f->failed, "");
         assert_true(rate == 0 || fabs(f->service_p50_ms * rate / n / 1000 - 1) < 0.005);
         assert_true(f->iterations >= 1);
-        assert_true(f->first_use_ms > 4 && f->first_use_ms < 6); /* the script's prepare: 5 ms; first: 1 iteration */
+        assert_true(f->first_use_ms > 4 &&
+                    f->first_use_ms < 6); /* the script's prepare: 5 ms; first: 1 iteration */
     }
     /* one image takes 20 ms, two 28.6: nothing is gained by other sizes */
     assert_string_equal(t->fill[0].advice, "exact");
@@ -186,9 +188,10 @@ static void every_stage_runs_once_and_its_results_are_stored(void **state)
     world_close(&w);
 }
 
-/* --- verification ----------------------------------------------------------------------------------------- */
+/* --- verification --------------------------------------------------------------------------------------- */
 
-/* Runs a campaign as it is, tells when its race was over and when its first ceiling trial was, and begins anew. */
+/* Runs a campaign as it is, tells when its race was over and when its first ceiling trial was, and begins
+ * anew. */
 static void times_of_stages(uint64_t *race_end, uint64_t *trial_end)
 {
     struct world w;
@@ -225,8 +228,8 @@ static void a_winner_that_falls_is_not_published(void **state)
     world_close(&w);
 }
 
-/* The worker dies on size 8 at its sixth request in every process after the race: in verifications alone are there so
- * many. Twice is enough. */
+/* The worker dies on size 8 at its sixth request in every process after the race: in verifications alone are
+ * there so many. Twice is enough. */
 static void two_deaths_end_the_verification(void **state)
 {
     (void)state;
@@ -234,7 +237,8 @@ static void two_deaths_end_the_verification(void **state)
     char script[512];
     uint64_t race_end, trial_end;
     times_of_stages(&race_end, &trial_end);
-    snprintf(script, sizeof script, "{" CURVE ", faults: [{at: run, batch: 8, call: 6, do: crash, after: %lluns}]}",
+    snprintf(script, sizeof script,
+             "{" CURVE ", faults: [{at: run, batch: 8, call: 6, do: crash, after: %lluns}]}",
              (unsigned long long)race_end);
     world_open(&w, script, 1);
     struct campaign *c = run(&w, ST_OK);
@@ -261,8 +265,8 @@ static void one_death_costs_one_execution(void **state)
     times_of_stages(&race_end, &trial_end);
     world_open(&w, "{}", 1);
     snprintf(script, sizeof script,
-             "{" CURVE ", faults: [{at: run, batch: 8, call: 6, do: crash, once: %s/died, after: %lluns}]}", w.folder,
-             (unsigned long long)race_end);
+             "{" CURVE ", faults: [{at: run, batch: 8, call: 6, do: crash, once: %s/died, after: %lluns}]}",
+             w.folder, (unsigned long long)race_end);
     world_write_script(&w, script);
     struct campaign *c = run(&w, ST_OK);
     struct seen *s = see(&w, c);
@@ -275,7 +279,7 @@ static void one_death_costs_one_execution(void **state)
     world_close(&w);
 }
 
-/* --- ceiling ---------------------------------------------------------------------------------------------- */
+/* --- ceiling -------------------------------------------------------------------------------------------- */
 
 /* 32 ran in the ascent and in a first fresh process, not in the second. */
 static void a_size_that_fails_in_its_second_fresh_process_is_not_the_ceiling(void **state)
@@ -285,8 +289,10 @@ static void a_size_that_fails_in_its_second_fresh_process_is_not_the_ceiling(voi
     char script[512];
     uint64_t race_end, trial_end;
     times_of_stages(&race_end, &trial_end);
-    snprintf(script, sizeof script, "{" CURVE ", faults: [{at: prepare, batch: 32, do: error, kind: out_of_memory, "
-             "message: full, times: 0, after: %lluns}]}", (unsigned long long)trial_end);
+    snprintf(script, sizeof script,
+             "{" CURVE ", faults: [{at: prepare, batch: 32, do: error, kind: out_of_memory, "
+             "message: full, times: 0, after: %lluns}]}",
+             (unsigned long long)trial_end);
     world_open(&w, script, 1);
     struct campaign *c = run(&w, ST_OK);
     const struct decision_row *d = &c->targets[0].decision;
@@ -302,7 +308,7 @@ static void a_size_that_fails_in_its_second_fresh_process_is_not_the_ceiling(voi
     world_close(&w);
 }
 
-/* --- fill table ------------------------------------------------------------------------------------------- */
+/* --- fill table ----------------------------------------------------------------------------------------- */
 
 /* Three images never run: 4 cannot be served, because the last part of a request may hold three. */
 static void a_size_below_the_decision_that_fails_changes_what_is_served(void **state)
@@ -342,7 +348,8 @@ static void a_size_above_the_decision_that_fails_ends_the_table(void **state)
     world_close(&w);
 }
 
-/* 4 and 8 together need 220 MiB, one of them 180 at most: with a limit of 210 they take turns in the worker. */
+/* 4 and 8 together need 220 MiB, one of them 180 at most: with a limit of 210 they take turns in the worker.
+ */
 static void sizes_that_do_not_fit_together_take_turns(void **state)
 {
     (void)state;
@@ -369,8 +376,8 @@ static void sizes_that_do_not_fit_together_take_turns(void **state)
     world_close(&w);
 }
 
-/* The budget ends while the sizes above the decision are run: it is decided and verified, and only what was run is
- * safe. */
+/* The budget ends while the sizes above the decision are run: it is decided and verified, and only what was
+ * run is safe. */
 static void a_table_that_is_cut_short_limits_what_is_safe(void **state)
 {
     (void)state;
@@ -398,7 +405,7 @@ static void a_table_that_is_cut_short_limits_what_is_safe(void **state)
     world_close(&w);
 }
 
-/* --- p95 -------------------------------------------------------------------------------------------------- */
+/* --- p95 ------------------------------------------------------------------------------------------------ */
 
 static int count_blocks(const struct seen *s, enum block_kind kind, int batch, int *iterations)
 {
@@ -412,8 +419,8 @@ static int count_blocks(const struct seen *s, enum block_kind kind, int batch, i
     return n;
 }
 
-/* Ten times slower, size 4 takes 417 ms: a block is one iteration, and 18 of the verification with those of the race
- * are far from the 130 that a p95 needs. What is missing fits into a minute. */
+/* Ten times slower, size 4 takes 417 ms: a block is one iteration, and 18 of the verification with those of
+ * the race are far from the 130 that a p95 needs. What is missing fits into a minute. */
 static void what_a_p95_lacks_is_measured(void **state)
 {
     (void)state;
@@ -435,11 +442,13 @@ static void what_a_p95_lacks_is_measured(void **state)
     world_close(&w);
 }
 
-/* Forty times slower it would take more than a minute: nothing is begun. Nor is it if the iterations are there. */
+/* Forty times slower it would take more than a minute: nothing is begun. Nor is it if the iterations are
+ * there. */
 static void what_cannot_be_had_in_a_minute_is_not_begun(void **state)
 {
     (void)state;
-    static const char *const scripts[] = { "{" CURVE ", speed: {toy: 0.025}}", "{" CURVE ", speed: {toy: 4}}" };
+    static const char *const scripts[] = { "{" CURVE ", speed: {toy: 0.025}}",
+                                           "{" CURVE ", speed: {toy: 4}}" };
     for (int i = 0; i < 2; i++) {
         struct world w;
         int iterations;

@@ -32,7 +32,9 @@ static void add_fill(struct history *h, int images, double ms)
 static void add_trial(struct history *h, const char *label, int64_t execution, int images, const char *result,
                       int prepare_ms, int first_ms)
 {
-    struct prepared_row row = { .execution = execution, .batch = images, .prepare_ns = (uint64_t)prepare_ms * 1000000,
+    struct prepared_row row = { .execution = execution,
+                                .batch = images,
+                                .prepare_ns = (uint64_t)prepare_ms * 1000000,
                                 .first_run_ns = (uint64_t)first_ms * 1000000 };
     snprintf(row.result, sizeof row.result, "%s", result);
     assert_int_equal(history_add_trial(h, label, &row, NULL), ST_OK);
@@ -90,8 +92,8 @@ static void nothing_measured_is_an_empty_table(void **state)
 }
 
 /* 1: 10 ms, 2: 30, 3: 21, 4: 20.
- * 1: exact. 2: padded to 4 costs 20, split 1+1 costs 20 as well: one call rather than two. 3: padded to 4 costs 20,
- * split 2+1 40. */
+ * 1: exact. 2: padded to 4 costs 20, split 1+1 costs 20 as well: one call rather than two. 3: padded to 4
+ * costs 20, split 2+1 40. */
 static void a_slow_size_is_padded_to_a_larger_one_that_is_no_slower(void **state)
 {
     (void)state;
@@ -145,8 +147,8 @@ static void equal_time_is_padded_to_the_nearest(void **state)
     history_free(&h);
 }
 
-/* B = 4: 20 ms, 200 images/s. 3: 14.5 ms is 206.9 (+3.4 %: a hint), 2: 9.8 ms is 204.1 (+2.0 %: none); 5, larger,
- * is none of our business. */
+/* B = 4: 20 ms, 200 images/s. 3: 14.5 ms is 206.9 (+3.4 %: a hint), 2: 9.8 ms is 204.1 (+2.0 %: none); 5,
+ * larger, is none of our business. */
 static void a_smaller_size_that_gains_three_percent_is_a_hint(void **state)
 {
     (void)state;
@@ -223,8 +225,8 @@ static void a_block_without_a_valid_twin_has_run_but_has_no_time(void **state)
     history_free(&h);
 }
 
-/* Size 4, 20 ms: in a process of its own 50 + 90, in that of the table after others 30 + 25. Size 2, 10 ms, only in
- * the table: 12 + 20, once more in a later process 14 + 20. Size 1 never: not known. */
+/* Size 4, 20 ms: in a process of its own 50 + 90, in that of the table after others 30 + 25. Size 2, 10 ms,
+ * only in the table: 12 + 20, once more in a later process 14 + 20. Size 1 never: not known. */
 static void first_use_prefers_processes_that_ran_nothing_else(void **state)
 {
     (void)state;

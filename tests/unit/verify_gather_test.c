@@ -15,10 +15,18 @@
 static const struct decide_answer three = { .batch = 4, .leader = 8, .incumbent = 2, .members = { 2, 4, 8 },
                                             .member_count = 3 };
 
-static void add(struct history *h, int64_t execution, int round, int place, int batch, double y, int retry, bool valid)
+static void add(struct history *h, int64_t execution, int round, int place, int batch, double y, int retry,
+                bool valid)
 {
-    struct block_fact f = { .execution = execution, .round = round, .place = place, .batch = batch, .retry = retry,
-                            .kind = BLOCK_VERIFY, .valid = valid, .y = y, .t_iter_ns = 1e9 * batch / exp(y) };
+    struct block_fact f = { .execution = execution,
+                            .round = round,
+                            .place = place,
+                            .batch = batch,
+                            .retry = retry,
+                            .kind = BLOCK_VERIFY,
+                            .valid = valid,
+                            .y = y,
+                            .t_iter_ns = 1e9 * batch / exp(y) };
     assert_int_equal(history_add_block(h, &f, NULL), ST_OK);
 }
 
@@ -156,7 +164,8 @@ static void one_member_alone_is_verified_too(void **state)
 {
     (void)state;
     struct history h = { 0 };
-    struct decide_answer one = { .batch = 4, .leader = 4, .members = { 4 }, .member_count = 1 }, decided = one;
+    struct decide_answer one = { .batch = 4, .leader = 4, .members = { 4 }, .member_count = 1 },
+                         decided = one;
     struct verify_answer answer;
     for (int e = 0; e < 3; e++)
         for (int p = 0; p < 3; p++)
