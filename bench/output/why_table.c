@@ -272,8 +272,10 @@ static void add_race(struct why_facts *f, const struct target_view *t)
     if (isfinite(d->noise_floor))
         snprintf(more + strlen(more), sizeof more - strlen(more), "; noise floor %.2g %%",
                  percent(d->noise_floor));
-    add_fact(f, "race", "%d rounds over %d size%s, %d blocks%s; alpha %.3g %%", rounds, d->candidates,
-             d->candidates == 1 ? "" : "s", blocks, more, 100 * d->alpha);
+    char sizes[32] = "";
+    if (d->candidates) /* not known of older campaigns */
+        snprintf(sizes, sizeof sizes, " over %d size%s", d->candidates, d->candidates == 1 ? "" : "s");
+    add_fact(f, "race", "%d rounds%s, %d blocks%s; alpha %.3g %%", rounds, sizes, blocks, more, 100 * d->alpha);
 }
 
 static void add_incumbent(struct why_facts *f, const struct decision_row *d)
