@@ -275,7 +275,8 @@ static void add_race(struct why_facts *f, const struct target_view *t)
     char sizes[32] = "";
     if (d->candidates) /* not known of older campaigns */
         snprintf(sizes, sizeof sizes, " over %d size%s", d->candidates, d->candidates == 1 ? "" : "s");
-    add_fact(f, "race", "%d rounds%s, %d blocks%s; alpha %.3g %%", rounds, sizes, blocks, more, 100 * d->alpha);
+    add_fact(f, "race", "%d rounds%s, %d blocks%s; alpha %.3g %%", rounds, sizes, blocks, more,
+             100 * d->alpha);
 }
 
 static void add_incumbent(struct why_facts *f, const struct decision_row *d)
