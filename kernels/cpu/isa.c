@@ -74,6 +74,7 @@ enum status cpu_isa_choose(enum cpu_isa *out, const char *wanted, struct err *er
 
 void cpu_flush_subnormals(bool on)
 {
+    flush_subnormals_here(on); /* libomp gives every region the mode that its caller has outside */
 #pragma omp parallel
     flush_subnormals_here(on);
 }
