@@ -162,6 +162,16 @@ static void forget(struct residents *r)
         r->items[i] = (struct resident){ .batch = r->items[i].batch };
 }
 
+/* Did a size fail beside others? Where memory is short libraries die as well as say so: the size is to blame
+ * only if it fails alone. */
+static bool is_crowded(const struct residents *r)
+{
+    bool crowded = false;
+    for (size_t i = 0; i < r->count; i++)
+        crowded = crowded || r->items[i].prepared;
+    return crowded && !r->swapped;
+}
+
 enum status residents_open(struct residents *r, struct campaign_state *c, struct target_state *t,
                            const struct residents_ask *ask, struct err *err)
 {
@@ -169,8 +179,7 @@ enum status residents_open(struct residents *r, struct campaign_state *c, struct
     for (size_t i = 0; i < ask->count; i++)
         r->items[i].batch = ask->batches[i];
     enum status st = bring_up(r, c, t, ask->label, err);
-    bool memory = st == ST_OUT_OF_MEMORY || execution_end_of(&r->x).out_of_memory_killer;
-    if (r->failed_batch && memory && r->count > 1) {
+    if (r->failed_batch && is_crowded(r) && status_is_of_worker(st, err)) {
         r->swapped = true; /* together they do not fit after all: one at a time, in a fresh worker */
         forget(r);
         st = execution_close(&r->x, err);
