@@ -94,9 +94,20 @@ static enum status verdict(const struct campaign_state *c, const struct outcome 
     return best;
 }
 
+/* The budget ended in the middle of a block: it is abandoned, and what is not finished was cut. */
+static void cut_the_rest(struct campaign_state *c)
+{
+    for (size_t i = 0; i < c->target_count; i++)
+        c->targets[i].cut = c->targets[i].cut || (!c->targets[i].finished && !c->targets[i].ended);
+}
+
 enum status campaign_finish(struct campaign_state *c, enum status how, struct err *err)
 {
     struct outcome o;
+    if (how == ST_INTERRUPTED && !campaign_stopped(c)) {
+        cut_the_rest(c);
+        how = ST_OK;
+    }
     enum status st = store_all(&o, c, how, err);
     if (st != ST_OK)
         return st;

@@ -47,6 +47,16 @@ struct decide_ask decision_decide_ask(const struct decision *d, const struct dec
                                 .pending = rules->pending };
 }
 
+/* Sizes that no time was left to try could be better than all that were compared. */
+static void doubt_what_was_cut(struct decision *d)
+{
+    for (size_t i = 0; i < d->search.count; i++)
+        if (d->search.sizes[i].why == WHY_NOT_TRIED_BUDGET && d->choice.confidence > DECIDE_UNDECIDED) {
+            d->choice.confidence = DECIDE_UNDECIDED;
+            d->choice.cause = RACE_CAUSE_BUDGET;
+        }
+}
+
 static enum status choose(struct decision *d, const struct decision_ask *ask, struct err *err)
 {
     const struct decide_ask decide = decision_decide_ask(d, ask->rules);
@@ -55,6 +65,7 @@ static enum status choose(struct decision *d, const struct decision_ask *ask, st
         verify_gather(&d->verify_blocks, ask->history, &d->choice, ask->rules->objective, ask->rules->within);
         decide_verify(&d->verification, &d->choice, &d->verify_blocks);
     }
+    doubt_what_was_cut(d);
     ceiling_of(&d->ceiling, ask->history, &d->search);
     decide_reasons(d->whys, d->search.sizes, d->search.count, &decide, &d->choice);
     return d->choice.batch ? fill_table_make(&d->fill, ask->history, d->choice.batch, err) : ST_OK;

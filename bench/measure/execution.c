@@ -92,6 +92,7 @@ static enum status start_workers(struct execution *x, const struct execution_ask
     struct worker_start start = {
         .command = engine->command, .environment = (const char *const *)engine->environment,
         .interrupt = c->context->stop, .memory_limit_bytes = c->memory_limit_bytes,
+        .give_up_ns = c->budget_ns && !c->virtual_time ? c->start_ns + c->budget_ns : 0,
         .virtual_now_ns = &c->virtual_now_ns,
     };
     char command[1024];

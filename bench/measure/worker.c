@@ -24,6 +24,7 @@ enum status worker_open(struct worker **out, const struct worker_start *start, s
     const char *slash = strrchr(start->command[0], '/');
     snprintf(w->name, sizeof w->name, "%s", slash ? slash + 1 : start->command[0]);
     w->interrupt = start->interrupt;
+    w->give_up_ns = start->give_up_ns;
     w->now_ns = start->virtual_now_ns ? start->virtual_now_ns : &w->own_now_ns;
     w->next_id = 1;
     *out = w;
@@ -34,6 +35,7 @@ void worker_close(struct worker *w)
 {
     if (!w)
         return;
+    w->give_up_ns = 0;
     w->interrupt = NULL; /* two seconds are kept even after Ctrl-C: the worker may have a device to give back */
     if (!w->broken && !w->request.open)
         worker_quit(w, PROCESS_GRACE_NS, NULL);

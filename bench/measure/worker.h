@@ -11,7 +11,7 @@
  *   ST_CRASHED      it ended without an answer, or answered what is no valid answer (then it was killed):
  *                   worker_end_of tells which
  *   ST_HUNG         no answer within deadline_ns: it was sent SIGTERM, 2 s later SIGKILL, its whole process group
- *   ST_INTERRUPTED  the interrupt flag was set; only worker_close is allowed now
+ *   ST_INTERRUPTED  the interrupt flag was set, or give_up_ns is over; only worker_close is allowed now
  * After DEVICE_LOST, CRASHED, HUNG and INTERRUPTED worker_alive is false and every further call gives
  * ST_CRASHED. Results are all zero unless ST_OK (worker_run says what else it may fill). err may be NULL. */
 #ifndef MEASURE_WORKER_H
@@ -57,6 +57,7 @@ struct worker_start {
     const char *const *environment;  /* "NAME=value" added to ours, ended by NULL; NULL: none */
     const char *log_path;            /* standard error is appended to it; NULL: only the last lines are kept */
     const volatile sig_atomic_t *interrupt; /* not 0: every wait ends with ST_INTERRUPTED; NULL: never */
+    uint64_t give_up_ns;             /* of the system's clock: from then on every wait ends likewise; 0: never */
     const cpu_set_t *cpus;           /* that it may use; NULL: ours */
     uint64_t memory_limit_bytes;     /* a SIGKILL with a resident set of >= 90 % of it was the out-of-memory killer;
                                       * 0: the smallest limit of the cgroups and the machine */

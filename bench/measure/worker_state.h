@@ -27,6 +27,7 @@ struct worker {
     char   name[64];                 /* of the program, for messages */
     char   tail[WORKER_STDERR_LINES * PROCESS_LINE_MAX];
     const volatile sig_atomic_t *interrupt;
+    uint64_t give_up_ns;
     bool   broken;                   /* no further request can be made */
     bool   is_virtual;
     uint64_t own_now_ns, *now_ns;    /* virtual now: the caller's or own_now_ns */

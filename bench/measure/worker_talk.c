@@ -56,10 +56,12 @@ static uint64_t system_now_ns(void)
 /* May the open request still be waited for? */
 static enum status check_wait(struct worker *w, struct err *err)
 {
-    uint64_t waited_ns = system_now_ns() - w->request.start_ns;
-    if (w->interrupt && *w->interrupt) {
+    uint64_t now_ns = system_now_ns(), waited_ns = now_ns - w->request.start_ns;
+    bool interrupted = w->interrupt && *w->interrupt;
+    if (interrupted || (w->give_up_ns && now_ns >= w->give_up_ns)) {
         w->broken = true;
-        return err_set(err, ST_INTERRUPTED, "%s: interrupted while waiting for %s", w->name, w->request.op);
+        return err_set(err, ST_INTERRUPTED, "%s: %s while waiting for %s", w->name,
+                       interrupted ? "interrupted" : "the time was used up", w->request.op);
     }
     return waited_ns < w->request.limit_ns ? ST_OK : hung(w, w->request.op, waited_ns, err);
 }

@@ -371,6 +371,21 @@ static void an_interrupt_ends_any_wait(void **state)
     sigaction(SIGALRM, &old, NULL);
 }
 
+static void the_end_of_the_time_ends_any_wait(void **state)
+{
+    const uint64_t start_ns = now();
+    const struct worker_start start = { .give_up_ns = start_ns + WORKER_S };
+    struct worker *w = open_prepared(*state, "{time: real, load: 1ms, curve: {per_image: 1ms}, faults: [{at: run, do: hang}]}",
+                                     start);
+    struct worker_run_result r;
+    struct err err = { 0 };
+    assert_int_equal(run_two(w, &r, LONG_NS, &err), ST_INTERRUPTED);
+    assert_non_null(strstr(err.text, "the time was used up"));
+    assert_in_range((uintmax_t)(10 * seconds_since(start_ns)), 10, 50);
+    assert_false(worker_alive(w));
+    worker_close(w);
+}
+
 static void close_ends_whole_groups(void **state)
 {
     struct place *p = *state;
@@ -580,6 +595,7 @@ int main(int argc, char **argv)
         STORY(silence_is_ended_after_the_deadline),
         STORY(deadlines_count_in_virtual_time),
         STORY(an_interrupt_ends_any_wait),
+        STORY(the_end_of_the_time_ends_any_wait),
         STORY(close_ends_whole_groups),
         STORY(broken_answers_are_refused),
         STORY(half_an_answer_is_a_crash),
