@@ -9,13 +9,34 @@ struct memory_model memory_start(uint64_t fixed_bytes)
     return (struct memory_model){ .fixed = (double)fixed_bytes, .correction = 1 };
 }
 
+static void add_workspace(struct memory_model *m, int batch, double bytes)
+{
+    if (m->workspaces == 0)
+        m->workspace_per_image = bytes / batch;
+    else if (batch != m->last_batch) {
+        double growth = (bytes - m->last_workspace) / (batch - m->last_batch);
+        m->workspace_per_image = fmax(m->workspaces > 1 ? m->workspace_per_image : 0, growth);
+    } else
+        return; /* the same size again, in another process */
+    m->workspaces++;
+    m->workspace = fmax(m->workspace, bytes);
+    m->last_batch = batch;
+    m->last_workspace = bytes;
+}
+
+static double workspace_of(const struct memory_model *m, double b)
+{
+    return m->workspaces == 1 ? b * m->workspace_per_image
+                              : m->workspace + fmax(0, b - m->last_batch) * m->workspace_per_image;
+}
+
 void memory_add_plan(struct memory_model *m, int batch, uint64_t activations_bytes, uint64_t workspace_bytes)
 {
     if (activations_bytes == 0)
         return;
     m->planned = true;
     m->per_image = (double)activations_bytes / batch;
-    m->workspace_per_image = fmax(m->workspace_per_image, (double)workspace_bytes / batch);
+    add_workspace(m, batch, (double)workspace_bytes);
 }
 
 void memory_add_peak(struct memory_model *m, int batch, uint64_t peak_bytes, uint64_t predicted_bytes)
@@ -45,7 +66,7 @@ uint64_t memory_predict(const struct memory_model *m, int batch)
     double b = batch;
     if (!m->planned && m->n == 0)
         return 0;
-    double bytes = m->planned ? m->fixed + b * m->per_image + b * m->workspace_per_image : fitted(m, b);
+    double bytes = m->planned ? m->fixed + b * m->per_image + workspace_of(m, b) : fitted(m, b);
     return (uint64_t)(fmax(0, bytes) * m->correction);
 }
 

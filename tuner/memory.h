@@ -1,6 +1,11 @@
 /* memory.h - how much memory a batch size will take, from what smaller ones took (measurement rule 3.2):
  * predicted(b) = fixed + b A + workspace(b). Pure: a struct that the caller owns; sizes in
- * bytes, 0 = not known. */
+ * bytes, 0 = not known.
+ *
+ * workspace(b): of one size nobody knows what would become of it at another, so it is taken to grow with the
+ * size. From two sizes on it is the largest that was seen, and for every further image the steepest growth
+ * between two sizes: much of a workspace belongs to threads, not to images (258 MiB of ResUNet-Small in bf16
+ * at 1024x1024, whatever the size: b times that would promise a third too much). */
 #ifndef TUNER_MEMORY_H
 #define TUNER_MEMORY_H
 
@@ -12,7 +17,11 @@
 struct memory_model {
     double fixed;                /* after load: weights, context, libraries */
     double per_image;            /* A: planned activations / size, of the latest prepared size */
-    double workspace_per_image;  /* largest planned workspace / size: it jumps with the algorithm, so the worst */
+    size_t workspaces;           /* sizes that planned one */
+    double workspace;            /* the largest: it jumps with the algorithm, so the worst */
+    double workspace_per_image;  /* of one size: workspace / size; then the steepest growth per image */
+    int    last_batch;           /* that planned, and its workspace */
+    double last_workspace;
     bool   planned;              /* the engine plans; else peaks are fitted */
     size_t n;                    /* measured peaks: sums of b, peak, b^2, b peak */
     double sum_b, sum_peak, sum_bb, sum_b_peak;

@@ -15,8 +15,24 @@ static void planned_memory(void **state)
     assert_int_equal(memory_predict(&m, 1), 0); /* nothing is known yet */
     memory_add_plan(&m, 1, 100, 50);
     assert_int_equal(memory_predict(&m, 2), 1000 + 2 * 100 + 2 * 50);
-    memory_add_plan(&m, 2, 240, 60); /* A of the latest: 120; the worst workspace stays 50 per image */
-    assert_int_equal(memory_predict(&m, 4), 1000 + 4 * 120 + 4 * 50);
+    memory_add_plan(&m, 2, 240, 60); /* A of the latest: 120; the workspace grew by 10 for an image */
+    assert_int_equal(memory_predict(&m, 4), 1000 + 4 * 120 + 60 + 2 * 10);
+    memory_add_plan(&m, 4, 480, 400); /* another algorithm: 170 for an image */
+    assert_int_equal(memory_predict(&m, 8), 1000 + 8 * 120 + 400 + 4 * 170);
+    memory_add_plan(&m, 8, 960, 60); /* and back: the worst stays */
+    assert_int_equal(memory_predict(&m, 16), 1000 + 16 * 120 + 400 + 8 * 170);
+}
+
+/* Workspace of the threads: the same at every size. Wrong twin: b times the largest workspace / size. */
+static void a_workspace_of_threads(void **state)
+{
+    (void)state;
+    struct memory_model m = memory_start(192);
+    memory_add_plan(&m, 1, 400, 258);
+    memory_add_plan(&m, 1, 400, 258); /* once more, in a fresh process */
+    memory_add_plan(&m, 2, 800, 258);
+    assert_int_equal(memory_predict(&m, 4), 192 + 4 * 400 + 258);
+    assert_true(memory_model_off(memory_ratio(192 + 4 * 400 + 258, 192 + 4 * 400 + 4 * 258)));
 }
 
 static void fitted_memory(void **state)
@@ -66,6 +82,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(planned_memory),
+        cmocka_unit_test(a_workspace_of_threads),
         cmocka_unit_test(fitted_memory),
         cmocka_unit_test(a_wrong_model_is_corrected),
         cmocka_unit_test(ratios),
