@@ -19,11 +19,13 @@ static void begin(struct world *w)
     world_open(w, script, TARGETS);
     world_give(w, sizes, SIZES);
     for (int i = 0; i < TARGETS; i++) {
+        const char *precision = precisions[i % PRECISIONS];
+        int model = i / PRECISIONS + 1;
         struct plan_target *t = &w->target[i];
-        snprintf(t->model.name, sizeof t->model.name, "model_%d", i / PRECISIONS + 1);
-        snprintf(t->precision, sizeof t->precision, "%s", precisions[i % PRECISIONS]);
-        snprintf(t->key, sizeof t->key, "%s|scripted|cpu:0|%s|1|1|3x32x32|e2e", t->model.name, t->precision);
-        snprintf(t->name, sizeof t->name, "%s scripted cpu:0 %s", t->model.name, t->precision);
+        snprintf(t->model.name, sizeof t->model.name, "model_%d", model);
+        snprintf(t->precision, sizeof t->precision, "%s", precision);
+        snprintf(t->key, sizeof t->key, "model_%d|scripted|cpu:0|%s|1|1|3x32x32|e2e", model, precision);
+        snprintf(t->name, sizeof t->name, "model_%d scripted cpu:0 %s", model, precision);
     }
 }
 
