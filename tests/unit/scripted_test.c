@@ -35,7 +35,7 @@ static void refuses_with_place_and_allowed_values(void **state)
         const char *text, *says;
     } rows[] = {
         { "sed: 1\n", "test:1:1: the script has no key sed, did you mean seed?" },
-        { "time: 1\ntimes: 2\n", "test:1:7: time must be one of virtual real, got 1" },
+        { "time: 1\ntimes: 2\n", "test:1:7: time must be one of virtual real busy, got 1" },
         { "noise:\n  - {kind: pink}\n", "test:2:12: kind must be one of normal ar1, got pink" },
         { "noise: {kind: normal}\n", "test:1:8: noise must be a list of at most 16 maps, got a map" },
         { "noise: [1]\n", "test:1:9: noise must be a map, got 1" },
