@@ -120,12 +120,14 @@ static enum status note_death(struct verifying *v, enum status st, struct err *e
     return store_append_mark(v->c->store, &mark, err);
 }
 
+/* All executions that are missing: a part of a verification is worth nothing, and another target may need the
+ * time that it would take. */
 static uint64_t expected_ns(const struct verifying *v)
 {
     uint64_t ns = residents_open_ns(v->t, v->members, v->count);
     for (size_t i = 0; i < v->count; i++)
         ns += 2 * VERIFY_PASSES * residents_block_ns(v->c, v->t, v->members[i]);
-    return ns;
+    return ns * (uint64_t)(VERIFY_EXECUTIONS - v->done);
 }
 
 static bool is_missing(struct verifying *v)

@@ -1,6 +1,6 @@
 #include "bench/output/again.h"
 
-#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,4 +72,36 @@ char *again_command(const char *program, const char *argv_text, const char *cons
     argv_text += word_size(argv_text);
     write_kept(file, argv_text + strspn(argv_text, " "), dropped);
     return fclose(file) == 0 ? out : NULL;
+}
+
+bool again_has(const char *argv_text, const char *flag)
+{
+    const size_t length = strlen(flag);
+    while (*argv_text) {
+        const size_t size = word_size(argv_text);
+        if (size >= length && strncmp(argv_text, flag, length) == 0 && (size == length || argv_text[length] == '='))
+            return true;
+        argv_text += size;
+        argv_text += strspn(argv_text, " ");
+    }
+    return false;
+}
+
+char *again_campaign(const char *program, const struct run_row *run)
+{
+    static const char *const same[] = { "--resume!", "--seed", NULL };
+    static const char *const longer[] = { "--resume!", "--seed", "--budget", NULL };
+    const bool more = strcmp(run->state, "budget") == 0 && run->budget_ns;
+    const uint64_t minute_ns = 60000000000u, minutes = (3 * run->budget_ns + minute_ns - 1) / minute_ns;
+    char *out = NULL, *command = again_command(program, run->argv ? run->argv : "", more ? longer : same);
+    size_t size = 0;
+    FILE *file = command ? open_memstream(&out, &size) : NULL;
+    if (file) {
+        fputs(command, file);
+        if (more)
+            fprintf(file, " --budget %llum", (unsigned long long)minutes);
+        fclose(file);
+    }
+    free(command);
+    return out;
 }

@@ -8,6 +8,7 @@
 
 #include "bench/output/batch_sizes_rules.h"
 #include "bench/output/curves.h"
+#include "bench/output/decided.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/json.h"
 
@@ -172,7 +173,7 @@ static void put_decision(struct document *d, json_t *out, const struct entry *e)
     document_int(d, out, "batch", decision->batch);
     document_text(d, out, "confidence", decision->confidence);
     document_bool(d, out, "verified", decision->verified);
-    document_text_or_null(d, out, "cause", decision->cause);
+    document_text_or_null(d, out, "cause", decided_cause(decision));
     document_text(d, out, "reason", e->reason);
     document_int_or_null(d, out, "pending", decision->pending);
     put_incumbent(d, document_object(d, out, "incumbent"), decision);

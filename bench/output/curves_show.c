@@ -106,8 +106,8 @@ static void write_facts(FILE *file, const struct target_view *t)
     write_fact(file, "limit", text);
     decided_memory(text, t);
     write_fact(file, "memory", text);
-    if (d->max_safe)
-        fprintf(file, "max_safe: %d is the largest size that may be executed\n", d->max_safe);
+    decided_max_safe(text, t);
+    write_fact(file, "max_safe", text);
     fill_phrase(fill, sizeof fill, t);
     write_fact(file, "fill", fill);
     decided_first_use(text, t);
@@ -337,10 +337,10 @@ static void summarize(struct summary_row *out, const struct campaign *campaign, 
     curve_caveat(out->caveat, sizeof out->caveat, campaign, t);
     out->batch = target_served_batch(t);
     out->max_safe = out->batch ? t->decision.max_safe : 0;
+    const char *cause = decided_cause(&t->decision);
     if (t->has_decision && *t->decision.confidence)
         snprintf(out->confidence, sizeof out->confidence, "%s%s%s%s%s", t->decision.confidence,
-                 *t->decision.cause ? " (" : "", t->decision.cause, *t->decision.cause ? ")" : "",
-                 target_is_verified(t) ? ", verified" : "");
+                 *cause ? " (" : "", cause, *cause ? ")" : "", target_is_verified(t) ? ", verified" : "");
     if (p)
         summarize_point(out, t, p);
     if (out->batch)

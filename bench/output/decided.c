@@ -130,6 +130,11 @@ __attribute__((format(printf, 2, 3))) static void say(char out[DECIDED_TEXT], co
     va_end(args);
 }
 
+const char *decided_cause(const struct decision_row *d)
+{
+    return is(d->confidence, "decided") || is(d->confidence, "within") ? "" : d->cause;
+}
+
 void decided_word(char out[DECIDED_TEXT], const struct target_view *target)
 {
     const struct decision_row *d = &target->decision;
@@ -142,7 +147,8 @@ void decided_word(char out[DECIDED_TEXT], const struct target_view *target)
         say(out, "batch %d", d->optimal);
         if (d->optimal != d->batch)
             say(out, " in place of %d", d->batch);
-        say(out, ": %s%s%s%s, %s", d->confidence, *d->cause ? " (" : "", d->cause, *d->cause ? ")" : "",
+        const char *cause = decided_cause(d);
+        say(out, ": %s%s%s%s, %s", d->confidence, *cause ? " (" : "", cause, *cause ? ")" : "",
             target_is_verified(target) ? "verified" : "not verified");
     }
 }
@@ -199,6 +205,27 @@ static void say_incumbent(char out[DECIDED_TEXT], const struct decision_row *d)
             d->pending);
 }
 
+/* A cause in the middle of a sentence. */
+static const char *cause_words(const char *cause)
+{
+    static const struct {
+        const char *cause, *words;
+    } list[] = {
+        { "budget", "the time was used up" },
+        { "interrupted", "it was interrupted" },
+        { "unfinished", "the campaign did not come to its end" },
+        { "margin", "a size lies too near the margin" },
+        { "noise", "its blocks contradict each other" },
+        { "control", "a size differed from itself" },
+        { "throttled", "the device throttled all the time" },
+        { "verification", "fresh executions did not agree" },
+    };
+    for (size_t i = 0; i < LEN(list); i++)
+        if (is(cause, list[i].cause))
+            return list[i].words;
+    return cause;
+}
+
 void decided_claim(char out[DECIDED_TEXT], const struct target_view *target)
 {
     const struct decision_row *d = &target->decision;
@@ -225,7 +252,7 @@ void decided_claim(char out[DECIDED_TEXT], const struct target_view *target)
             d->batch, x, objective_words(d), alpha, *open ? ", still open: " : "", open);
     else if (is(d->confidence, "undecided"))
         say(out, "Use batch %d for now: it is not shown to be within %.3g %% %s%s%s.", d->batch, x,
-            objective_words(d), *d->cause ? ", because of " : "", d->cause);
+            objective_words(d), *d->cause ? ": " : "", cause_words(d->cause));
     else
         say(out,
             "Use batch %d for now: the sizes were only probed, none was compared with another in rounds.",
@@ -259,6 +286,17 @@ static const char *step_of(const struct decision_row *d)
             return steps[i].step;
     return is(d->confidence, "coarse") ? "no round was measured: give it more time with a larger --budget"
                                        : "measure again";
+}
+
+void decided_max_safe(char out[DECIDED_TEXT], const struct target_view *target)
+{
+    const struct decision_row *d = &target->decision;
+    *out = 0;
+    if (!target->has_decision || !d->optimal || !d->max_safe)
+        return;
+    say(out, "%d is the largest size that may be executed", d->max_safe);
+    if (!target->fill_count)
+        say(out, "; larger and part-filled batches were not tried");
 }
 
 void decided_next_step(char out[DECIDED_TEXT], const struct target_view *target)

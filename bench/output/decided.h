@@ -16,6 +16,8 @@ int target_served_batch(const struct target_view *target);
 const struct point_view *target_chosen(const struct target_view *target);
 /* Did the decision hold in fresh executions, and is it the size that is served? */
 bool target_is_verified(const struct target_view *target);
+/* Why it is undecided or only probed ("budget"); "" for an answer that stands, however short the time was. */
+const char *decided_cause(const struct decision_row *d);
 /* Was its estimate measured in rounds? One of probes only is the best of a few blocks, and looks faster than
  * it is. */
 bool point_is_raced(const struct point_view *point);
@@ -56,6 +58,8 @@ void decided_claim(char out[DECIDED_TEXT], const struct target_view *target);
 /* What would make an answer surer that is not, to be followed by the command that repeats the campaign. "" if
  * nothing is to be done. */
 void decided_next_step(char out[DECIDED_TEXT], const struct target_view *target);
+/* What max_safe is, and how far it was tried; "" without one. */
+void decided_max_safe(char out[DECIDED_TEXT], const struct target_view *target);
 /* Memory: "32 does not fit (out_of_memory); 24 fits, shown alone in two fresh processes; up to 8 may be
  * executed; peak 3318 MiB at 4". "" if nothing is known. */
 void decided_memory(char out[DECIDED_TEXT], const struct target_view *target);

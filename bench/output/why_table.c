@@ -297,6 +297,7 @@ void why_facts_of(struct why_facts *out, const struct target_view *target)
         { "memory", decided_memory },
         { "first use", decided_first_use },
         { "open loop", decided_queue },
+        { "max_safe", decided_max_safe },
     };
     char text[DECIDED_TEXT];
     out->count = 0;
@@ -312,9 +313,6 @@ void why_facts_of(struct why_facts *out, const struct target_view *target)
         rows[i].text(text, target);
         add_fact(out, rows[i].label, "%s", text);
     }
-    const struct decision_row *d = &target->decision;
-    if (d->optimal && d->max_safe)
-        add_fact(out, "max_safe", "%d is the largest size that may be executed", d->max_safe);
 }
 
 /* --- for people --- */
@@ -391,9 +389,7 @@ static void show_pareto(FILE *file, const struct target_view *t, const struct pa
 static void show_next_step(FILE *file, const struct campaign *campaign, const struct target_view *t,
                            const struct paint *paint)
 {
-    static const char *const dropped[] = { "--resume!", "--seed", NULL };
-    char text[DECIDED_TEXT],
-        *again = again_command("bench", campaign->run.argv ? campaign->run.argv : "", dropped);
+    char text[DECIDED_TEXT], *again = again_campaign("bench", &campaign->run);
     decided_next_step(text, t);
     if (*text) {
         fprintf(file, "%snext%s %s:\n  ", paint->bold, paint->off, text);

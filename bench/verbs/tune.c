@@ -1,5 +1,6 @@
 #include "bench/verbs/verbs.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "bench/verbs/tune_end.h"
 #include "kernels/base/build.h"
 #include "kernels/base/json.h"
+#include "kernels/base/text.h"
 
 /* Keeps the worse of *st (with its sentence in err) and `other`; the milder one goes to stderr if it says
  * something else. Interrupted, and so the best so far was written: two ways to be inconclusive say the same.
@@ -192,6 +194,23 @@ static void tell_resume(const struct invocation *inv, const char *out)
     fputs(" goes on where this stopped\n", stderr);
 }
 
+/* How long it will take, before it begins. */
+static void tell_plan(const struct config *config, const struct plan *plan)
+{
+    const uint64_t budget_ns = config->budget_set ? config->budget_ns : CAMPAIGN_BUDGET_NS * plan->target_count;
+    const double predicted_s = plan_predicted_s(plan);
+    char text[32];
+    if (config->quiet)
+        return;
+    fprintf(stderr, "note: %zu target%s", plan->target_count, plan->target_count == 1 ? "" : "s");
+    if (isfinite(predicted_s) && predicted_s > 0) {
+        text_of_duration(text, sizeof text, (uint64_t)(predicted_s * 1e9));
+        fprintf(stderr, ", %s by what earlier campaigns took", text);
+    }
+    text_of_duration(text, sizeof text, budget_ns);
+    fprintf(stderr, ", %s%s (--budget)\n", budget_ns ? "at most " : "", budget_ns ? text : "without a limit");
+}
+
 static enum status run_campaign(const struct invocation *inv, const struct config *config,
                                 struct store *store, struct err *err)
 {
@@ -202,6 +221,7 @@ static enum status run_campaign(const struct invocation *inv, const struct confi
     if (st != ST_OK)
         return st;
     snprintf(build, sizeof build, "%s%s%s", build_version(), *build_commit() ? " " : "", build_commit());
+    tell_plan(config, &plan);
     struct progress progress = progress_line_open(&line, stderr, config->quiet);
     struct campaign_context context = { .config = config,
                                         .plan = &plan,

@@ -23,23 +23,62 @@ static bool is_smaller(const struct plan *plan)
     return false;
 }
 
-static void print_production_command(const char *program, const struct campaign *campaign)
+/* The values of a target's text that the plan has, each once. */
+static void print_distinct(const char *flag, const struct plan *plan, const char *(*text)(const struct plan_target *))
 {
-    static const char *const dropped[] = { "--input", "--batches", "--max-batch", "--budget",
+    const char *comma = "";
+    printf(" %s ", flag);
+    for (size_t i = 0; i < plan->target_count; i++) {
+        size_t k = 0;
+        while (strcmp(text(&plan->targets[k]), text(&plan->targets[i])) != 0)
+            k++;
+        if (k < i)
+            continue;
+        printf("%s%s", comma, text(&plan->targets[i]));
+        comma = ",";
+    }
+}
+static const char *precision_of(const struct plan_target *t)
+{
+    return t->precision;
+}
+static const char *engine_of(const struct plan_target *t)
+{
+    return t->engine->name;
+}
+static const char *model_of(const struct plan_target *t)
+{
+    return t->model_file ? t->model_file : t->model.name;
+}
+
+/* Without what makes a run small. A file of --config may do that too: what was measured is named instead. */
+static void print_production_command(const char *program, const struct campaign *campaign,
+                                     const struct plan *plan)
+{
+    static const char *const dropped[] = { "--input", "--batches", "--max-batch", "--budget", "--config",
                                            "--seed",  "--resume!", "--quiet!",    NULL };
-    char *command = again_command(program, campaign->run.argv ? campaign->run.argv : "", dropped);
-    if (command)
-        printf("\nThe same at production size:\n  %s\n", command);
+    const char *argv = campaign->run.argv ? campaign->run.argv : "";
+    const bool by_file = again_has(argv, "--config");
+    char *command = again_command(program, argv, dropped);
+    if (!command)
+        return;
+    printf("\nThe same at production size:\n  %s", command);
+    if (by_file && !again_has(argv, "--all-models") && !again_has(argv, "--model"))
+        print_distinct("--model", plan, model_of);
+    if (by_file && !again_has(argv, "--engine"))
+        print_distinct("--engine", plan, engine_of);
+    if (by_file && !again_has(argv, "--precision"))
+        print_distinct("--precision", plan, precision_of);
+    putchar('\n');
     free(command);
 }
 
 /* One line for each target whose answer could be surer. */
 static void print_next_steps(const char *program, const struct campaign *campaign)
 {
-    static const char *const dropped[] = { "--resume!", "--seed", NULL };
     char text[DECIDED_TEXT];
     int steps = 0;
-    char *command = again_command(program, campaign->run.argv ? campaign->run.argv : "", dropped);
+    char *command = again_campaign(program, &campaign->run);
     for (size_t i = 0; command && i < campaign->target_count; i++) {
         const struct target_row *row = &campaign->targets[i].row;
         decided_next_step(text, &campaign->targets[i]);
@@ -126,5 +165,5 @@ void tune_end_print(const struct tune_end *end)
     print_out_flag(end->out);
     putchar('\n');
     if (is_smaller(end->plan))
-        print_production_command(end->program, end->campaign);
+        print_production_command(end->program, end->campaign, end->plan);
 }

@@ -203,6 +203,17 @@ def tune_tells_where_everything_is(folder):
     check("--model resunet_small" in done.stdout.split("production size")[-1], done.stdout)
 
 
+def what_a_file_made_small_is_named_without_it(folder):
+    engine = scripted(folder)
+    config = write(os.path.join(folder, "small.yaml"), "models: [resunet_small]\nengines: [%s]\nprecisions: [f32, bf16]\n"
+                   "input: 64x64\nbatches: [1, 2]\n" % engine)
+    done = bench("--config", config, "--no-gate", "--allow-scripted", "--out", "out", cwd=folder)
+    command = done.stdout.split("The same at production size:\n")[-1].splitlines()[0]
+    check("--config" not in command and "--input" not in command, command)
+    for words in ("--model resunet_small", "--precision f32,bf16", "--no-gate", "--out out"):
+        check(words in command, "%s is not in: %s" % (words, command))
+
+
 def tune_writes_what_verify_accepts(folder):
     tuned(folder, "--batches", "1,2,4")
     done = bench("verify", "out/batch_sizes.json", cwd=folder)
@@ -539,6 +550,7 @@ TESTS = [
     list_tells_models_and_engines, list_says_why_an_engine_is_not_available, plan_expands_everything,
     plan_predicts_from_the_store,
     tune_decides_what_the_script_implies, tune_without_a_verb_is_tune, tune_tells_where_everything_is,
+    what_a_file_made_small_is_named_without_it,
     tune_writes_what_verify_accepts, scripted_numbers_stay_out_of_the_file, tune_as_json,
     progress_goes_to_stderr_and_quiet_silences_it, the_same_seed_gives_the_same_file,
     unmeasured_models_are_carried_over, a_size_that_fails_is_named, no_size_at_all_is_bad_news,

@@ -48,7 +48,7 @@ static void golden_table(void **state)
 "     8         17.53    0.6       456.49            -            -  1180       6       6          75  verified\n"
 "batch 4: coarse, not verified; 17.21 images/s (+- 0.5 %); the fastest is batch 8 with 17.53 images/s (1.8 % more)\n"
 "memory: 8 fits, 16 does not (out_of_memory); peak 741 MiB at 4; limit 8.00 GiB\n"
-"max_safe: 4 is the largest size that may be executed\n"
+"max_safe: 4 is the largest size that may be executed; larger and part-filled batches were not tried\n"
 "first use: the first batch of 4 costs 322 ms more\n"
 "accuracy: reference: passed, relL2 2.5e-06 (limit 0.0001), mask 0 % (limit 0.1 %)\n"
 " batch  why\n"

@@ -73,9 +73,13 @@ static void a_decided_size(void **state)
 static void undecided_says_what_to_do(void **state)
 {
     (void)state;
-    static const struct { const char *cause, *word; } rows[] = {
-        { "margin", "--within" },          { "budget", "--budget" }, { "noise", "quieter machine" },
-        { "control", "quieter machine" },  { "throttled", "cool" },  { "verification", "quieter machine" },
+    static const struct { const char *cause, *because, *word; } rows[] = {
+        { "margin", "too near the margin.", "--within" },
+        { "budget", "the time was used up.", "--budget" },
+        { "noise", "contradict each other.", "quieter machine" },
+        { "control", "a size differed from itself.", "quieter machine" },
+        { "throttled", "the device throttled all the time.", "cool" },
+        { "verification", "fresh executions did not agree.", "quieter machine" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct fixture *f = fixture_open();
@@ -83,7 +87,8 @@ static void undecided_says_what_to_do(void **state)
         set(d->confidence, sizeof d->confidence, "undecided");
         set(d->cause, sizeof d->cause, rows[i].cause);
         char *text = shown(&f->campaign);
-        expect(text, "Use batch 4 for now: it is not shown to be within 5 % of the best throughput, because of ");
+        expect(text, "Use batch 4 for now: it is not shown to be within 5 % of the best throughput: ");
+        expect(text, rows[i].because);
         expect(text, "\nnext ");
         expect(text, rows[i].word);
         expect(text, "\n  bench tune --model hrnet --input 256x256\n");
@@ -321,6 +326,23 @@ static void commands_to_copy(void **state)
     free(command);
 }
 
+/* A campaign that its budget ended gets three times as much; 3 x 90 s is 4.5 min, so 5. */
+static void the_time_that_would_do(void **state)
+{
+    (void)state;
+    static char argv[] = "bench --all-models --budget 90s --seed 3";
+    struct run_row run = { .argv = argv, .budget_ns = 90000000000u, .state = "budget" };
+    char *command = again_campaign("bench", &run);
+    assert_string_equal(command, "bench --all-models --budget 5m");
+    free(command);
+    set(run.state, sizeof run.state, "done");
+    command = again_campaign("bench", &run);
+    assert_string_equal(command, "bench --all-models --budget 90s");
+    free(command);
+    assert_true(again_has(argv, "--budget") && again_has("bench --budget=1s", "--budget"));
+    assert_false(again_has(argv, "--bud") || again_has("bench --out '--budget 3'", "--budget"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +356,7 @@ int main(void)
         cmocka_unit_test(dominated_sizes),
         cmocka_unit_test(fill_in_a_phrase),
         cmocka_unit_test(commands_to_copy),
+        cmocka_unit_test(the_time_that_would_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
