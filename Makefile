@@ -33,7 +33,7 @@ cflags  = -std=c11 $(warn) -I. -D_GNU_SOURCE -fopenmp -MMD -MP $(flags-$(VARIANT
 # --- packages: on Debian and Ubuntu missing ones are installed, elsewhere they are named -------------------------
 packages      := gcc libc6-dev libdnnl-dev libyaml-dev libjansson-dev libsqlite3-dev libssl-dev gnuplot-nox \
                  fonts-dejavu-core
-packages-test := $(packages) libcmocka-dev python3 clang libomp-dev git
+packages-test := $(packages) libcmocka-dev python3 clang libomp-dev git strace
 packages-fuzz := $(packages) clang libclang-rt-dev libomp-dev
 
 define install-packages

@@ -80,12 +80,13 @@ static void rate(struct decide_answer *out, const struct decide_ask *ask, bool f
 {
     const struct race_size *d = size_of(ask, out->batch);
     bool accepted = found && d && d->accepted;
+    bool closed = ask->race->state == RACE_STILL_OPEN || ask->race->state == RACE_WITHIN;
     out->confidence = !out->batch ? DECIDE_NONE : ask->race->look == 0 ? DECIDE_COARSE
                       : !accepted ? DECIDE_UNDECIDED
                       : all_smaller_removed(ask, out->batch) ? DECIDE_DECIDED : DECIDE_WITHIN;
     if (out->confidence == DECIDE_COARSE || out->confidence == DECIDE_UNDECIDED)
-        out->cause = found ? RACE_CAUSE_MARGIN
-                     : ask->race->state == RACE_STILL_OPEN ? ask->race->cause : RACE_CAUSE_BUDGET;
+        out->cause = closed && ask->race->cause != RACE_CAUSE_NONE ? ask->race->cause
+                     : found ? RACE_CAUSE_MARGIN : RACE_CAUSE_BUDGET;
     out->detail = accepted ? DETAIL_ACCEPTED : !out->batch ? DETAIL_NONE
                   : out->batch == ask->incumbent ? DETAIL_INCUMBENT_KEPT : DETAIL_BEST_SO_FAR;
 }

@@ -407,7 +407,7 @@ static void close_race(struct race *w, enum race_cause cause)
     end(w, open ? RACE_PROVE_LIMITS : RACE_STILL_OPEN, w->out->throttled ? RACE_CAUSE_DEVICE : cause, 0);
     for (size_t i = 0; i < w->out->count && w->out->state == RACE_STILL_OPEN && !w->out->throttled; i++)
         if (w->out->sizes[i].accepted)
-            end(w, RACE_WITHIN, RACE_CAUSE_NONE, w->ask->candidates[i].batch);
+            end(w, RACE_WITHIN, cause, w->ask->candidates[i].batch);
 }
 
 /* Estimates, leader, and every size alive against it. */

@@ -123,7 +123,7 @@ struct race_size {            /* one per candidate */
 };
 struct race_answer {
     enum race_state state;
-    enum race_cause cause;    /* of RACE_STILL_OPEN */
+    enum race_cause cause;    /* of RACE_STILL_OPEN; of RACE_WITHIN: why smaller sizes stayed open */
     int    batch;             /* DECIDED, WITHIN: the size; else 0 */
     int    leader;            /* alive size with the largest est; 0: none */
     size_t look;              /* rounds at the last finished look; 0: none yet */

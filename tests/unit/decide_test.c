@@ -127,6 +127,8 @@ static void unresolved_smaller_incumbent_stays(void **state)
     assert_true(d.batch == 1 && d.outcome == INCUMBENT_KEPT && d.confidence == DECIDE_UNDECIDED);
     assert_true(d.cause == RACE_CAUSE_MARGIN && d.detail == DETAIL_INCUMBENT_KEPT && d.pending == 0);
     assert_int_equal(choose(&e, 0, 0).confidence, DECIDE_WITHIN);
+    e.race.cause = RACE_CAUSE_BUDGET; /* it was no margin that left 1 open */
+    assert_int_equal(choose(&e, 1, 0).cause, RACE_CAUSE_BUDGET);
 }
 
 static void undecided_keeps_the_incumbent_or_guesses(void **state)
