@@ -143,8 +143,8 @@ check: $(test-programs)  ## unit and property tests: no device, seconds (VARIANT
 check-cli: all  ## command-line, golden and fault tests with real processes
 	@BENCH_BIN=$(abspath $(out)/bin) tests/run.py $(script-tests)
 
-# (*_networks_test: the networks at published sizes, hours there; *_engine_test and reference_test walk the same code
-# on small relatives of them)
+# (*_networks_test: the networks at published sizes, 4 minutes and more each; *_engine_test and reference_test walk the
+# same code on small relatives of them)
 memcheck: $(test-programs)  ## unit tests under valgrind
 	@tests/run.py --under 'valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite' \
 	   $(filter-out %_networks_test,$(test-programs))
