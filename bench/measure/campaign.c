@@ -24,7 +24,6 @@ static uint64_t expected_verification_ns(const struct campaign_state *c, const s
 {
     int members[2] = { 0, 0 };
     double best = -1e300;
-    uint64_t ns;
     for (size_t i = 0; i < t->search.count; i++) {
         const struct search_size *s = &t->search.sizes[i];
         if (s->why != WHY_NONE)
@@ -38,10 +37,7 @@ static uint64_t expected_verification_ns(const struct campaign_state *c, const s
     if (t->ended || !members[1])
         return 0;
     members[0] = t->search.knee ? t->search.knee : members[0];
-    ns = residents_open_ns(t, members, 2);
-    for (size_t i = 0; i < 2; i++)
-        ns += 2 * VERIFY_PASSES * residents_block_ns(c, t, members[i]);
-    return VERIFY_EXECUTIONS * ns;
+    return verify_expected_ns(c, t, members, 2, VERIFY_EXECUTIONS);
 }
 
 /* About what a race takes until its first look: with less nothing is known. */

@@ -11,14 +11,12 @@ const char *target_cause(const struct target_state *t, enum status how)
     return how == ST_INTERRUPTED ? "interrupted" : t->cut ? "budget" : "unfinished";
 }
 
-/* Was some execution of the race not steady? */
-static enum status find_unsteady(bool *unsteady, struct campaign_state *c, const struct target_state *t,
-                                 struct err *err)
+enum status results_find_unsteady(bool *unsteady, struct store *store, int64_t target, struct err *err)
 {
     struct execution_row *rows;
     size_t count;
     *unsteady = false;
-    enum status st = store_load_executions(&rows, &count, c->store, t->row.id, err);
+    enum status st = store_load_executions(&rows, &count, store, target, err);
     if (st != ST_OK)
         return st;
     for (size_t i = 0; i < count; i++)
@@ -40,7 +38,7 @@ enum status results_store(struct decide_answer *choice, struct campaign_state *c
     struct decision *d = NULL;
     struct results *r = NULL;
     *choice = (struct decide_answer){ .batch = 0 };
-    enum status st = find_unsteady(&ask.unsteady, c, t, err);
+    enum status st = results_find_unsteady(&ask.unsteady, c->store, t->row.id, err);
     if (st == ST_OK && !t->ended)
         st = decision_make(&d, &over, err);
     ask.decision = d;

@@ -11,6 +11,8 @@
 enum status results_store(struct decide_answer *choice, struct campaign_state *c,
                           const struct target_state *t,
                           const char *cause, struct err *err);
+/* Was some execution of the target's race not steady? Statuses of the store. */
+enum status results_find_unsteady(bool *unsteady, struct store *store, int64_t target, struct err *err);
 /* Why not everything of a target was measured, if the campaign ends now like this: "", "budget",
  * "interrupted", "unfinished". */
 const char *target_cause(const struct target_state *t, enum status how);

@@ -120,14 +120,20 @@ static enum status note_death(struct verifying *v, enum status st, struct err *e
     return store_append_mark(v->c->store, &mark, err);
 }
 
+uint64_t verify_expected_ns(const struct campaign_state *c, const struct target_state *t, const int *members,
+                            size_t count, int executions)
+{
+    uint64_t ns = residents_open_ns(t, members, count);
+    for (size_t i = 0; i < count; i++)
+        ns += 2 * VERIFY_PASSES * residents_block_ns(c, t, members[i]);
+    return ns * (uint64_t)executions;
+}
+
 /* All executions that are missing: a part of a verification is worth nothing, and another target may need the
  * time that it would take. */
 static uint64_t expected_ns(const struct verifying *v)
 {
-    uint64_t ns = residents_open_ns(v->t, v->members, v->count);
-    for (size_t i = 0; i < v->count; i++)
-        ns += 2 * VERIFY_PASSES * residents_block_ns(v->c, v->t, v->members[i]);
-    return ns * (uint64_t)(VERIFY_EXECUTIONS - v->done);
+    return verify_expected_ns(v->c, v->t, v->members, v->count, VERIFY_EXECUTIONS - v->done);
 }
 
 static bool is_missing(struct verifying *v)

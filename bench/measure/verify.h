@@ -11,8 +11,11 @@
  * blocks of these members, a pass counts when both blocks of a member are valid. Pure. */
 void verify_gather(struct verify_ask *out, const struct history *h, const struct decide_answer *decide,
                    enum objective objective, double within);
+/* What so many executions with these members will take. */
+uint64_t verify_expected_ns(const struct campaign_state *c, const struct target_state *t, const int *members,
+                            size_t count, int executions);
 /* Measures what is missing of the verification. A block is stored with round = pass, counted on over the
- * target's rounds; half an execution is begun again. t->cut if the budget does not cover the next execution.
+ * target's rounds; half an execution is begun again. t->cut if the budget does not cover all that are missing.
  * ST_INTERRUPTED, or a status of the store. */
 enum status verify_run(struct campaign_state *c, struct target_state *t, struct err *err);
 

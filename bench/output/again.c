@@ -29,18 +29,20 @@ static size_t word_size(const char *text)
     return size;
 }
 
+/* Is the word this flag, alone or with its value behind "="? */
+static bool is_flag(const char *word, size_t size, const char *flag, size_t length)
+{
+    return size >= length && strncmp(word, flag, length) == 0 && (size == length || word[length] == '=');
+}
+
 enum drop { DROP_NOT, DROP_WORD, DROP_WITH_VALUE };
 
 static enum drop drop_of(const char *word, size_t size, const char *const *dropped)
 {
     for (; *dropped; dropped++) {
         const size_t length = strcspn(*dropped, "!");
-        if (size < length || strncmp(word, *dropped, length) != 0)
-            continue;
-        if (size == length)
-            return (*dropped)[length] == '!' ? DROP_WORD : DROP_WITH_VALUE;
-        if (word[length] == '=')
-            return DROP_WORD;
+        if (is_flag(word, size, *dropped, length))
+            return size > length || (*dropped)[length] == '!' ? DROP_WORD : DROP_WITH_VALUE;
     }
     return DROP_NOT;
 }
@@ -79,7 +81,7 @@ bool again_has(const char *argv_text, const char *flag)
     const size_t length = strlen(flag);
     while (*argv_text) {
         const size_t size = word_size(argv_text);
-        if (size >= length && strncmp(argv_text, flag, length) == 0 && (size == length || argv_text[length] == '='))
+        if (is_flag(argv_text, size, flag, length))
             return true;
         argv_text += size;
         argv_text += strspn(argv_text, " ");
@@ -93,15 +95,11 @@ char *again_campaign(const char *program, const struct run_row *run)
     static const char *const longer[] = { "--resume!", "--seed", "--budget", NULL };
     const bool more = strcmp(run->state, "budget") == 0 && run->budget_ns;
     const uint64_t minute_ns = 60000000000u, minutes = (3 * run->budget_ns + minute_ns - 1) / minute_ns;
-    char *out = NULL, *command = again_command(program, run->argv ? run->argv : "", more ? longer : same);
-    size_t size = 0;
-    FILE *file = command ? open_memstream(&out, &size) : NULL;
-    if (file) {
-        fputs(command, file);
-        if (more)
-            fprintf(file, " --budget %llum", (unsigned long long)minutes);
-        fclose(file);
-    }
+    char *out, *command = again_command(program, run->argv ? run->argv : "", more ? longer : same);
+    if (!command || !more)
+        return command;
+    if (asprintf(&out, "%s --budget %llum", command, (unsigned long long)minutes) < 0)
+        out = NULL;
     free(command);
     return out;
 }

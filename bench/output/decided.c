@@ -205,24 +205,33 @@ static void say_incumbent(char out[DECIDED_TEXT], const struct decision_row *d)
             d->pending);
 }
 
-/* A cause in the middle of a sentence. */
+/* Why an answer is undecided: in the middle of a sentence, and what to do about it (NULL: measure again). */
+static const struct {
+    const char *cause, *words, *step;
+} causes[] = {
+    { "margin", "a size lies too near the margin",
+      "a size lies right at the margin, where more rounds settle little: widen the zone (--within), or live "
+      "with either size" },
+    { "budget", "the time was used up",
+      "the time was used up: --resume goes on where it stopped, a larger --budget gives it more" },
+    { "noise", "its blocks contradict each other",
+      "the blocks contradict each other: measure on a quieter machine" },
+    { "control", "a size differed from itself",
+      "a size differed from itself, so something disturbs in the rhythm of the rounds: measure on a quieter "
+      "machine" },
+    { "throttled", "the device throttled all the time",
+      "the device throttled all the time: cool it or lower its load, then measure again" },
+    { "verification", "fresh executions did not agree",
+      "fresh executions did not agree with the race: measure on a quieter machine" },
+    { "interrupted", "it was interrupted", NULL },
+    { "unfinished", "the campaign did not come to its end", NULL },
+};
+
 static const char *cause_words(const char *cause)
 {
-    static const struct {
-        const char *cause, *words;
-    } list[] = {
-        { "budget", "the time was used up" },
-        { "interrupted", "it was interrupted" },
-        { "unfinished", "the campaign did not come to its end" },
-        { "margin", "a size lies too near the margin" },
-        { "noise", "its blocks contradict each other" },
-        { "control", "a size differed from itself" },
-        { "throttled", "the device throttled all the time" },
-        { "verification", "fresh executions did not agree" },
-    };
-    for (size_t i = 0; i < LEN(list); i++)
-        if (is(cause, list[i].cause))
-            return list[i].words;
+    for (size_t i = 0; i < LEN(causes); i++)
+        if (is(cause, causes[i].cause))
+            return causes[i].words;
     return cause;
 }
 
@@ -264,26 +273,11 @@ void decided_claim(char out[DECIDED_TEXT], const struct target_view *target)
 
 /* --- what to do next --- */
 
-static const struct {
-    const char *cause, *step;
-} steps[] = {
-    { "margin",
-      "a size lies right at the margin, where more rounds settle little: widen the zone (--within), or live "
-      "with either size" },
-    { "budget", "the time was used up: --resume goes on where it stopped, a larger --budget gives it more" },
-    { "noise", "the blocks contradict each other: measure on a quieter machine" },
-    { "control",
-      "a size differed from itself, so something disturbs in the rhythm of the rounds: measure on a quieter "
-      "machine" },
-    { "throttled", "the device throttled all the time: cool it or lower its load, then measure again" },
-    { "verification", "fresh executions did not agree with the race: measure on a quieter machine" },
-};
-
 static const char *step_of(const struct decision_row *d)
 {
-    for (size_t i = 0; i < LEN(steps); i++)
-        if (is(d->cause, steps[i].cause))
-            return steps[i].step;
+    for (size_t i = 0; i < LEN(causes); i++)
+        if (causes[i].step && is(d->cause, causes[i].cause))
+            return causes[i].step;
     return is(d->confidence, "coarse") ? "no round was measured: give it more time with a larger --budget"
                                        : "measure again";
 }

@@ -6,6 +6,7 @@
 
 #include "bench/measure/decision.h"
 #include "bench/measure/plan.h"
+#include "bench/measure/results_store.h"
 #include "bench/measure/validity.h"
 #include "kernels/base/len.h"
 
@@ -60,19 +61,6 @@ static enum status decide(struct results **out, const struct replayed *r, const 
     if (st == ST_OK)
         st = results_make(out, &ask, err);
     decision_free(d);
-    return st;
-}
-
-static enum status load_unsteady(bool *unsteady, struct store *store, int64_t target, struct err *err)
-{
-    struct execution_row *rows = NULL;
-    size_t count = 0;
-    enum status st = store_load_executions(&rows, &count, store, target, err);
-    *unsteady = false;
-    for (size_t i = 0; st == ST_OK && i < count; i++)
-        *unsteady = *unsteady || (strcmp(rows[i].label, "normal") == 0 && strcmp(rows[i].steady, "no") == 0);
-    if (st == ST_OK)
-        store_free_executions(rows, count);
     return st;
 }
 
@@ -134,7 +122,7 @@ static enum status load_target(struct replayed *r, struct store *store, size_t p
     enum status st = history_load(&t->history, store, t->stored->row.id, t->stored->row.mode, err);
     if (st == ST_OK) {
         r->count++;
-        st = load_unsteady(&t->unsteady, store, t->stored->row.id, err);
+        st = results_find_unsteady(&t->unsteady, store, t->stored->row.id, err);
     }
     return st;
 }
