@@ -8,19 +8,12 @@ import re
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+from tap import tell  # noqa: E402
+
 BIN = os.environ["BENCH_BIN"]
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WORKER = os.path.join(BIN, "bench-worker-onednn")
-number = 0
-
-
-def tell(good, name, more=""):
-    global number
-    number += 1
-    print("%s %d - %s" % ("ok" if good else "not ok", number, name))
-    if not good:
-        print("# " + str(more))
-    sys.stdout.flush()
 
 
 def cpus_of(text):

@@ -5,6 +5,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+from tap import tell  # noqa: E402
+
 BIN = os.environ["BENCH_BIN"]
 CONFORMANCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli", "worker-conformance")
 
@@ -92,17 +95,6 @@ SCRIPTS = [  # script, prefix, whether it may pass
     ("faults: [{at: run, call: 1, do: crash}]", "limits", False),
     ("faults: [{at: output, call: 1, do: nan}]", "output", False),
 ]
-
-number = 0
-
-
-def tell(good, name, more=""):
-    global number
-    number += 1
-    print("%s %d - %s" % ("ok" if good else "not ok", number, name))
-    if not good:
-        print("\n".join("# " + line for line in more.splitlines()))
-    sys.stdout.flush()
 
 
 def run(options, command):

@@ -9,18 +9,11 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+from tap import tell  # noqa: E402
+
 BIN = os.environ["BENCH_BIN"]
 WORKER = os.path.join(BIN, "bench-worker-scripted")
-number = 0
-
-
-def tell(good, name, more=""):
-    global number
-    number += 1
-    print("%s %d - %s" % ("ok" if good else "not ok", number, name))
-    if not good:
-        print("# " + str(more))
-    sys.stdout.flush()
 
 
 def gone(pid, seconds):
