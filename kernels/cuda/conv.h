@@ -1,0 +1,51 @@
+/* conv.h - one way to compute one convolution step on the GPU, whoever provides it: a cuDNN plan or a product of
+ * cuBLASLt. Binding asks for the ways, the tuner times them, one of them is kept.
+ * conv_list .. conv_free owns the ways; the libraries are borrowed for their life. */
+#ifndef CUDA_CONV_H
+#define CUDA_CONV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "kernels/base/err.h"
+#include "kernels/cuda/limits.h"
+#include "kernels/lower/conv_shape.h"
+
+struct CUstream_st;
+struct gpu_libraries;  /* libraries.h */
+struct conv_way;
+
+/* What a step needs. src and dst are dense NHWC unless a stride (elements from pixel to pixel) says otherwise. */
+struct conv_want {
+    struct conv_shape shape;       /* n is the batch */
+    enum gpu_math math;
+    int  src_stride, dst_stride;   /* 0: dense */
+    bool prologue;                 /* src is read as relu(scale * src + shift), both [n][c] in the storage type */
+    bool stats;                    /* also sums of dst and of dst^2, [n][k] f32 each */
+};
+
+/* Device pointers; NULL where the want has none. */
+struct conv_buffers {
+    const void *src, *weights, *bias;   /* weights (K, kh, kw, C / groups) and bias [K], both in the storage type */
+    const void *scale, *shift;
+    void *dst;
+    float *sum, *square;
+    void *workspace;
+};
+
+/* Up to `most` ways, best guess first, none with more workspace than `cap` bytes. *count may be 0 only with a status:
+ * ST_UNSUPPORTED with the libraries' chain of reasons. *ways is one array for conv_free_all. */
+enum status conv_list(struct conv_way ***ways, size_t *count, struct gpu_libraries *libraries,
+                      const struct conv_want *want, size_t most, size_t cap, struct err *err);
+void conv_free(struct conv_way *way);                        /* NULL is allowed */
+void conv_free_all(struct conv_way **ways, size_t count);    /* the array and every way that is not NULL */
+
+size_t conv_workspace(const struct conv_way *way);           /* bytes */
+int    conv_launches(const struct conv_way *way);            /* plans executed for one call: n with stats */
+/* "cudnn:62", "cublaslt:3": provider and engine or algorithm. */
+void   conv_name(const struct conv_way *way, char *text, size_t size);
+/* Enqueues; allocates nothing; may be captured once it has run on that stream. */
+enum status conv_run(struct conv_way *way, const struct conv_buffers *buffers, struct CUstream_st *stream,
+                     struct err *err);
+
+#endif
