@@ -67,7 +67,7 @@ endif
 # --- sources: a folder is a room, a room is an archive -----------------------------------------------------------
 bench-rooms  := bench/verbs bench/import bench/output bench/replay bench/queue bench/measure bench/store bench/telemetry bench/config tuner
 worker-rooms := kernels/worker kernels/models kernels/graph kernels/base
-engine-rooms := kernels/reference $(if $(dnnl),kernels/cpu)
+engine-rooms := kernels/reference kernels/lower $(if $(dnnl),kernels/cpu)
 rooms        := $(bench-rooms) $(worker-rooms) $(engine-rooms)
 test-rooms   := tests/decisions
 sources  = $(filter-out kernels/worker/main_%.c tests/decisions/main_%.c,$(wildcard $(1)/*.c))
@@ -106,7 +106,7 @@ link = $(CC) -fopenmp $(flags-$(VARIANT)) $(LDFLAGS) -o $@ $(filter %.o,$^) \
        -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 
 $(out)/bin/bench: $(out)/obj/bench/main.o $(call archives,$(bench-rooms) kernels/base)
-$(out)/bin/bench-worker-onednn: $(out)/obj/kernels/worker/main_onednn.o $(call archives,kernels/cpu $(worker-rooms))
+$(out)/bin/bench-worker-onednn: $(out)/obj/kernels/worker/main_onednn.o $(call archives,kernels/cpu kernels/lower $(worker-rooms))
 $(out)/bin/bench-worker-reference: $(out)/obj/kernels/worker/main_reference.o $(call archives,kernels/reference $(worker-rooms))
 $(out)/bin/bench-worker-scripted: $(out)/obj/kernels/worker/main_scripted.o $(call archives,kernels/worker kernels/base)
 $(out)/bin/worker-conformance: $(out)/obj/tests/cli/worker_conformance.o $(call archives,bench/measure tuner bench/store bench/telemetry bench/config kernels/base)

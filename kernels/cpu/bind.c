@@ -10,7 +10,7 @@ static char *data_of(const struct exec *e, int id)
     if (id == PLAN_NONE)
         return NULL;
     const struct buffer *b = &e->p->buffers[id];
-    size_t element = e->p->type == FUSED_BF16 ? 2 : 4, n = (size_t)e->batch;
+    size_t element = fused_bytes(e->p->type), n = (size_t)e->batch;
     if (b->parent != PLAN_NONE)
         return (char *)e->arena.data + e->p->buffers[b->parent].offset * n +
                (size_t)b->first_channel * element;
@@ -33,7 +33,7 @@ static struct fused_view view(const struct exec *e, int id)
 
 static size_t view_bytes(const struct fused_view *v)
 {
-    size_t element = v->type == FUSED_BF16 ? 2 : 4;
+    size_t element = fused_bytes(v->type);
     return v->data ? (size_t)v->n * (size_t)v->h * (size_t)v->w * (size_t)v->c * element : 0;
 }
 
@@ -69,34 +69,27 @@ static enum status bind_pack(struct bound *b, struct exec *e, const struct pack_
     return ST_OK;
 }
 
-static int kernel_index(const struct plan *p, const struct compat_kernel *kernel)
-{
-    for (int i = 0; i < p->kernel_count; i++)
-        if (p->kernels[i] == kernel)
-            return i;
-    return 0;
-}
-
-/* The plan's kernel for this batch size: the same one at batch 1, else described once. */
+/* The kernel for this batch size: the same one at batch 1, else described once. */
 static enum status batch_kernel(struct compat_kernel **out, struct exec *e, int index, struct err *err)
 {
     *out = e->kernels[index];
     if (*out)
         return ST_OK;
-    struct compat_conv shape = e->p->shapes[index];
+    struct conv_shape shape = e->packing->shapes[index];
     shape.n = e->batch;
-    enum status st = compat_describe_conv(&e->kernels[index], e->p->compat, &shape, err);
+    enum status st = compat_describe_conv(&e->kernels[index], e->packing->compat, &shape, err);
     *out = e->kernels[index];
     return st;
 }
 
-/* Weights in the layout of this batch size: the plan's own where oneDNN asks for the same, else a copy. */
+/* Weights in the layout of this batch size: the packed ones where oneDNN asks for the same, else a copy. */
 static enum status batch_weights(void **out, struct exec *e, int index, const struct compat_kernel *kernel,
                                  struct err *err)
 {
-    const struct packed *w = &e->p->weights[index];
+    const struct packed *w = &e->packing->weights[index];
+    const struct compat_kernel *layout = e->packing->kernels[w->kernel];
     *out = w->data;
-    if (compat_same_weights(kernel, w->layout))
+    if (compat_same_weights(kernel, layout))
         return ST_OK;
     if (!e->repacked[index]) {
         size_t bytes = (compat_weights_bytes(kernel) + 63) / 64 * 64;
@@ -104,7 +97,7 @@ static enum status batch_weights(void **out, struct exec *e, int index, const st
         if (!e->repacked[index])
             return err_set(err, ST_OUT_OF_MEMORY, "no memory for %zu bytes of repacked weights", bytes);
         e->repacked_bytes += bytes;
-        enum status st = compat_repack_weights(e->repacked[index], kernel, w->data, w->layout, err);
+        enum status st = compat_repack_weights(e->repacked[index], kernel, w->data, layout, err);
         if (st != ST_OK)
             return st;
     }
@@ -114,7 +107,7 @@ static enum status batch_weights(void **out, struct exec *e, int index, const st
 
 static enum status bind_conv(struct bound *b, struct exec *e, const struct conv_step *s, struct err *err)
 {
-    int index = kernel_index(e->p, e->p->weights[s->weights].layout);
+    int index = e->packing->weights[s->weights].kernel;
     enum status st = batch_kernel(&b->u.conv.kernel, e, index, err);
     if (st == ST_OK)
         b->scratch_bytes = compat_scratch_bytes(b->u.conv.kernel);
@@ -232,7 +225,7 @@ static enum status bind_attention(struct bound *b, struct exec *e, const struct 
     struct attention_shape shape = { e->batch, s->heads, s->depth, s->tokens, e->p->type };
     b->u.attention.src = data_of(e, s->src);
     b->u.attention.dst = data_of(e, s->dst);
-    enum status st = attention_new(&b->u.attention.attention, e->p->compat, &shape, err);
+    enum status st = attention_new(&b->u.attention.attention, e->packing->compat, &shape, err);
     if (st == ST_OK)
         b->scratch_bytes = attention_scratch_bytes(b->u.attention.attention);
     return st;
@@ -243,13 +236,13 @@ static enum status bind_unpack(struct bound *b, struct exec *e, const struct unp
     (void)err;
     struct bound_unpack *u = &b->u.unpack;
     const struct channel_map *map = &e->p->buffers[s->src].map;
-    size_t element = e->p->type == FUSED_BF16 ? 2 : 4;
+    size_t element = fused_bytes(e->p->type);
     int first = 0;
     u->count = map->segments;
     for (int i = 0; i < map->segments; i++) {
         struct fused_view src = view(e, s->src);
         src.data = (char *)src.data + (size_t)map->at[i] * element;
-        src.c = channels_padded(map->real[i]);
+        src.c = plan_padded(e->p, map->real[i]);
         u->op[i] = (struct fused_unpack){ src, map->real[i], first, e->p->output[0], floats(e, s->dst) };
         first += map->real[i];
         size_t scratch = fused_unpack_scratch(&u->op[i]);

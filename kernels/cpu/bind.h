@@ -52,11 +52,12 @@ struct bound {
 
 struct exec {
     struct plan *p;
+    struct packing *packing;
     const struct fused_kernels *k;
     int batch;
     struct bound *steps;            /* [step_count] */
-    struct compat_kernel **kernels; /* [plan's kernel_count]: built for this batch size */
-    void **repacked;                /* [plan's weight_count]: NULL where the plan's own serve */
+    struct compat_kernel **kernels; /* [packing's kernel_count]: built for this batch size */
+    void **repacked;                /* [packing's weight_count]: NULL where the packing's own serve */
     size_t repacked_bytes;
     struct pages arena, scratch;
 };

@@ -86,7 +86,7 @@ static void desc_ask(struct desc *d, const_dnnl_primitive_desc_t pd, dnnl_query_
     d->md = copy;
     d->valid = true;
 }
-static dnnl_status_t conv_pd(struct compat_kernel *k, const struct compat_conv *s,
+static dnnl_status_t conv_pd(struct compat_kernel *k, const struct conv_shape *s,
                              const_dnnl_primitive_attr_t attr)
 {
     const dnnl_dims_t strides = { s->stride, s->stride }, dilates = { 0, 0 }, pad = { s->pad_h, s->pad_w };
@@ -141,7 +141,7 @@ static void desc_ask(struct desc *d, const_dnnl_primitive_desc_t pd, dnnl_query_
     d->md = *md;
     d->valid = true;
 }
-static dnnl_status_t conv_pd(struct compat_kernel *k, const struct compat_conv *s,
+static dnnl_status_t conv_pd(struct compat_kernel *k, const struct conv_shape *s,
                              const_dnnl_primitive_attr_t attr)
 {
     const dnnl_dims_t strides = { s->stride, s->stride }, pad = { s->pad_h, s->pad_w };
@@ -272,12 +272,7 @@ static void ask_all(struct compat_kernel *k)
     desc_ask(&k->scratch, k->pd, dnnl_query_scratchpad_md);
 }
 
-bool compat_conv_same(const struct compat_conv *a, const struct compat_conv *b)
-{
-    return memcmp(a, b, offsetof(struct compat_conv, bias)) == 0 && a->bias == b->bias; /* no gaps before bias */
-}
-
-static dnnl_status_t describe_conv(struct compat_kernel *k, const struct compat_conv *s)
+static dnnl_status_t describe_conv(struct compat_kernel *k, const struct conv_shape *s)
 {
     dnnl_data_type_t type = data_type(s->type);
     int g = s->groups, rank = g > 1 ? 5 : 4, kg = s->k / g, cg = s->c / g;
@@ -304,7 +299,7 @@ static dnnl_status_t describe_conv(struct compat_kernel *k, const struct compat_
 }
 
 enum status compat_describe_conv(struct compat_kernel **out, struct compat *c,
-                                 const struct compat_conv *shape, struct err *err)
+                                 const struct conv_shape *shape, struct err *err)
 {
     enum status made = new_kernel(out, c, err);
     if (made != ST_OK)

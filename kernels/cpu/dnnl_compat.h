@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 #include "kernels/base/err.h"
-#include "kernels/cpu/fused.h"
+#include "kernels/lower/conv_shape.h"
 
 struct compat;
 struct compat_kernel;
@@ -29,17 +29,9 @@ void compat_version(char *text, size_t size); /* of the library that is loaded: 
  * DNNL_MAX_CPU_ISA may forbid them. Without them bf16 is emulated and slower than f32, or refused. */
 bool compat_has_bf16(void);
 
-/* NHWC without gaps in and out; k and c are what the buffers have, padding included; groups divides both. */
-struct compat_conv {
-    int n, h, w, c, k, out_h, out_w;
-    int kernel_h, kernel_w, stride, pad_h, pad_w, groups;
-    enum fused_type type;   /* of src, weights and dst; the bias is f32 */
-    bool bias;
-};
-bool compat_conv_same(const struct compat_conv *a, const struct compat_conv *b);
 /* Only describes: cheap, the machine code is made by compat_build. */
 enum status compat_describe_conv(struct compat_kernel **out, struct compat *c,
-                                 const struct compat_conv *shape, struct err *err);
+                                 const struct conv_shape *shape, struct err *err);
 /* Products and copies run in one thread, so that no result depends on how the library would split them. Calls
  * of one kernel, each with its own buffers, may run in several threads at once.
  * dst (m,n) f32 (+)= src (m,k) * weights (k,n). src and dst without gaps, weights as the library likes them. */

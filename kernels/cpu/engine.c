@@ -8,7 +8,7 @@
 #include "kernels/base/host.h"
 #include "kernels/cpu/exec.h"
 #include "kernels/cpu/inputs.h"
-#include "kernels/cpu/lower.h"
+#include "kernels/lower/lower.h"
 #include "kernels/cpu/profile.h"
 #include "kernels/cpu/roofs.h"
 #include "kernels/graph/rewrite.h"
@@ -18,6 +18,7 @@ struct model {
     struct graph *graph;           /* rewritten: its nodes name the steps */
     struct compat *compat;
     struct plan *plan;
+    struct packing *packing;
     const struct fused_kernels *kernels;
     struct inputs inputs;
     struct roofs roofs;            /* measured by the first profile; flops_per_s 0 before */
@@ -60,9 +61,13 @@ static enum status choose_type(enum fused_type *out, const char *precision, stru
 static enum status make_plan(struct model *m, const struct graph *g, const struct weights *w, struct err *err)
 {
     struct weights rewritten = { .data = NULL };
+    m->packing = packing_new(m->compat);
+    if (!m->packing)
+        return err_set(err, ST_OUT_OF_MEMORY, "no memory for the weights");
+    const struct lower_target target = packing_target(m->packing, m->type);
     enum status st = rewrite_all(&m->graph, &rewritten, g, w, err);
     if (st == ST_OK)
-        st = lower_graph(&m->plan, m->graph, &rewritten, m->type, m->compat, err);
+        st = lower_graph(&m->plan, m->graph, &rewritten, &target, err);
     weights_free(&rewritten);
     return st;
 }
@@ -79,7 +84,7 @@ static enum status load(struct model *m, struct model_info *info, const struct m
     graph_free(g);
     if (st != ST_OK)
         return st;
-    info->weight_bytes = m->plan->weight_bytes + m->plan->constant_bytes;
+    info->weight_bytes = m->packing->bytes + m->plan->constant_bytes;
     return inputs_new(&m->inputs, info->input_shape, req->seed, inputs_cache_bytes(), err);
 }
 
@@ -106,6 +111,7 @@ static void close_model(struct model *m)
         release(m, exec_batch(m->prepared->exec));
     inputs_free(&m->inputs);
     plan_free(m->plan);
+    packing_free(m->packing);
     compat_close(m->compat);
     graph_free(m->graph);
     free(m);
@@ -153,7 +159,7 @@ static enum status prepare(struct model *m, int batch, struct prepared_info *out
     if (!p) {
         p = calloc(1, sizeof *p);
         const float **images = calloc((size_t)batch, sizeof *images);
-        enum status st = p && images ? exec_new(&p->exec, m->plan, batch, m->kernels, err)
+        enum status st = p && images ? exec_new(&p->exec, m->plan, m->packing, batch, m->kernels, err)
                                      : err_set(err, ST_OUT_OF_MEMORY, "no memory for batch %d", batch);
         if (st != ST_OK) {
             free(images);
@@ -164,7 +170,7 @@ static enum status prepare(struct model *m, int batch, struct prepared_info *out
         p->next = m->prepared;
         m->prepared = p;
     }
-    out->weights_bytes = m->plan->weight_bytes + m->plan->constant_bytes + exec_weight_bytes(p->exec);
+    out->weights_bytes = m->packing->bytes + m->plan->constant_bytes + exec_weight_bytes(p->exec);
     out->activations_bytes = exec_arena_bytes(p->exec);
     out->workspace_bytes = exec_scratch_bytes(p->exec);
     return ST_OK;

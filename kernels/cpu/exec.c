@@ -22,18 +22,19 @@ static enum status bind_all(struct exec *e, struct err *err)
     return st;
 }
 
-enum status exec_new(struct exec **out, struct plan *p, int batch, const struct fused_kernels *kernels,
+enum status exec_new(struct exec **out, struct plan *p, struct packing *packing, int batch, const struct fused_kernels *kernels,
                      struct err *err)
 {
     struct exec *e = calloc(1, sizeof *e);
     if (!e)
         return err_set(err, ST_OUT_OF_MEMORY, "no memory for an execution");
     e->p = p;
+    e->packing = packing;
     e->k = kernels;
     e->batch = batch;
     e->steps = calloc((size_t)p->step_count + 1, sizeof *e->steps);
-    e->kernels = calloc((size_t)p->kernel_count + 1, sizeof(struct compat_kernel *));
-    e->repacked = calloc((size_t)p->weight_count + 1, sizeof(void *));
+    e->kernels = calloc((size_t)packing->kernel_count + 1, sizeof(struct compat_kernel *));
+    e->repacked = calloc((size_t)packing->weight_count + 1, sizeof(void *));
     enum status st = ST_OK;
     if (!e->steps || !e->kernels || !e->repacked)
         st = err_set(err, ST_OUT_OF_MEMORY, "no memory for an execution of %d steps", p->step_count);
@@ -53,9 +54,9 @@ void exec_free(struct exec *e)
         return;
     for (int i = 0; e->steps && i < e->p->step_count; i++)
         bind_free(&e->steps[i]);
-    for (int i = 0; e->kernels && i < e->p->kernel_count; i++)
+    for (int i = 0; e->kernels && i < e->packing->kernel_count; i++)
         compat_free(e->kernels[i]);
-    for (int i = 0; e->repacked && i < e->p->weight_count; i++)
+    for (int i = 0; e->repacked && i < e->packing->weight_count; i++)
         free(e->repacked[i]);
     free(e->steps);
     free(e->kernels);

@@ -1,5 +1,5 @@
 /* exec.h - a plan bound to memory for one batch size: what runs.
- * exec_new .. exec_free owns the arena, the scratch and the oneDNN calls; plan and kernels are
+ * exec_new .. exec_free owns the arena, the scratch and the oneDNN calls; plan, packed weights and kernels are
  * borrowed for its life. */
 #ifndef CPU_EXEC_H
 #define CPU_EXEC_H
@@ -7,13 +7,15 @@
 #include <stdint.h>
 
 #include "kernels/base/clock.h"
-#include "kernels/cpu/plan.h"
+#include "kernels/cpu/fused.h"
+#include "kernels/cpu/packed.h"
+#include "kernels/lower/plan.h"
 
 struct exec;
 
 /* Builds every primitive, plans and touches all memory: nothing is allocated afterwards. batch >= 1.
  * ST_OUT_OF_MEMORY, ST_UNSUPPORTED. */
-enum status exec_new(struct exec **out, struct plan *p, int batch, const struct fused_kernels *kernels,
+enum status exec_new(struct exec **out, struct plan *p, struct packing *packing, int batch, const struct fused_kernels *kernels,
                      struct err *err);
 void exec_free(struct exec *e); /* NULL is allowed */
 

@@ -48,9 +48,9 @@ static size_t aligned(size_t bytes)
 static enum status measure_conv(double *flops_per_s, struct compat *compat, int c, int side,
                                 enum fused_type type, const struct clock *clk, struct err *err)
 {
-    struct compat_conv shape;
+    struct conv_shape shape;
     memset(&shape, 0, sizeof shape);
-    shape = (struct compat_conv){ .n = 1, .h = side, .w = side, .c = c, .k = c, .out_h = side, .out_w = side,
+    shape = (struct conv_shape){ .n = 1, .h = side, .w = side, .c = c, .k = c, .out_h = side, .out_w = side,
                                   .kernel_h = 3, .kernel_w = 3, .stride = 1, .pad_h = 1, .pad_w = 1, .groups = 1,
                                   .type = type };
     struct compat_kernel *kernel = NULL;

@@ -10,7 +10,7 @@
 #include "kernels/base/image.h"
 #include "kernels/cpu/exec.h"
 #include "kernels/cpu/isa.h"
-#include "kernels/cpu/lower.h"
+#include "kernels/lower/lower.h"
 #include "kernels/graph/rewrite.h"
 #include "kernels/models/models.h"
 
@@ -24,6 +24,7 @@ static enum status measure(struct sums *out, const struct model_config *config, 
     struct weights w = { 0 }, rewritten_w = { 0 };
     struct compat *compat = NULL;
     struct plan *plan = NULL;
+    struct packing *packing = NULL;
     struct exec *exec = NULL;
     uint64_t *step_ns = NULL, *alone_ns = NULL;
     float *image = malloc(3 * (size_t)side * (size_t)side * sizeof *image);
@@ -36,9 +37,12 @@ static enum status measure(struct sums *out, const struct model_config *config, 
     if (st == ST_OK)
         st = compat_open(&compat, err);
     if (st == ST_OK)
-        st = lower_graph(&plan, rewritten, &rewritten_w, type, compat, err);
+        packing = packing_new(compat);
+    const struct lower_target target = packing_target(packing, type);
     if (st == ST_OK)
-        st = exec_new(&exec, plan, 1, fused_kernels(cpu_isa_best()), err);
+        st = lower_graph(&plan, rewritten, &rewritten_w, &target, err);
+    if (st == ST_OK)
+        st = exec_new(&exec, plan, packing, 1, fused_kernels(cpu_isa_best()), err);
     if (st == ST_OK) {
         image_make(image, 1, 3, side, side);
         step_ns = calloc((size_t)plan->step_count, sizeof *step_ns);
@@ -59,6 +63,7 @@ static enum status measure(struct sums *out, const struct model_config *config, 
     free(image);
     exec_free(exec);
     plan_free(plan);
+    packing_free(packing);
     compat_close(compat);
     weights_free(&rewritten_w);
     graph_free(rewritten);

@@ -228,9 +228,12 @@ static void refusals_name_the_operator(void **state)
         struct err err = { .status = ST_OK };
         struct net net = net_of_row(&cases[i].row);
         struct plan *plan = NULL;
-        assert_int_equal(lower_graph(&plan, net.g, &net.w, FUSED_F32, net.compat, &err), ST_UNSUPPORTED);
+        struct packing *packing = packing_new(net.compat);
+        const struct lower_target target = packing_target(packing, FUSED_F32);
+        assert_int_equal(lower_graph(&plan, net.g, &net.w, &target, &err), ST_UNSUPPORTED);
         assert_non_null(strstr(err.text, cases[i].says));
         assert_null(plan);
+        packing_free(packing);
         net_free(&net);
     }
 }

@@ -16,7 +16,7 @@
 
 #include "kernels/base/image.h"
 #include "kernels/cpu/exec.h"
-#include "kernels/cpu/lower.h"
+#include "kernels/lower/lower.h"
 #include "kernels/graph/rewrite.h"
 #include "kernels/models/models.h"
 #include "kernels/reference/reference.h"
@@ -87,13 +87,15 @@ static inline float *net_run(const struct net *net, const float *images, struct 
     struct graph *g = NULL;
     struct weights w = { .data = NULL };
     struct plan *plan;
+    struct packing *packing = packing_new(net->compat);
+    const struct lower_target target = packing_target(packing, how.type);
     struct exec *exec;
     const float *each[16];
     assert_true(how.batch <= (int)LEN(each));
     MUST(rewrite_some(&g, &w, net->g, &net->w, how.as_built ? 0 : REWRITE_ALL, &err));
-    MUST(lower_graph(&plan, g, &w, how.type, net->compat, &err));
+    MUST(lower_graph(&plan, g, &w, &target, &err));
     weights_free(&w);
-    MUST(exec_new(&exec, plan, how.batch, fused_kernels(how.isa), &err));
+    MUST(exec_new(&exec, plan, packing, how.batch, fused_kernels(how.isa), &err));
     for (int i = 0; i < how.batch; i++)
         each[i] = images + (size_t)i * values_of(&net->g->nodes[0]);
     size_t bytes = (size_t)how.batch * values_of(&net->g->nodes[net->g->output]) * sizeof(float);
@@ -105,6 +107,7 @@ static inline float *net_run(const struct net *net, const float *images, struct 
     assert_memory_equal(out, exec_output(exec), bytes);
     exec_free(exec);
     plan_free(plan);
+    packing_free(packing);
     graph_free(g);
     return out;
 }

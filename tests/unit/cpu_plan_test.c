@@ -8,9 +8,9 @@
 
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/inputs.h"
-#include "kernels/cpu/pack.h"
+#include "kernels/lower/pack.h"
 
-static struct plan *plan_of_model(const char *model, int side, struct net *net)
+static struct plan *plan_of_model(const char *model, int side, struct net *net, struct packing **packing)
 {
     struct err err = { .status = ST_OK };
     struct model_config config;
@@ -21,7 +21,9 @@ static struct plan *plan_of_model(const char *model, int side, struct net *net)
     *net = net_of_model(&config, side, side, "seeded", "");
     MUST(rewrite_all(&g, &w, net->g, &net->w, &err));
     const enum fused_type type = compat_has_bf16() ? FUSED_BF16 : FUSED_F32; /* the steps are the same */
-    MUST(lower_graph(&plan, g, &w, type, net->compat, &err));
+    *packing = packing_new(net->compat);
+    const struct lower_target target = packing_target(*packing, type);
+    MUST(lower_graph(&plan, g, &w, &target, &err));
     weights_free(&w);
     graph_free(g);
     return plan;
@@ -30,7 +32,7 @@ static struct plan *plan_of_model(const char *model, int side, struct net *net)
 static void channels_lie_where_the_map_says(void **state)
 {
     (void)state;
-    struct plan *p = plan_new(FUSED_F32, NULL);
+    struct plan *p = plan_new(FUSED_F32, 16);
     const struct channel_map map = { .segments = 2, .real = { 3, 2 }, .at = { 0, 16 } };
     const float src[] = { 1, 2, 3, 4, 5, /* second row */ 6, 7, 8, 9, 10 };
     const float *rows = pack_rows(p, src, 2, &map, 32), *columns = pack_columns(p, src, 2, &map, 32);
@@ -42,8 +44,8 @@ static void channels_lie_where_the_map_says(void **state)
         }
     }
     assert_int_equal(channel_map_real(&map), 5);
-    assert_int_equal(channels_padded(1), 16);
-    assert_int_equal(channels_padded(48), 48);
+    assert_int_equal(plan_padded(p, 1), 16);
+    assert_int_equal(plan_padded(p, 48), 48);
     plan_free(p);
 }
 
@@ -79,13 +81,15 @@ static void lifetimes_hold(void **state)
     static const char *const models[] = { "hrnet", "resunet_small", "resunet_advanced" };
     for (size_t i = 0; i < LEN(models); i++) {
         struct net net;
-        struct plan *p = plan_of_model(models[i], 64, &net);
+        struct packing *packing;
+        struct plan *p = plan_of_model(models[i], 64, &net, &packing);
         assert_int_equal(overlaps(p), 0);
         /* the wrong twin: everything at offset 0 */
         for (int k = 0; k < p->buffer_count; k++)
             p->buffers[k].offset = 0;
         assert_true(overlaps(p) > 0);
         plan_free(p);
+        packing_free(packing);
         net_free(&net);
     }
 }
@@ -94,7 +98,8 @@ static void few_primitives_and_few_passes(void **state)
 {
     (void)state;
     struct net net;
-    struct plan *p = plan_of_model("hrnet", 64, &net);
+    struct packing *packing;
+    struct plan *p = plan_of_model("hrnet", 64, &net, &packing);
     int steps[STEP_COUNT] = { 0 };
     uint64_t flops = 0;
     for (int i = 0; i < p->step_count; i++) {
@@ -103,7 +108,7 @@ static void few_primitives_and_few_passes(void **state)
     }
     /* 307 convolutions, the head's 720 -> 720 as 4, the last one a product in the pass before it: 309 */
     assert_int_equal(steps[STEP_CONV], 307 + 3 - 1);
-    assert_true(p->kernel_count <= 32);
+    assert_true(packing->kernel_count <= 32);
     /* every norm costs one pass for its statistics; the head's is an apply, since its sum is never stored */
     assert_int_equal(steps[STEP_STATS], 306 - 1);
     /* ... and one pass for its result: 104 Basic blocks have 2, the 4 Bottlenecks 3, the stem 2, transitions 4, the
@@ -118,6 +123,7 @@ static void few_primitives_and_few_passes(void **state)
     weights_free(&w);
     graph_free(g);
     plan_free(p);
+    packing_free(packing);
     net_free(&net);
 }
 

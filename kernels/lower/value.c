@@ -1,4 +1,4 @@
-#include "kernels/cpu/value.h"
+#include "kernels/lower/value.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,7 +56,7 @@ int lower_step(struct lowering *l, struct step s)
 
 int lower_tensor(struct lowering *l, int h, int w, int real)
 {
-    int c = channels_padded(real);
+    int c = plan_padded(l->p, real);
     if (c > FUSED_CHANNELS_MAX && l->g->nodes[l->node].op != GRAPH_CONV &&
         l->g->nodes[l->node].op != GRAPH_TCONV)
         return lower_fail(l, ST_UNSUPPORTED, "%d channels, the kernels take at most %d", c,

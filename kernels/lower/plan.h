@@ -1,19 +1,19 @@
 /* plan.h - a network as a list of steps over buffers, the same for every batch size: what lowering makes and
  * what an execution binds to memory. A step owns its kind of kernel, its inputs' layout and its need of
  * scratch, so that other kernels can take its place one by one.
- * plan_new .. plan_free owns everything inside, constants and packed weights too; graphs are
- * borrowed for the call. */
-#ifndef CPU_PLAN_H
-#define CPU_PLAN_H
+ * plan_new .. plan_free owns everything inside, constants too; a convolution's weights belong to the back end that binds
+ * the plan. Graphs are borrowed for the call. */
+#ifndef LOWER_PLAN_H
+#define LOWER_PLAN_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "kernels/base/err.h"
-#include "kernels/cpu/dnnl_compat.h"
-#include "kernels/cpu/fused.h"
 #include "kernels/graph/graph.h"
+#include "kernels/lower/conv_shape.h"
+#include "kernels/lower/fused.h"
 
 #define PLAN_NONE (-1)
 #define PLAN_SEGMENTS_MAX GRAPH_INPUTS_MAX
@@ -49,9 +49,9 @@ struct norm_ref {
 
 struct pack_step { int dst; };
 struct conv_step {
-    int src, dst, weights;      /* weights: index into the plan's */
+    int src, dst, weights;      /* weights: what the target's keep_weights gave */
     const float *bias;          /* [k] padded, or NULL */
-    struct compat_conv shape;   /* for one image */
+    struct conv_shape shape;   /* for one image */
 };
 struct stats_step {
     int src, pixel;
@@ -128,37 +128,25 @@ struct step {
     } u;
 };
 
-/* One convolution's weights in the layout that oneDNN asked for at batch 1. */
-struct packed {
-    void *data;
-    size_t bytes;
-    const struct compat_kernel *layout;
-};
-
 struct plan {
     enum fused_type type;
-    struct compat *compat;      /* borrowed */
+    int channel_block;          /* channels of tensors are padded to a multiple of it */
     struct buffer *buffers;
     int buffer_count, buffer_room;
     struct step *steps;
     int step_count, step_room;
-    struct packed *weights;
-    int weight_count, weight_room;
-    struct compat_kernel **kernels; /* described for one image, one per distinct convolution */
-    struct compat_conv *shapes;     /* of kernels[i] */
-    int kernel_count, kernel_room;
     void **constants;               /* malloc'ed pieces */
     int constant_count, constant_room;
-    size_t constant_bytes, weight_bytes;
+    size_t constant_bytes;
     int input[3], output[3];        /* C,H,W of the network */
     int output_buffer;              /* f32 [C][H][W] per image */
     size_t arena_image_bytes;       /* per image */
 };
 
-struct plan *plan_new(enum fused_type type, struct compat *compat); /* NULL: no memory */
+struct plan *plan_new(enum fused_type type, int channel_block);      /* NULL: no memory */
 void plan_free(struct plan *p);                                      /* NULL is allowed */
 
-int channels_padded(int c);     /* the next multiple of FUSED_CHANNEL_BLOCK */
+int plan_padded(const struct plan *p, int c); /* the next multiple of the channel block */
 struct channel_map channel_map_simple(int real);
 int channel_map_real(const struct channel_map *m); /* channels of the network */
 
@@ -169,13 +157,6 @@ int plan_floats(struct plan *p, size_t floats);
 int plan_step(struct plan *p, const struct step *s);
 /* Zeroed f32 array that lives as long as the plan; NULL: no memory. */
 float *plan_constant(struct plan *p, size_t count);
-/* The kernel for this convolution of one image, described once per distinct shape. */
-enum status plan_kernel(struct compat_kernel **out, struct plan *p, const struct compat_conv *shape,
-                        struct err *err);
-/* Packs (k, c/groups, kh, kw) f32 for a kernel; *out is its index. */
-enum status plan_weights(int *out, struct plan *p, const struct compat_kernel *kernel, const float *plain,
-                         struct err *err);
-
 /* Buffers a step touches, PLAN_NONE left out; returns how many (at most PLAN_STEP_BUFFERS). */
 int step_buffers(int *ids, const struct step *s);
 const char *step_kind_name(enum step_kind kind); /* "conv", "apply": lower case */

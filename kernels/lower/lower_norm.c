@@ -1,8 +1,8 @@
 /* Norms and what is done per element: mostly no step at all, but terms of the pass that stores the result. */
 #include <string.h>
 
-#include "kernels/cpu/pack.h"
-#include "kernels/cpu/value.h"
+#include "kernels/lower/pack.h"
+#include "kernels/lower/value.h"
 
 static struct norm_ref make_norm(struct lowering *l, int node, int like)
 {
@@ -72,7 +72,7 @@ void lower_norm(struct lowering *l, int node)
     }
     if (l->status != ST_OK)
         return;
-    if (lower_channels(l, v.term[0].src) % FUSED_CHANNEL_BLOCK != 0) {
+    if (lower_channels(l, v.term[0].src) % l->p->channel_block != 0) {
         lower_fail(l, ST_UNSUPPORTED, "a norm of the image itself is not supported");
         return;
     }
@@ -173,7 +173,7 @@ void lower_maxpool(struct lowering *l, int node)
     if (pool == PLAN_NONE) {
         struct step s = lower_apply(l, n->in[0], &term, 1);
         s.u.apply.pool = pool = plan_tensor(l->p, n->h, n->w, s.u.apply.c, lower_map(l, term.src));
-        if (s.u.apply.c % FUSED_CHANNEL_BLOCK != 0)
+        if (s.u.apply.c % l->p->channel_block != 0)
             lower_fail(l, ST_UNSUPPORTED, "pooling of the image itself is not supported");
         lower_step(l, s);
     }

@@ -1,5 +1,5 @@
 /* From expressions to tensors: where a value is written, and what else the same pass gives. */
-#include "kernels/cpu/value.h"
+#include "kernels/lower/value.h"
 
 /* A reader that wants pixels without gaps: oneDNN falls back to its reference code on slices. */
 static bool wants_dense(const struct lowering *l, const struct node *reader, int node)
@@ -45,7 +45,7 @@ static int concat_tensor(struct lowering *l, int concat)
     for (int k = 0; k < n->inputs; k++) {
         map.real[k] = l->g->nodes[n->in[k]].c;
         map.at[k] = c;
-        c += channels_padded(map.real[k]);
+        c += plan_padded(l->p, map.real[k]);
     }
     int buffer = plan_tensor(l->p, n->h, n->w, c, &map);
     if (buffer == PLAN_NONE)
@@ -60,7 +60,7 @@ int lower_slice_of(struct lowering *l, int concat, int index)
         return PLAN_NONE;
     const struct channel_map *map = lower_map(l, whole);
     int real = map->real[index], at = map->at[index];
-    int slice = plan_slice(l->p, whole, at, channels_padded(real), real);
+    int slice = plan_slice(l->p, whole, at, plan_padded(l->p, real), real);
     return slice == PLAN_NONE ? lower_fail(l, ST_OUT_OF_MEMORY, "no memory for the plan") : slice;
 }
 
@@ -72,7 +72,7 @@ static int destination(struct lowering *l, int node, int like)
     const struct channel_map map = like == PLAN_NONE ? channel_map_simple(n->c) : *lower_map(l, like);
     if (concat != PLAN_NONE && map.segments == 1)
         return lower_slice_of(l, concat, index);
-    int c = like == PLAN_NONE ? channels_padded(n->c) : lower_channels(l, like);
+    int c = like == PLAN_NONE ? plan_padded(l->p, n->c) : lower_channels(l, like);
     int buffer = plan_tensor(l->p, n->h, n->w, c, &map);
     return buffer == PLAN_NONE ? lower_fail(l, ST_OUT_OF_MEMORY, "no memory for the plan") : buffer;
 }

@@ -1,18 +1,18 @@
-/* Convolutions, products, concatenations: what oneDNN computes, and in which layout it gets it. */
+/* Convolutions, products, concatenations: what a library computes, and in which layout it gets it. */
 #include <string.h>
 
-#include "kernels/cpu/pack.h"
-#include "kernels/cpu/value.h"
+#include "kernels/lower/pack.h"
+#include "kernels/lower/value.h"
 
 void lower_input(struct lowering *l, int node)
 {
     l->values[node] = value_new(VALUE_IMAGE);
 }
 
-static struct compat_conv conv_shape(const struct lowering *l, const struct node *n, int h, int w, int c,
+static struct conv_shape conv_shape(const struct lowering *l, const struct node *n, int h, int w, int c,
                                      int k)
 {
-    struct compat_conv s;
+    struct conv_shape s;
     memset(&s, 0, sizeof s);
     s.n = 1;
     s.h = h;
@@ -34,7 +34,7 @@ static struct compat_conv conv_shape(const struct lowering *l, const struct node
 
 /* src, its channels laid out as `in` -> a new tensor of the shape's output; its index. */
 static int emit_conv(struct lowering *l, int node, int src, struct channel_map in,
-                     const struct compat_conv *shape)
+                     const struct conv_shape *shape)
 {
     const struct node *n = &l->g->nodes[node];
     const struct channel_map out = channel_map_simple(n->c);
@@ -43,7 +43,7 @@ static int emit_conv(struct lowering *l, int node, int src, struct channel_map i
     if (conv.dst == PLAN_NONE)
         return lower_fail(l, ST_OUT_OF_MEMORY, "no memory for the plan");
     struct err why = { .status = ST_OK };
-    enum status st = pack_conv(&conv.weights, l->p, shape, lower_param(l, node, 0), n->c, &in, &why);
+    enum status st = pack_conv(&conv.weights, l->target, shape, lower_param(l, node, 0), n->c, &in, &why);
     if (st != ST_OK)
         return lower_fail(l, st, "%s", why.text);
     if (shape->bias) {
@@ -76,7 +76,7 @@ static void lower_dot(struct lowering *l, int node)
         return;
     struct step s = lower_apply(l, in, terms, count);
     struct apply_step *a = &s.u.apply;
-    if (a->c % FUSED_CHANNEL_BLOCK != 0) {
+    if (a->c % l->p->channel_block != 0) {
         lower_fail(l, ST_UNSUPPORTED, "a one-channel convolution of the image itself is not supported");
         return;
     }
@@ -104,8 +104,8 @@ static void lower_conv_of_wide(struct lowering *l, int node)
 {
     const struct node *n = &l->g->nodes[node], *up = &l->g->nodes[n->in[0]];
     int wide = l->values[n->in[0]].wide;
-    struct compat_conv shape = conv_shape(l, n, up->h / 2, up->w * 2, lower_channels(l, wide) / 4,
-                                          channels_padded(n->c));
+    struct conv_shape shape = conv_shape(l, n, up->h / 2, up->w * 2, lower_channels(l, wide) / 4,
+                                          plan_padded(l->p, n->c));
     struct value v = value_new(VALUE_SUM);
     v.terms = 1;
     v.term[0] = term_of(emit_conv(l, node, wide, channel_map_simple(up->c), &shape));
@@ -149,18 +149,18 @@ void lower_conv(struct lowering *l, int node)
     if (l->status != ST_OK)
         return;
     int c = lower_channels(l, src), real = in->c;
-    if (n->groups > 1 && (c != real || channels_padded(n->c) != n->c)) {
+    if (n->groups > 1 && (c != real || plan_padded(l->p, n->c) != n->c)) {
         lower_fail(l, ST_UNSUPPORTED, "grouped convolutions need channels in multiples of %d, got %d and %d",
-                   FUSED_CHANNEL_BLOCK, real, n->c);
+                   l->p->channel_block, real, n->c);
         return;
     }
-    struct compat_conv shape = conv_shape(l, n, in->h, in->w, c, channels_padded(n->c));
+    struct conv_shape shape = conv_shape(l, n, in->h, in->w, c, plan_padded(l->p, n->c));
     int dst = emit_conv(l, node, src, *lower_map(l, src), &shape);
     l->values[node] = late_factor ? times_pixel(dst, pixel) : value_stored(dst);
 }
 
-/* As a product with four times the outputs: twice as fast as oneDNN's deconvolution, and its result can be
- * read before it is brought into order. */
+/* As a product with four times the outputs: twice as fast as oneDNN's deconvolution, and its result can be read
+ * before it is brought into order (on a GPU too that saves a pass). */
 void lower_tconv(struct lowering *l, int node)
 {
     const struct node *n = &l->g->nodes[node], *in = &l->g->nodes[n->in[0]];
@@ -170,7 +170,7 @@ void lower_tconv(struct lowering *l, int node)
     const struct channel_map map = *lower_map(l, src), out = channel_map_simple(n->c);
     static const struct node product = { .kernel_h = 1, .kernel_w = 1, .stride = 1, .groups = 1,
                                          .param = { GRAPH_NONE, GRAPH_NONE } };
-    int k = channels_padded(n->c);
+    int k = plan_padded(l->p, n->c);
     struct conv_step conv = { .src = src,
                               .shape = conv_shape(l, &product, in->h, in->w, lower_channels(l, src), 4 * k) };
     struct channel_map wide = { .segments = 4 };
@@ -180,7 +180,7 @@ void lower_tconv(struct lowering *l, int node)
     }
     conv.dst = plan_tensor(l->p, in->h, in->w, 4 * k, &wide);
     struct err why = { .status = ST_OK };
-    enum status st = pack_tconv(&conv.weights, l->p, &conv.shape, lower_param(l, node, 0), n->c, &map, &why);
+    enum status st = pack_tconv(&conv.weights, l->target, &conv.shape, lower_param(l, node, 0), n->c, &map, &why);
     struct value v = value_new(VALUE_WIDE);
     v.wide = conv.dst;
     if (n->param[1] != GRAPH_NONE)
@@ -223,10 +223,10 @@ void lower_attention(struct lowering *l, int node)
     int src = lower_dense(l, n->in[0]);
     if (l->status != ST_OK)
         return;
-    if (n->c % FUSED_CHANNEL_BLOCK != 0 || n->c % n->heads != 0) {
+    if (n->c % l->p->channel_block != 0 || n->c % n->heads != 0) {
         lower_fail(l, ST_UNSUPPORTED,
                    "attention needs channels in multiples of %d and of its %d heads, got %d",
-                   FUSED_CHANNEL_BLOCK, n->heads, n->c);
+                   l->p->channel_block, n->heads, n->c);
         return;
     }
     int dst = lower_tensor(l, n->h, n->w, n->c);

@@ -1,7 +1,7 @@
 /* Attention gates: descriptors in the pass that has the values at hand, factors kept apart from the tensor
  * until a pass that moves it anyway. */
-#include "kernels/cpu/pack.h"
-#include "kernels/cpu/value.h"
+#include "kernels/lower/pack.h"
+#include "kernels/lower/value.h"
 
 /* The node's value as a tensor with factors; stored first if it is anything else. */
 static struct value as_scaled(struct lowering *l, int node)
@@ -18,7 +18,7 @@ static struct value as_scaled(struct lowering *l, int node)
     scaled.point = l->values[node].point;
     scaled.point_factor = l->values[node].point_factor;
     scaled.own = lower_readers(l, node) == 1 && l->p->buffers[scaled.buffer].parent == PLAN_NONE;
-    if (lower_channels(l, scaled.buffer) % FUSED_CHANNEL_BLOCK != 0)
+    if (lower_channels(l, scaled.buffer) % l->p->channel_block != 0)
         lower_fail(l, ST_UNSUPPORTED, "a gate on the image itself is not supported");
     return scaled;
 }
@@ -117,7 +117,7 @@ void lower_simam(struct lowering *l, int node)
         if (l->status != ST_OK)
             return;
         int c = lower_channels(l, v.term[0].src);
-        if (c % FUSED_CHANNEL_BLOCK != 0)
+        if (c % l->p->channel_block != 0)
             lower_fail(l, ST_UNSUPPORTED, "SimAM of the image itself is not supported");
         v.center = lower_floats(l, (size_t)c);
         v.rate = lower_floats(l, (size_t)c);

@@ -4,11 +4,10 @@
  * saves memory traffic. lower_stored turns it into a tensor, once. Failures are sticky, as with graph
  * builders: the first one is in l->status and *l->err, indices are PLAN_NONE from then on, and lower()
  * reports it at the end. */
-#ifndef CPU_VALUE_H
-#define CPU_VALUE_H
+#ifndef LOWER_VALUE_H
+#define LOWER_VALUE_H
 
-#include "kernels/cpu/plan.h"
-#include "kernels/graph/weights.h"
+#include "kernels/lower/lower.h"
 
 enum value_kind {
     VALUE_NONE,   /* not lowered yet */
@@ -41,6 +40,7 @@ struct value {
 
 struct lowering {
     struct plan *p;
+    const struct lower_target *target;
     const struct graph *g;
     const struct weights *w;
     struct value *values;      /* [node_count] */

@@ -1,4 +1,4 @@
-#include "kernels/cpu/pack.h"
+#include "kernels/lower/pack.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,7 @@ const float *pack_columns(struct plan *p, const float *src, int columns, const s
 }
 
 /* dst (shape.k, shape.c/groups, taps), zeroed, from src (k, real channels / groups, taps) */
-static void spread(float *dst, const struct compat_conv *shape, const float *src, int k,
+static void spread(float *dst, const struct conv_shape *shape, const float *src, int k,
                    const struct channel_map *map)
 {
     size_t taps = (size_t)shape->kernel_h * (size_t)shape->kernel_w,
@@ -52,38 +52,29 @@ static void spread(float *dst, const struct compat_conv *shape, const float *src
         }
 }
 
-static bool as_stored(const struct compat_conv *shape, int k, const struct channel_map *map)
+static bool as_stored(const struct conv_shape *shape, int k, const struct channel_map *map)
 {
     return shape->groups == 1 && shape->k == k && map->segments == 1 && map->real[0] == shape->c;
 }
 
-enum status pack_conv(int *out, struct plan *p, const struct compat_conv *shape, const float *src, int k,
+enum status pack_conv(int *out, const struct lower_target *target, const struct conv_shape *shape, const float *src, int k,
                       const struct channel_map *map, struct err *err)
 {
-    struct compat_kernel *kernel;
-    enum status st = plan_kernel(&kernel, p, shape, err);
-    if (st != ST_OK)
-        return st;
     if (as_stored(shape, k, map))
-        return plan_weights(out, p, kernel, src, err);
-    size_t count = (size_t)shape->k * (size_t)(shape->c / shape->groups) * (size_t)shape->kernel_h *
-                   (size_t)shape->kernel_w;
+        return target->keep_weights(out, target->context, shape, src, err);
+    size_t count = conv_shape_weights(shape);
     float *plain = calloc(count, sizeof *plain);
     if (!plain)
         return err_set(err, ST_OUT_OF_MEMORY, "no memory to pad %zu weights", count);
     spread(plain, shape, src, k, map);
-    st = plan_weights(out, p, kernel, plain, err);
+    enum status st = target->keep_weights(out, target->context, shape, plain, err);
     free(plain);
     return st;
 }
 
-enum status pack_tconv(int *out, struct plan *p, const struct compat_conv *shape, const float *src, int k,
+enum status pack_tconv(int *out, const struct lower_target *target, const struct conv_shape *shape, const float *src, int k,
                        const struct channel_map *map, struct err *err)
 {
-    struct compat_kernel *kernel;
-    enum status st = plan_kernel(&kernel, p, shape, err);
-    if (st != ST_OK)
-        return st;
     float *plain = calloc((size_t)shape->k * (size_t)shape->c, sizeof *plain);
     if (!plain)
         return err_set(err, ST_OUT_OF_MEMORY, "no memory to pad the weights of a transposed convolution");
@@ -93,7 +84,7 @@ enum status pack_tconv(int *out, struct plan *p, const struct compat_conv *shape
             for (int o = 0; o < k; o++)
                 for (size_t tap = 0; tap < 4; tap++)
                     plain[(tap * wide + (size_t)o) * (size_t)shape->c + (size_t)(map->at[s] + i)] = *src++;
-    st = plan_weights(out, p, kernel, plain, err);
+    enum status st = target->keep_weights(out, target->context, shape, plain, err);
     free(plain);
     return st;
 }

@@ -1,31 +1,18 @@
-#include "kernels/cpu/plan.h"
+#include "kernels/lower/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/base/grow.h"
 #include "kernels/graph/arena.h"
 
-/* Room for one more item of `size` bytes in *items; false: no memory. */
-static bool grow(void **items, int count, int *room, size_t size)
-{
-    if (count < *room)
-        return true;
-    int wanted = *room ? *room * 2 : 64;
-    void *more = realloc(*items, (size_t)wanted * size);
-    if (!more)
-        return false;
-    *items = more;
-    *room = wanted;
-    return true;
-}
-
-struct plan *plan_new(enum fused_type type, struct compat *compat)
+struct plan *plan_new(enum fused_type type, int channel_block)
 {
     struct plan *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
     p->type = type;
-    p->compat = compat;
+    p->channel_block = channel_block;
     p->output_buffer = PLAN_NONE;
     return p;
 }
@@ -34,24 +21,17 @@ void plan_free(struct plan *p)
 {
     if (!p)
         return;
-    for (int i = 0; i < p->weight_count; i++)
-        free(p->weights[i].data);
-    for (int i = 0; i < p->kernel_count; i++)
-        compat_free(p->kernels[i]);
     for (int i = 0; i < p->constant_count; i++)
         free(p->constants[i]);
     free(p->buffers);
     free(p->steps);
-    free(p->weights);
-    free(p->kernels);
-    free(p->shapes);
     free(p->constants);
     free(p);
 }
 
-int channels_padded(int c)
+int plan_padded(const struct plan *p, int c)
 {
-    return (c + FUSED_CHANNEL_BLOCK - 1) / FUSED_CHANNEL_BLOCK * FUSED_CHANNEL_BLOCK;
+    return (c + p->channel_block - 1) / p->channel_block * p->channel_block;
 }
 
 struct channel_map channel_map_simple(int real)
@@ -86,7 +66,7 @@ static size_t rounded(size_t bytes)
 
 int plan_tensor(struct plan *p, int h, int w, int c, const struct channel_map *map)
 {
-    size_t element = p->type == FUSED_BF16 ? 2 : 4;
+    size_t element = fused_bytes(p->type);
     return add_buffer(p, (struct buffer){ .tensor = true, .h = h, .w = w, .c = c, .map = *map, .parent = PLAN_NONE,
                                           .image_bytes = rounded((size_t)h * (size_t)w * (size_t)c * element) });
 }
@@ -131,46 +111,6 @@ float *plan_constant(struct plan *p, size_t count)
     p->constants[p->constant_count++] = data;
     p->constant_bytes += count * sizeof *data;
     return data;
-}
-
-enum status plan_kernel(struct compat_kernel **out, struct plan *p, const struct compat_conv *shape,
-                        struct err *err)
-{
-    for (int i = 0; i < p->kernel_count; i++)
-        if (compat_conv_same(&p->shapes[i], shape)) {
-            *out = p->kernels[i];
-            return ST_OK;
-        }
-    int room = p->kernel_room;
-    if (!grow((void **)&p->kernels, p->kernel_count, &room, sizeof(struct compat_kernel *)) ||
-        !grow((void **)&p->shapes, p->kernel_count, &p->kernel_room, sizeof *p->shapes))
-        return err_set(err, ST_OUT_OF_MEMORY, "no memory for the list of convolutions");
-    enum status st = compat_describe_conv(out, p->compat, shape, err);
-    if (st != ST_OK)
-        return st;
-    p->kernels[p->kernel_count] = *out;
-    p->shapes[p->kernel_count++] = *shape;
-    return ST_OK;
-}
-
-enum status plan_weights(int *out, struct plan *p, const struct compat_kernel *kernel, const float *plain,
-                         struct err *err)
-{
-    if (!grow((void **)&p->weights, p->weight_count, &p->weight_room, sizeof *p->weights))
-        return err_set(err, ST_OUT_OF_MEMORY, "no memory for the list of weights");
-    struct packed w = { .bytes = compat_weights_bytes(kernel), .layout = kernel };
-    w.data = aligned_alloc(ARENA_ALIGNMENT, rounded(w.bytes));
-    if (!w.data)
-        return err_set(err, ST_OUT_OF_MEMORY, "no memory for %zu bytes of packed weights", w.bytes);
-    enum status st = compat_pack_weights(w.data, kernel, plain, err);
-    if (st != ST_OK) {
-        free(w.data);
-        return st;
-    }
-    p->weight_bytes += w.bytes;
-    p->weights[p->weight_count] = w;
-    *out = p->weight_count++;
-    return ST_OK;
 }
 
 const char *step_kind_name(enum step_kind kind)
@@ -253,14 +193,14 @@ int step_buffers(int *ids, const struct step *s)
 /* Every operand once; weights do not grow with the batch and count apart. */
 static void count_bytes(struct plan *p, struct step *s, const int *ids, int count)
 {
-    size_t element = p->type == FUSED_BF16 ? 2 : 4;
+    size_t element = fused_bytes(p->type);
     for (int i = 0; i < count; i++) {
         const struct buffer *b = &p->buffers[ids[i]];
         s->bytes += b->tensor ? (size_t)b->h * (size_t)b->w * (size_t)b->c * element
                               : b->floats * sizeof(float);
     }
     if (s->kind == STEP_CONV)
-        s->weight_bytes = p->weights[s->u.conv.weights].bytes;
+        s->weight_bytes = conv_shape_weights(&s->u.conv.shape) * element;
     if (s->kind == STEP_PACK)
         s->bytes += (size_t)p->input[0] * (size_t)p->input[1] * (size_t)p->input[2] * sizeof(float);
 }

@@ -1,8 +1,8 @@
-#include "kernels/cpu/lower.h"
+#include "kernels/lower/lower.h"
 
 #include <stdlib.h>
 
-#include "kernels/cpu/value.h"
+#include "kernels/lower/value.h"
 
 static void (*const handlers[GRAPH_OP_COUNT])(struct lowering *l, int node) = {
     [GRAPH_INPUT] = lower_input,
@@ -58,9 +58,10 @@ static void lower_nodes(struct lowering *l)
 }
 
 enum status lower_graph(struct plan **out, const struct graph *g, const struct weights *w,
-                        enum fused_type type, struct compat *compat, struct err *err)
+                        const struct lower_target *target, struct err *err)
 {
-    struct lowering l = { .p = plan_new(type, compat), .g = g, .w = w, .err = err, .status = ST_OK };
+    struct lowering l = { .p = plan_new(target->type, target->channel_block), .target = target, .g = g, .w = w,
+                          .err = err, .status = ST_OK };
     size_t nodes = (size_t)g->node_count;
     l.values = calloc(nodes, sizeof *l.values);
     l.concat_buffer = calloc(nodes, sizeof *l.concat_buffer);
