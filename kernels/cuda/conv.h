@@ -42,8 +42,14 @@ void conv_free_all(struct conv_way **ways, size_t count);    /* the array and ev
 
 size_t conv_workspace(const struct conv_way *way);           /* bytes */
 int    conv_launches(const struct conv_way *way);            /* plans executed for one call: n with stats */
+bool   conv_precompiled(const struct conv_way *way);         /* nothing had to be compiled for it */
 /* "cudnn:62", "cublaslt:3": provider and engine or algorithm. */
 void   conv_name(const struct conv_way *way, char *text, size_t size);
+/* The way as bytes for a later process with the same libraries; *bytes for free(). conv_load makes it again for the
+ * same want; a status if the libraries do not take it. name as conv_name gave it. */
+enum status conv_save(const struct conv_way *way, void **bytes, size_t *size, struct err *err);
+enum status conv_load(struct conv_way **way, struct gpu_libraries *libraries, const struct conv_want *want,
+                      const char *name, const void *bytes, size_t size, struct err *err);
 /* Enqueues; allocates nothing; may be captured once it has run on that stream. */
 enum status conv_run(struct conv_way *way, const struct conv_buffers *buffers, struct CUstream_st *stream,
                      struct err *err);
