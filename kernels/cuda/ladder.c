@@ -3,8 +3,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
+#include <unistd.h>
 
+#include "kernels/base/gpu_codes.h"
 #include "kernels/base/len.h"
 #include "kernels/cuda/errors.h"
 
@@ -26,10 +27,10 @@ static const char *known(const char *text)
 }
 
 /* The sentence with its number at the end; the status is the classifier's. */
-static enum status say(struct err *err, enum gpu_api api, int code, bool context, const char *format, ...)
+static enum status say(struct err *err, enum fault_api api, int code, bool context, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-static enum status say(struct err *err, enum gpu_api api, int code, bool context, const char *format, ...)
+static enum status say(struct err *err, enum fault_api api, int code, bool context, const char *format, ...)
 {
     char sentence[ERR_TEXT_MAX - 32];
     va_list args;
@@ -39,8 +40,8 @@ static enum status say(struct err *err, enum gpu_api api, int code, bool context
     enum status st = gpu_fault_of(api, code, context).status;
     if (!err)
         return st;
-    err_set(err, st, "%s (%s %d)", sentence, api == GPU_API_NVML ? "NVML" : "CUDA", code);
-    snprintf(err->api, sizeof err->api, "%s", gpu_api_name(api));
+    err_set(err, st, "%s (%s %d)", sentence, api == FAULT_NVML ? "NVML" : "CUDA", code);
+    snprintf(err->api, sizeof err->api, "%s", fault_api_name(api));
     err->code = code;
     return st;
 }
@@ -64,10 +65,10 @@ static enum status no_driver(const struct gpu_probes *p, struct err *err)
 {
     int code = first_cuda_code(p);
     if (code == 34)
-        return say(err, GPU_API_CUDA, 34, false, "libcuda.so.1 is the toolkit's stub, not the driver's library: take "
+        return say(err, FAULT_CUDA, 34, false, "libcuda.so.1 is the toolkit's stub, not the driver's library: take "
                    "the directory of stubs out of LD_LIBRARY_PATH");
     if (p->driver_version == 0 && (code == 0 || code == 35 || code == 100))
-        return say(err, GPU_API_CUDA, code ? code : 35, false, "no driver library: libcuda.so.1 was not found, and "
+        return say(err, FAULT_CUDA, code ? code : 35, false, "no driver library: libcuda.so.1 was not found, and "
                    "this build needs a driver for CUDA %s or newer", cuda_version(p->runtime_version).text);
     return ST_OK;
 }
@@ -77,55 +78,55 @@ static enum status mismatch(const struct gpu_probes *p, struct err *err)
     bool of_nvml = p->nvml_found && p->nvml_code == 18;
     if (!of_nvml && first_cuda_code(p) != 803)
         return ST_OK;
-    return say(err, of_nvml ? GPU_API_NVML : GPU_API_CUDA, of_nvml ? 18 : 803, false,
+    return say(err, of_nvml ? FAULT_NVML : FAULT_CUDA, of_nvml ? 18 : 803, false,
                "the loaded kernel module is %s, the driver's libraries are %s", known(p->module_version),
                known(p->library_version));
 }
 
+/* The sentence that `bench doctor` has for this number. */
+static enum status say_known(struct err *err, const struct gpu_probes *p, enum fault_api api, int code)
+{
+    char user[16], number[16];
+    struct version_text wants = cuda_version(p->runtime_version), offers = cuda_version(p->driver_version);
+    snprintf(user, sizeof user, "%u", (unsigned)getuid());
+    snprintf(number, sizeof number, "%d", code);
+    const struct gpu_fill fills[] = {
+        { "uid", user }, { "address", "0" }, { "function", first_cuda_call(p) }, { "code", number },
+        { "error", gpu_fault_of(api, code, false).name }, { "wants", wants.text }, { "offers", offers.text },
+        { "driver", p->library_version && *p->library_version ? p->library_version : NULL },
+    };
+    char sentence[ERR_TEXT_MAX / 2];
+    const struct gpu_code *row = gpu_code_find(api == FAULT_NVML ? GPU_API_NVML : GPU_API_CUDA, code);
+    gpu_code_text(sentence, sizeof sentence, row->sentence, fills, LEN(fills));
+    return say(err, api, code, false, "%s", sentence);
+}
+
 static enum status driver_too_old(const struct gpu_probes *p, struct err *err)
 {
-    if (first_cuda_code(p) != 35)
-        return ST_OK;
-    bool named = p->library_version && *p->library_version;
-    return say(err, GPU_API_CUDA, 35, false, "the worker needs CUDA %s, driver %s%soffers %s",
-               cuda_version(p->runtime_version).text, named ? p->library_version : "", named ? " " : "",
-               cuda_version(p->driver_version).text);
+    return first_cuda_code(p) == 35 ? say_known(err, p, FAULT_CUDA, 35) : ST_OK;
 }
 
 /* NVML is never required, but where CUDA failed it may know better why. */
 static enum status told_by_nvml(const struct gpu_probes *p, struct err *err)
 {
-    static const struct { int code; const char *sentence; } rows[] = {
-        { 4, "this user has no permission for the driver" },
-        { 9, "the driver is not loaded" },
-        { 15, "the GPU has fallen off the bus" },
-        { 16, "the GPU must be reset before use" },
-        { 17, "the operating system or a device cgroup blocks the GPU" },
-    };
+    static const int codes[] = { 4, 9, 15, 16, 17 };
     if (!p->nvml_found || first_cuda_code(p) == 0)
         return ST_OK;
-    for (size_t i = 0; i < LEN(rows); i++)
-        if (rows[i].code == p->nvml_code)
-            return say(err, GPU_API_NVML, p->nvml_code, false, "%s", rows[i].sentence);
+    for (size_t i = 0; i < LEN(codes); i++)
+        if (codes[i] == p->nvml_code)
+            return say_known(err, p, FAULT_NVML, p->nvml_code);
     return ST_OK;
 }
 
 static enum status not_usable(const struct gpu_probes *p, struct err *err)
 {
-    static const struct { int code; const char *sentence; } rows[] = {
-        { 2, "no memory is left on the device for a context" },
-        { 46, "the device is in exclusive mode and in use, or otherwise not available" },
-        { 100, "CUDA sees no device" },
-        { 802, "the system is not ready: the fabric manager is not running" },
-        { 804, "forward compatibility does not support this GPU: take the directory of compat out of LD_LIBRARY_PATH" },
-        { 805, "the MPS daemon cannot be reached" },
-    };
+    static const int codes[] = { 2, 46, 100, 802, 804, 805 };
     int code = first_cuda_code(p);
     if (code == 0 && p->devices == 0)
         code = 100;
-    for (size_t i = 0; i < LEN(rows); i++)
-        if (rows[i].code == code)
-            return say(err, GPU_API_CUDA, code, false, "%s", rows[i].sentence);
+    for (size_t i = 0; i < LEN(codes); i++)
+        if (codes[i] == code)
+            return say_known(err, p, FAULT_CUDA, code);
     return ST_OK;
 }
 
@@ -134,10 +135,10 @@ static enum status no_code(const struct gpu_probes *p, struct err *err)
     int code = first_cuda_code(p);
     const char *archs = p->archs && *p->archs ? p->archs : "unknown";
     if (code == 209)
-        return say(err, GPU_API_CUDA, 209, false, "the worker is built for compute capabilities (times ten) %s, the "
+        return say(err, FAULT_CUDA, 209, false, "the worker is built for compute capabilities (times ten) %s, the "
                    "device has %d", archs, p->sm);
     if (code == 222)
-        return say(err, GPU_API_CUDA, 222, false, "the worker's PTX (CUDA %s) is newer than the driver (CUDA %s), and "
+        return say(err, FAULT_CUDA, 222, false, "the worker's PTX (CUDA %s) is newer than the driver (CUDA %s), and "
                    "it is built for compute capabilities (times ten) %s, the device has %d",
                    cuda_version(p->runtime_version).text, cuda_version(p->driver_version).text, archs, p->sm);
     return ST_OK;
@@ -146,11 +147,7 @@ static enum status no_code(const struct gpu_probes *p, struct err *err)
 static enum status anything_else(const struct gpu_probes *p, struct err *err)
 {
     int code = first_cuda_code(p);
-    if (code == 0)
-        return ST_OK;
-    struct gpu_fault fault = gpu_fault_of(GPU_API_CUDA, code, false);
-    return say(err, GPU_API_CUDA, code, false, "%s returned %d%s%s%s", first_cuda_call(p), code,
-               *fault.name ? " (" : "", fault.name, *fault.name ? ")" : "");
+    return code ? say_known(err, p, FAULT_CUDA, code) : ST_OK;
 }
 
 enum status gpu_ladder(const struct gpu_probes *probes, struct err *err)
@@ -168,10 +165,10 @@ enum status gpu_ladder(const struct gpu_probes *probes, struct err *err)
 
 /* --- the libraries opened at run time ---------------------------------------------------------------------------- */
 
-static enum status library_error(struct err *err, enum gpu_api api, int code, const char *format, ...)
+static enum status library_error(struct err *err, enum fault_api api, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-static enum status library_error(struct err *err, enum gpu_api api, int code, const char *format, ...)
+static enum status library_error(struct err *err, enum fault_api api, int code, const char *format, ...)
 {
     char sentence[ERR_TEXT_MAX];
     va_list args;
@@ -180,7 +177,7 @@ static enum status library_error(struct err *err, enum gpu_api api, int code, co
     va_end(args);
     err_set(err, ST_ENVIRONMENT, "%s", sentence);
     if (err) {
-        snprintf(err->api, sizeof err->api, "%s", gpu_api_name(api));
+        snprintf(err->api, sizeof err->api, "%s", fault_api_name(api));
         err->code = code;
     }
     return ST_ENVIRONMENT;
@@ -200,26 +197,26 @@ enum status gpu_ladder_cudnn(const struct gpu_library_probe *cudnn, struct err *
     const char *tried = cudnn->tried && *cudnn->tried ? cudnn->tried : "nothing";
     struct version_text needed = library_version(GPU_CUDNN_NEEDED), found = library_version(cudnn->version);
     if (!cudnn->found)
-        return library_error(err, GPU_API_CUDNN, cudnn->code, "cuDNN was not found: version 9, at least %s, is "
+        return library_error(err, FAULT_CUDNN, cudnn->code, "cuDNN was not found: version 9, at least %s, is "
                              "needed; tried %s; set library_path in configs/engines/cuda.yaml", needed.text, tried);
     if (cudnn->version / 10000 != GPU_CUDNN_NEEDED / 10000 || cudnn->version < GPU_CUDNN_NEEDED)
-        return library_error(err, GPU_API_CUDNN, cudnn->code, "cuDNN %s was found (%s): version 9, at least %s, is "
+        return library_error(err, FAULT_CUDNN, cudnn->code, "cuDNN %s was found (%s): version 9, at least %s, is "
                              "needed", found.text, tried, needed.text);
     if (cudnn->code == 1002 || cudnn->code == 1008)
-        return library_error(err, GPU_API_CUDNN, cudnn->code, "the parts of cuDNN %s do not fit together (%s, cuDNN "
+        return library_error(err, FAULT_CUDNN, cudnn->code, "the parts of cuDNN %s do not fit together (%s, cuDNN "
                              "%d): a second installation is found first, look at LD_LIBRARY_PATH", found.text, tried,
                              cudnn->code);
-    return gpu_error_set(err, GPU_API_CUDNN, cudnn->code, true, "cudnnCreate", tried);
+    return gpu_error_set(err, FAULT_CUDNN, cudnn->code, true, "cudnnCreate", tried);
 }
 
 enum status gpu_ladder_cublaslt(const struct gpu_library_probe *cublaslt, int runtime_version, struct err *err)
 {
     const char *tried = cublaslt->tried && *cublaslt->tried ? cublaslt->tried : "nothing";
     if (!cublaslt->found)
-        return library_error(err, GPU_API_CUBLASLT, cublaslt->code, "cuBLASLt was not found: 1x1 and transposed "
+        return library_error(err, FAULT_CUBLASLT, cublaslt->code, "cuBLASLt was not found: 1x1 and transposed "
                              "convolutions have cuDNN only; tried %s", tried);
     if (cublaslt->version / 10000 != runtime_version / 1000)
-        return library_error(err, GPU_API_CUBLASLT, cublaslt->code, "cuBLASLt %s was found (%s): this build needs one "
+        return library_error(err, FAULT_CUBLASLT, cublaslt->code, "cuBLASLt %s was found (%s): this build needs one "
                              "of CUDA %d", library_version(cublaslt->version).text, tried, runtime_version / 1000);
-    return gpu_error_set(err, GPU_API_CUBLASLT, cublaslt->code, true, "cublasLtCreate", tried);
+    return gpu_error_set(err, FAULT_CUBLASLT, cublaslt->code, true, "cublasLtCreate", tried);
 }
