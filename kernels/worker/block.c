@@ -23,7 +23,7 @@ enum status block_run(struct block *b, const struct block_ask *ask, const struct
     b->count = 0;
     b->images = 0;
     b->batch = 0;
-    b->has_stages = true;
+    b->has_stages = b->has_launch = true;
     b->start_ns = b->end_ns = 0;
     for (size_t i = 0; i < ask->unmeasured; i++) {
         enum status st = block_iterate(&it, ask->batch, eng, m, err);
@@ -39,7 +39,9 @@ enum status block_run(struct block *b, const struct block_ask *ask, const struct
         b->h2d_ns[b->count] = it.h2d_ns;
         b->compute_ns[b->count] = it.compute_ns;
         b->d2h_ns[b->count] = it.d2h_ns;
+        b->launch_ns[b->count] = it.launch_ns;
         b->has_stages = b->has_stages && it.has_stages;
+        b->has_launch = b->has_launch && it.has_launch;
         b->images += (uint64_t)it.images;
         b->batch = it.batch;
         b->iteration_ns[b->count++] = now_ns - b->end_ns;

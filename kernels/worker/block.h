@@ -19,11 +19,13 @@ struct block_ask {
 struct block {
     uint64_t *iteration_ns;     /* [room] of the caller: in order, none left out, none changed */
     uint64_t *h2d_ns, *compute_ns, *d2h_ns; /* [room] of the caller, valid if has_stages */
+    uint64_t *launch_ns;        /* [room] of the caller, valid if has_launch */
     size_t    room, count;
     uint64_t  start_ns, end_ns; /* the times add up to exactly end_ns - start_ns */
     uint64_t  images;           /* result images of the timed iterations, batch x count (`outputs` of the answer) */
     int       batch;            /* executed, as the engine read it back */
     bool      has_stages;       /* every iteration had them */
+    bool      has_launch;       /* likewise */
 };
 
 /* Runs the unmeasured iterations, then timed ones until both minimums are met or room is full.

@@ -25,6 +25,7 @@ struct engine_version {
 struct engine_device {
     char     id[16];               /* "cpu:0", "cuda:1" */
     char     name[ENGINE_NAME_MAX];
+    char     uuid[48];             /* of a GPU, by which NVML finds it ("GPU-..."); "": has none */
     uint64_t memory_bytes;
 };
 struct hello_info {
@@ -36,6 +37,7 @@ struct hello_info {
     size_t precision_count;
     bool can_stages, can_output, can_memory, can_profile, can_virtual;
     void *context;                                    /* in: the engine's, see struct engine */
+    json_t *more;                                     /* members of its own for the answer, owned by the server */
 };
 
 struct model_request {          /* `load`; all pointers borrowed for the call */
@@ -66,6 +68,8 @@ struct iteration {
     int  images;                /* result images produced */
     uint64_t h2d_ns, compute_ns, d2h_ns; /* valid if has_stages */
     bool has_stages;
+    uint64_t launch_ns;         /* host time inside the launch; valid if has_launch, then so are the stages */
+    bool has_launch;            /* the rest of the iteration is a gap that the answer tells too */
 };
 struct memory_info {
     uint64_t current_bytes, peak_bytes; /* peak since the last call */

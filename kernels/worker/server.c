@@ -103,6 +103,10 @@ int worker_serve(const struct engine *engine, int answer_fd)
         return EXIT_BROKEN;
     }
     int code = serve(s, &in, answer_fd);
+    if (session_lost(s)) { /* what is left of a lost device may hang whoever touches it, exit handlers too */
+        fflush(stderr);
+        _exit(code);
+    }
     session_close(s);
     line_close(&in);
     close(answer_fd);

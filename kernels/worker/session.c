@@ -27,7 +27,7 @@ enum status session_open(struct session **out, const struct engine *engine, stru
 {
     *out = NULL;
     struct session *s = calloc(1, sizeof *s);
-    uint64_t *room = malloc(4 * PROTOCOL_ITERATIONS_MAX * sizeof *room);
+    uint64_t *room = malloc(SESSION_ARRAYS * PROTOCOL_ITERATIONS_MAX * sizeof *room);
     if (!s || !room) {
         free(s);
         free(room);
@@ -143,6 +143,11 @@ bool session_ended(const struct session *s, int *exit_code)
 {
     *exit_code = s->lost ? EXIT_DEVICE_LOST : 0;
     return s->lost || s->quit;
+}
+
+bool session_lost(const struct session *s)
+{
+    return s->lost;
 }
 
 void session_close(struct session *s)

@@ -19,6 +19,8 @@ char *session_answer(struct session *s, const char *line, size_t size);
 char *session_answer_too_long(struct session *s);
 /* True once `quit` was answered or the device is lost; *exit_code is then 0 or the code of the loss. */
 bool session_ended(const struct session *s, int *exit_code);
+/* The device was lost: closing the session would touch it. */
+bool session_lost(const struct session *s);
 /* Releases what is prepared, closes the model. NULL is allowed. */
 void session_close(struct session *s);
 

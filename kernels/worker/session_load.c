@@ -19,8 +19,11 @@ static json_t *hello_devices(const struct hello_info *info)
     json_t *devices = json_array();
     for (size_t i = 0; i < info->device_count; i++) {
         const struct engine_device *d = &info->devices[i];
-        json_array_append_new(devices, json_pack("{s:s, s:s, s:I}", "id", d->id, "name", d->name,
-                                                 "memory_bytes", (json_int_t)d->memory_bytes));
+        json_t *device = json_pack("{s:s, s:s, s:I}", "id", d->id, "name", d->name, "memory_bytes",
+                                   (json_int_t)d->memory_bytes);
+        if (d->uuid[0])
+            json_object_set_new(device, "uuid", json_string(d->uuid));
+        json_array_append_new(devices, device);
     }
     return devices;
 }
@@ -47,6 +50,9 @@ enum status session_do_HELLO(struct session *s, const json_t *request, json_t *a
                        (long long)protocol, PROTOCOL_VERSION);
     struct hello_info info = { .context = s->engine->context };
     st = s->engine->hello(&info, err);
+    if (st == ST_OK && info.more)
+        json_object_update(answer, info.more);
+    json_decref(info.more);
     if (st != ST_OK)
         return st;
     json_t *precisions = json_array();
@@ -138,6 +144,7 @@ static enum status default_device(char device[16], const struct session *s, stru
 {
     struct hello_info info = { .context = s->engine->context };
     enum status st = s->engine->hello(&info, err);
+    json_decref(info.more);
     if (st == ST_OK && info.device_count == 0)
         return err_set(err, ST_ENVIRONMENT, "%s has no device", s->engine->name);
     memcpy(device, info.devices[0].id, sizeof info.devices[0].id);

@@ -89,6 +89,29 @@ static json_t *array_of(const uint64_t *values, size_t count)
     return array;
 }
 
+/* What of an iteration neither a copy nor the device accounts for: launch latency, scheduling, reading events. The host's
+ * clock and the device's differ by rounding, which the compute stage gives up; by more than a fiftieth they contradict
+ * each other. */
+static enum status put_gaps(json_t *answer, struct block *b, struct err *err)
+{
+    json_t *gaps = json_array();
+    for (size_t i = 0; i < b->count; i++) {
+        uint64_t wall_ns = b->iteration_ns[i], device_ns = b->h2d_ns[i] + b->compute_ns[i] + b->d2h_ns[i];
+        if (device_ns > wall_ns + wall_ns / 50) {
+            json_decref(gaps);
+            return err_set(err, ST_INTERNAL, "iteration %zu took %llu ns by the host's clock and %llu ns by the "
+                           "device's: one of the two is wrong", i, (unsigned long long)wall_ns,
+                           (unsigned long long)device_ns);
+        }
+        uint64_t excess_ns = device_ns > wall_ns ? device_ns - wall_ns : 0;
+        b->compute_ns[i] -= excess_ns < b->compute_ns[i] ? excess_ns : b->compute_ns[i];
+        json_array_append_new(gaps, json_integer((json_int_t)(wall_ns + excess_ns - device_ns)));
+    }
+    json_object_set_new(answer, "gap_ns", gaps);
+    json_object_set_new(answer, "launch_ns", array_of(b->launch_ns, b->count));
+    return ST_OK;
+}
+
 static void put_block(json_t *answer, const struct block *b)
 {
     session_put(answer, "batch", (uint64_t)b->batch);
@@ -112,13 +135,16 @@ enum status session_do_RUN(struct session *s, const json_t *request, json_t *ans
     if (st != ST_OK)
         return st;
     if (!s->samples_touched)
-        memset(s->samples, 0, 4 * PROTOCOL_ITERATIONS_MAX * sizeof *s->samples);
+        memset(s->samples, 0, SESSION_ARRAYS * PROTOCOL_ITERATIONS_MAX * sizeof *s->samples);
     s->samples_touched = true;
     b.iteration_ns = s->samples;
     b.h2d_ns = b.iteration_ns + PROTOCOL_ITERATIONS_MAX;
     b.compute_ns = b.h2d_ns + PROTOCOL_ITERATIONS_MAX;
     b.d2h_ns = b.compute_ns + PROTOCOL_ITERATIONS_MAX;
+    b.launch_ns = b.d2h_ns + PROTOCOL_ITERATIONS_MAX;
     st = block_run(&b, &ask, s->engine, s->model, session_clock(s), err);
+    if (st == ST_OK && b.has_launch)
+        st = put_gaps(answer, &b, err);
     if (st == ST_OK)
         put_block(answer, &b);
     return st;

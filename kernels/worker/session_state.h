@@ -6,13 +6,15 @@
 #include "kernels/worker/protocol.h"
 #include "kernels/worker/session.h"
 
+#define SESSION_ARRAYS 5 /* iterations, h2d, compute, d2h, launch */
+
 struct session {
     const struct engine *engine;
     struct model *model;                          /* NULL before `load` */
     struct model_info info;
     struct clock system;
     bool prepared[PROTOCOL_BATCH_MAX + 1];
-    uint64_t *samples;                            /* 4 x PROTOCOL_ITERATIONS_MAX: iterations, h2d, compute, d2h */
+    uint64_t *samples;                            /* [SESSION_ARRAYS][PROTOCOL_ITERATIONS_MAX] */
     bool samples_touched;                         /* its pages are there: the first `run` does not fault them in */
     bool quit, lost;
 };

@@ -14,7 +14,7 @@ enum { ROOM = 16 };
 
 struct model {
     uint64_t now_ns, step_ns, read_ns; /* an iteration lasts step_ns, a reading of the clock read_ns */
-    int calls, fail_at, short_at, other_batch_at, stages_until;
+    int calls, fail_at, short_at, other_batch_at, stages_until, launches_until;
 };
 
 static enum status count_run(struct model *m, int batch, struct iteration *out, struct err *err)
@@ -29,6 +29,8 @@ static enum status count_run(struct model *m, int batch, struct iteration *out, 
     out->h2d_ns = (uint64_t)m->calls;
     out->compute_ns = 2;
     out->d2h_ns = 3;
+    out->has_launch = m->calls <= m->launches_until;
+    out->launch_ns = 1000 + (uint64_t)m->calls;
     return ST_OK;
 }
 
@@ -47,14 +49,14 @@ static struct clock clock_of(struct model *m)
 }
 
 struct room {
-    uint64_t times[ROOM], h2d[ROOM], compute[ROOM], d2h[ROOM];
+    uint64_t times[ROOM], h2d[ROOM], compute[ROOM], d2h[ROOM], launch[ROOM];
     struct block block;
 };
 
 static struct block *block_in(struct room *r, size_t room)
 {
     r->block = (struct block){ .iteration_ns = r->times, .h2d_ns = r->h2d, .compute_ns = r->compute, .d2h_ns = r->d2h,
-                               .room = room };
+                               .launch_ns = r->launch, .room = room };
     return &r->block;
 }
 
@@ -139,6 +141,7 @@ static void unmeasured_iterations_come_first_and_are_not_reported(void **state)
     assert_true(b->has_stages);
     assert_int_equal(b->compute_ns[1], 2);
     assert_int_equal(b->d2h_ns[1], 3);
+    assert_false(b->has_launch);
 }
 
 static void stages_are_reported_only_if_every_iteration_has_them(void **state)
@@ -151,6 +154,22 @@ static void stages_are_reported_only_if_every_iteration_has_them(void **state)
     const struct block_ask ask = { .batch = 2, .min_iterations = 3 };
     assert_int_equal(block_run(b, &ask, &counting, &m, &clk, NULL), ST_OK);
     assert_false(b->has_stages);
+}
+
+static void launches_are_reported_only_if_every_iteration_has_them(void **state)
+{
+    (void)state;
+    struct model all = { .step_ns = MS, .stages_until = 9, .launches_until = 3 }, some = all;
+    struct clock clk = clock_of(&all), other = clock_of(&some);
+    struct room r;
+    struct block *b = block_in(&r, ROOM);
+    const struct block_ask ask = { .batch = 2, .min_iterations = 3 };
+    some.launches_until = 2;
+    assert_int_equal(block_run(b, &ask, &counting, &all, &clk, NULL), ST_OK);
+    assert_true(b->has_launch);
+    assert_int_equal(b->launch_ns[2], 1003);
+    assert_int_equal(block_run(b, &ask, &counting, &some, &other, NULL), ST_OK);
+    assert_false(b->has_launch);
 }
 
 static void keeps_what_came_before_a_bad_iteration(void **state)
@@ -186,6 +205,7 @@ int main(void)
         cmocka_unit_test(no_gap_goes_untimed),
         cmocka_unit_test(unmeasured_iterations_come_first_and_are_not_reported),
         cmocka_unit_test(stages_are_reported_only_if_every_iteration_has_them),
+        cmocka_unit_test(launches_are_reported_only_if_every_iteration_has_them),
         cmocka_unit_test(keeps_what_came_before_a_bad_iteration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
