@@ -33,7 +33,7 @@ cflags  = -std=c11 $(warn) -I. -D_GNU_SOURCE -fopenmp -MMD -MP $(flags-$(VARIANT
 # --- packages: on Debian and Ubuntu missing ones are installed, elsewhere they are named -------------------------
 packages      := gcc libc6-dev libdnnl-dev libyaml-dev libjansson-dev libsqlite3-dev libssl-dev gnuplot-nox \
                  fonts-dejavu-core
-packages-test := $(packages) libcmocka-dev python3 clang libomp-dev git strace
+packages-test := $(packages) libcmocka-dev python3 g++ clang libomp-dev git strace
 packages-fuzz := $(packages) clang libclang-rt-dev libomp-dev
 
 define install-packages
@@ -76,6 +76,8 @@ archives = $(foreach room,$(1),$(call archive,$(room)))
 libs     := -lsqlite3 -lyaml -ljansson -lcrypto -lm -lpthread
 programs := bench bench-worker-reference bench-worker-scripted worker-conformance $(if $(dnnl),bench-worker-onednn)
 
+include kernels/cuda/cuda.mk
+
 all: $(programs:%=$(out)/bin/%)  ## build what this machine can build, into build/VARIANT-CC/bin
 
 # instruction sets are chosen at run time: the suffix of a file names the one it needs
@@ -117,10 +119,11 @@ $(out)/bin/%:
 	$(do)$(link) $(libs)
 
 # --- tests: each file of tests/unit and tests/property is a program that prints TAP ------------------------------
-# (cpu_*: tests of the CPU engine, left out where oneDNN is missing)
-test-sources  := $(filter-out $(if $(dnnl),,%/cpu_%),$(wildcard tests/unit/*_test.c tests/property/*_test.c))
-test-programs := $(test-sources:%.c=$(out)/%)
-san-programs   = $(test-sources:%.c=$(BUILD)/san-$(notdir $(firstword $(CC)))/%)
+# (cpu_*: tests of the CPU engine, left out where oneDNN is missing; cuda_*: of the CUDA engine, see kernels/cuda/cuda.mk)
+test-sources  := $(filter-out $(if $(dnnl),,%/cpu_%) tests/unit/cuda_%,$(wildcard tests/unit/*_test.c tests/property/*_test.c)) \
+                 $(cuda-tests-here)
+test-programs := $(addprefix $(out)/,$(basename $(test-sources)))
+san-programs   = $(addprefix $(BUILD)/san-$(notdir $(firstword $(CC)))/,$(basename $(test-sources)))
 script-tests  := $(wildcard tests/golden/*_test.py tests/cli/*_test.py tests/fault/*_test.py)
 
 $(out)/tests/%: private libs += -lcmocka $(if $(dnnl),-ldnnl)
@@ -153,7 +156,7 @@ test: deps-test  ## install what is missing, build with gcc and clang, run every
 	+@$(make) VARIANT=debug CC=clang WERROR=1 all
 	+@$(make) VARIANT=san WERROR=1 test-build
 	+@$(make) WERROR=1 test-run
-test-build: all $(test-programs)
+test-build: all $(test-programs) $(fakes) $(test-workers)
 # the CPU engine once more as on a processor that has AVX2 only
 engine-tests   = $(filter %/cpu_engine_test %/cpu_engine_graphs_test %/cpu_networks_test,$(test-programs))
 test-run: test-build

@@ -1,0 +1,107 @@
+# The CUDA engine: what of it this machine can build. Included by the Makefile.
+#   CUDA=folder of the toolkit (else that of nvcc, else /usr/local/cuda)   CUDA_ARCHS="75 80 ..." to build for
+#
+# Four archives: the parts that know no CUDA header (also built without the toolkit), those that do, the kernels as nvcc
+# makes them, and the kernels for the CPU, through the fiber shim.
+
+CUDA       ?= $(or $(patsubst %/bin/nvcc,%,$(realpath $(shell command -v nvcc 2>/dev/null))),/usr/local/cuda)
+CUDA_ARCHS ?= 75 80 86 89 90 100 120
+
+ifdef probes
+  nvcc := $(wildcard $(CUDA)/bin/nvcc)
+  cuda := $(if $(nvcc),$(if $(wildcard $(CUDA)/include/cuda_runtime_api.h),$(if $(wildcard $(CUDA)/include/cudnn_backend.h $(CUDA)/include/cudnn_graph.h),$(if $(wildcard $(CUDA)/include/cublasLt.h),yes))))
+  $(if $(cuda),,$(info CUDA: $(if $(nvcc),cuDNN's or cuBLASLt's headers are not in $(CUDA)/include,no nvcc on PATH or in $(CUDA)/bin), so bench-worker-cuda is not built))
+  cuda-archs := $(if $(cuda),$(filter $(patsubst sm_%,%,$(shell $(nvcc) --list-gpu-code 2>/dev/null)),$(CUDA_ARCHS)))
+endif
+
+cuda-sources := $(wildcard kernels/cuda/*.c)
+# a file is of the toolkit if it includes one of its headers, or one of ours that does (three steps deep); what also
+# compiles through the shim is not
+space := $(subst ,, )
+including     = $(if $(1),$(shell grep -lE 'include [<"](cuda_runtime|cudnn|cublas|tests/gpu/fake/$(subst $(space),,$(2:%=|%)))' $(1) 2>/dev/null))
+cuda-own     := $(shell grep -L CUDA_SHIM kernels/cuda/*.h 2>/dev/null)
+cuda-headers := $(call including,$(cuda-own),)
+cuda-headers := $(sort $(cuda-headers) $(call including,$(cuda-own),$(cuda-headers)))
+cuda-headers := $(sort $(cuda-headers) $(call including,$(cuda-own),$(cuda-headers)))
+cuda-toolkit := $(call including,$(cuda-sources),$(cuda-headers))
+cuda-plain   := $(filter-out $(cuda-toolkit),$(cuda-sources))
+cuda-kernels := $(wildcard kernels/cuda/*.cu)
+shim-sources := $(wildcard kernels/cuda/shim/*.cpp)
+
+ifeq ($(origin CXX),default)
+CXX := $(if $(findstring clang,$(CC)),clang++,g++)
+endif
+cxxflags = -std=c++17 -Wall -Wextra $(if $(WERROR)$(CI),-Werror) -I. -D_GNU_SOURCE -MMD -MP $(flags-$(VARIANT)) $(CXXFLAGS)
+
+$(out)/obj/kernels/cuda/%.o $(out)/obj/tests/gpu/%.o $(out)/obj/tests/unit/cuda_%.o: private CFLAGS += $(if $(cuda),-isystem $(CUDA)/include)
+
+$(out)/obj/%.o: %.cpp Makefile
+	@mkdir -p $(@D)
+	$(say) "c++  $<"
+	$(do)$(CXX) $(cxxflags) -DCUDA_SHIM -c -o $@ $<
+$(out)/obj/%.shim.o: %.cu Makefile
+	@mkdir -p $(@D)
+	$(say) "c++  $< (shim)"
+	$(do)$(CXX) $(cxxflags) -DCUDA_SHIM -x c++ -c -o $@ $<
+# the same for every variant and compiler
+nvcc-out   := $(BUILD)/nvcc
+nvccflags   = -O3 -lineinfo -std=c++17 -I. -cudart static -Xfatbin=-compress-all \
+              $(foreach a,$(cuda-archs),-gencode arch=compute_$(a),code=sm_$(a)) \
+              $(foreach a,$(lastword $(cuda-archs)),-gencode arch=compute_$(a),code=compute_$(a))
+$(nvcc-out)/%.o: %.cu Makefile kernels/cuda/cuda.mk
+	@mkdir -p $(@D)
+	$(say) "nvcc $<"
+	$(do)$(nvcc) $(nvccflags) -MD -MF $(@:.o=.d) -c -o $@ $<
+
+define archive-rule
+	@mkdir -p $(@D); rm -f $@; $(AR) rcs $@ $^
+endef
+cuda-lib = $(out)/lib/libkernels-cuda$(1).a
+$(call cuda-lib,-plain): $(cuda-plain:%.c=$(out)/obj/%.o)
+	$(archive-rule)
+$(call cuda-lib,): $(cuda-toolkit:%.c=$(out)/obj/%.o)
+	$(archive-rule)
+$(call cuda-lib,-shim): $(cuda-kernels:%.cu=$(out)/obj/%.shim.o) $(shim-sources:%.cpp=$(out)/obj/%.o)
+	$(archive-rule)
+$(nvcc-out)/libkernels-cuda-device.a: $(cuda-kernels:%.cu=$(nvcc-out)/%.o)
+	$(archive-rule)
+
+cuda-main := $(wildcard kernels/worker/main_cuda.c)
+cuda-rooms = kernels/lower $(worker-rooms)
+ifneq ($(and $(cuda),$(cuda-main)),)
+programs += bench-worker-cuda
+$(out)/bin/bench-worker-cuda: $(out)/obj/kernels/worker/main_cuda.o $(call cuda-lib,) $(call cuda-lib,-plain) \
+                              $(nvcc-out)/libkernels-cuda-device.a $(call archives,kernels/lower $(worker-rooms))
+$(out)/bin/bench-worker-cuda: private libs += -L$(CUDA)/lib64 -lcudart_static -ldl -lrt -lstdc++
+endif
+
+# --- tests: the kernels through the shim; with the toolkit's headers the engine too, on fakes of CUDA's libraries -------
+fakes := $(if $(cuda),$(if $(wildcard tests/gpu/fake/cudnn.c),$(out)/fake/libcudnn_graph.so.9) \
+                      $(if $(wildcard tests/gpu/fake/cublaslt.c),$(out)/fake/libcublasLt.so.13))
+fake-cudart := $(wildcard tests/gpu/fake/cudart*.c tests/gpu/fake/enqueue*.c)
+$(out)/lib/libfake-cudart.a: $(fake-cudart:%.c=$(out)/obj/%.o)
+	$(archive-rule)
+$(out)/fake/libcudnn_graph.so.9: private fake := tests/gpu/fake/cudnn
+$(out)/fake/libcublasLt.so.13: private fake := tests/gpu/fake/cublaslt
+$(out)/fake/%: $(wildcard tests/gpu/fake/*.c tests/gpu/fake/*.h)
+	@mkdir -p $(@D)
+	$(say) "link $@"
+	$(do)$(CC) $(filter-out -MMD -MP,$(cflags)) -isystem $(CUDA)/include -fPIC -shared -o $@ $(wildcard $(fake).c $(fake)_*.c) -lm
+
+cuda-test-libs = $(if $(cuda),$(call cuda-lib,) $(out)/lib/libfake-cudart.a) $(call cuda-lib,-shim) $(call cuda-lib,-plain)
+ifneq ($(and $(cuda),$(cuda-main),$(fake-cudart)),)
+test-workers += $(out)/fake/bench-worker-cuda
+$(out)/fake/bench-worker-cuda: $(out)/obj/kernels/worker/main_cuda.o $(cuda-test-libs) $(call archives,kernels/lower $(worker-rooms))
+	@mkdir -p $(@D)
+	$(say) "link $@"
+	$(do)$(link) -rdynamic $(libs) -ldl -lstdc++
+endif
+# tests of what needs the toolkit's headers name them, or one of ours that does
+cuda-tests := $(wildcard tests/unit/cuda_*_test.c tests/unit/cuda_*_test.cpp)
+cuda-tests-toolkit := $(call including,$(cuda-tests),$(cuda-headers))
+cuda-tests-here := $(filter-out $(if $(cuda),,$(cuda-tests-toolkit)),$(cuda-tests))
+$(out)/tests/unit/cuda_%: $(out)/obj/tests/unit/cuda_%.o $(cuda-test-libs) $(call archives,kernels/lower kernels/reference $(worker-rooms))
+	@mkdir -p $(@D)
+	$(say) "link $@"
+	$(do)$(link) -rdynamic $(libs) -ldl -lstdc++
+-include $(shell find $(nvcc-out) -name '*.d' 2>/dev/null)
