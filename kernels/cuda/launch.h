@@ -12,6 +12,8 @@
 #include "kernels/cuda/shim/shim.h"
 
 #define DYN_SMEM(type, name) type *name = static_cast<type *>(shim_shared())
+#define UNROLL
+#define ROLLED
 
 template <typename Argument>
 void shim_invoke(void (*kernel)(void), const void *argument)
@@ -39,6 +41,8 @@ int launch_kernel(const char *name, void (*kernel)(Argument), const gpu_launch &
 #define DYN_SMEM(type, name) \
     extern __shared__ __align__(16) unsigned char dynamic_shared[]; \
     type *name = reinterpret_cast<type *>(dynamic_shared)
+#define UNROLL _Pragma("unroll")    /* before a loop: every turn written out, so that arrays stay in registers */
+#define ROLLED _Pragma("unroll 1")  /* not at all */
 
 template <typename Argument>
 int launch_kernel(const char *, void (*kernel)(Argument), const gpu_launch &launch, CUstream_st *stream,
