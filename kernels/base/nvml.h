@@ -135,6 +135,7 @@ enum {
     X(nvmlDeviceGetUUID, (NVML_DEVICE, char *uuid, unsigned size)) \
     X(nvmlDeviceGetName, (NVML_DEVICE, char *name, unsigned size)) \
     X(nvmlDeviceGetVbiosVersion, (NVML_DEVICE, char *version, unsigned size)) \
+    X(nvmlDeviceGetCudaComputeCapability, (NVML_DEVICE, int *major, int *minor)) \
     X(nvmlDeviceGetPciInfo_v3, (NVML_DEVICE, struct nvml_pci *pci)) \
     X(nvmlDeviceGetFieldValues, (NVML_DEVICE, int count, struct nvml_field *values)) \
     X(nvmlDeviceGetViolationStatus, (NVML_DEVICE, int policy, struct nvml_violation *time)) \
