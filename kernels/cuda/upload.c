@@ -1,0 +1,211 @@
+#include "kernels/cuda/upload.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/base/grow.h"
+#include "kernels/base/half.h"
+
+#define ALIGNMENT 256
+
+enum piece_kind { PIECE_WEIGHTS, PIECE_CONSTANT, PIECE_BIAS };
+
+struct piece {
+    enum piece_kind kind;
+    const float *host;      /* of a constant or bias: where the plan has it */
+    void *data;             /* converted; NULL once it is on the device */
+    size_t bytes, offset;
+};
+
+struct uploads {
+    enum fused_type type;
+    struct piece *pieces;   /* weights first: a step's index counts pieces */
+    int count, room;
+    struct gpu_block block;
+};
+
+struct uploads *uploads_new(enum fused_type type)
+{
+    struct uploads *u = calloc(1, sizeof *u);
+    if (u)
+        u->type = type;
+    return u;
+}
+
+static void free_copies(struct uploads *u)
+{
+    for (int i = 0; i < u->count; i++) {
+        free(u->pieces[i].data);
+        u->pieces[i].data = NULL;
+    }
+}
+
+void uploads_free(struct uploads *u, struct gpu_memory *m)
+{
+    if (!u)
+        return;
+    free_copies(u);
+    gpu_block_free(&u->block, m);
+    free(u->pieces);
+    free(u);
+}
+
+static void store(void *dst, size_t at, enum fused_type type, float value)
+{
+    if (type == FUSED_F32)
+        ((float *)dst)[at] = value;
+    else
+        ((uint16_t *)dst)[at] = type == FUSED_BF16 ? bf16_of_f32(value) : f16_of_f32(value);
+}
+
+/* A piece of `count` elements; NULL: no memory. */
+static struct piece *add_piece(struct uploads *u, enum piece_kind kind, const float *host, size_t bytes)
+{
+    if (!grow((void **)&u->pieces, u->count, &u->room, sizeof *u->pieces))
+        return NULL;
+    void *data = malloc(bytes ? bytes : 1);
+    if (!data)
+        return NULL;
+    u->pieces[u->count] = (struct piece){ .kind = kind, .host = host, .data = data, .bytes = bytes };
+    return &u->pieces[u->count++];
+}
+
+/* dst (K, kh, kw, C / groups) from plain (K, C / groups, kh, kw) */
+static enum status keep_weights(int *index, void *context, const struct conv_shape *shape, const float *plain,
+                                struct err *err)
+{
+    struct uploads *u = context;
+    size_t taps = (size_t)shape->kernel_h * (size_t)shape->kernel_w, c = (size_t)(shape->c / shape->groups);
+    struct piece *p = add_piece(u, PIECE_WEIGHTS, NULL, conv_shape_weights(shape) * fused_bytes(u->type));
+    if (!p)
+        return err_set(err, ST_OUT_OF_MEMORY, "no memory for %zu weights", conv_shape_weights(shape));
+    for (size_t k = 0; k < (size_t)shape->k; k++)
+        for (size_t i = 0; i < c; i++)
+            for (size_t tap = 0; tap < taps; tap++)
+                store(p->data, (k * taps + tap) * c + i, u->type, *plain++);
+    *index = u->count - 1;
+    return ST_OK;
+}
+
+struct lower_target uploads_target(struct uploads *u)
+{
+    return (struct lower_target){ .type = u->type, .channel_block = 8, .keep_weights = keep_weights, .context = u };
+}
+
+static const struct piece *find(const struct uploads *u, enum piece_kind kind, const float *host)
+{
+    for (int i = 0; i < u->count; i++)
+        if (u->pieces[i].kind == kind && u->pieces[i].host == host)
+            return &u->pieces[i];
+    return NULL;
+}
+
+/* --- the plan's constants: each step knows how long its own are -------------------------------------------- */
+
+struct adding {
+    struct uploads *u;
+    bool failed;
+};
+
+static void add(struct adding *a, enum piece_kind kind, const float *host, size_t count)
+{
+    if (!host || a->failed || find(a->u, kind, host))
+        return;
+    enum fused_type type = kind == PIECE_BIAS ? a->u->type : FUSED_F32;
+    struct piece *p = add_piece(a->u, kind, host, count * fused_bytes(type));
+    a->failed = !p;
+    for (size_t i = 0; p && i < count; i++)
+        store(p->data, i, type, host[i]);
+}
+
+static void add_norm(struct adding *a, const struct norm_ref *n, int channels)
+{
+    add(a, PIECE_CONSTANT, n->gamma, (size_t)channels);
+    add(a, PIECE_CONSTANT, n->beta, (size_t)channels);
+}
+
+static void add_stats(struct adding *a, const struct plan *p, const struct stats_step *s)
+{
+    add_norm(a, &s->norm, p->buffers[s->src].c);
+}
+
+static void add_apply(struct adding *a, const struct apply_step *s)
+{
+    add(a, PIECE_CONSTANT, s->dot_weight, (size_t)s->c);
+    if (s->has_norm)
+        add_norm(a, &s->norm, s->c);
+}
+
+static void add_se(struct adding *a, const struct se_step *s)
+{
+    add(a, PIECE_CONSTANT, s->w1, (size_t)s->hidden * (size_t)s->c);
+    add(a, PIECE_CONSTANT, s->w2, (size_t)s->hidden * (size_t)s->c);
+}
+
+static void add_constants(struct adding *a, const struct plan *p, const struct step *s)
+{
+    enum { MAP_WEIGHTS = 2 * 7 * 7 };
+    switch (s->kind) {
+    case STEP_CONV:    add(a, PIECE_BIAS, s->u.conv.bias, (size_t)s->u.conv.shape.k); break;
+    case STEP_STATS:   add_stats(a, p, &s->u.stats); break;
+    case STEP_APPLY:   add_apply(a, &s->u.apply); break;
+    case STEP_SE:      add_se(a, &s->u.se); break;
+    case STEP_GATE:    add(a, PIECE_CONSTANT, s->u.gate.weight, MAP_WEIGHTS); break;
+    case STEP_TRIPLET: add(a, PIECE_CONSTANT, s->u.triplet.point_weight, MAP_WEIGHTS); break;
+    case STEP_SCATTER: add(a, PIECE_CONSTANT, s->u.scatter.bias, (size_t)p->buffers[s->u.scatter.dst].c); break;
+    default:           break;
+    }
+}
+
+static enum status copy_all(struct uploads *u, struct gpu_memory *m, struct err *err)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < u->count; i++) {
+        u->pieces[i].offset = bytes;
+        bytes += (u->pieces[i].bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    }
+    enum status st = gpu_block_new(&u->block, m, bytes, "the weights", err);
+    for (int i = 0; i < u->count && st == ST_OK; i++)
+        st = gpu_check(m->device, cudaMemcpy((char *)u->block.data + u->pieces[i].offset, u->pieces[i].data,
+                                             u->pieces[i].bytes, cudaMemcpyHostToDevice),
+                       "cudaMemcpy", "the weights", err);
+    return st;
+}
+
+enum status uploads_finish(struct uploads *u, const struct plan *p, struct gpu_memory *m, struct err *err)
+{
+    struct adding a = { .u = u };
+    for (int i = 0; i < p->step_count && !a.failed; i++)
+        add_constants(&a, p, &p->steps[i]);
+    if (a.failed)
+        return err_set(err, ST_OUT_OF_MEMORY, "no memory for the network's parameters");
+    enum status st = copy_all(u, m, err);
+    if (st == ST_OK)
+        free_copies(u);
+    return st;
+}
+
+size_t uploads_bytes(const struct uploads *u)
+{
+    return u->block.bytes;
+}
+
+static const void *address(const struct uploads *u, const struct piece *p)
+{
+    return p ? (const char *)u->block.data + p->offset : NULL;
+}
+
+const void *uploads_weights(const struct uploads *u, int index)
+{
+    return address(u, &u->pieces[index]);
+}
+
+const float *uploads_constant(const struct uploads *u, const float *host)
+{
+    return host ? address(u, find(u, PIECE_CONSTANT, host)) : NULL;
+}
+
+const void *uploads_bias(const struct uploads *u, const float *host)
+{
+    return host ? address(u, find(u, PIECE_BIAS, host)) : NULL;
+}
