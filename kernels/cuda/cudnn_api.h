@@ -28,4 +28,8 @@ enum status cudnn_api_load(struct cudnn_api *api, void *library, const char *pat
  * CUDNN_STATUS_SUCCESS ST_OK, err untouched. */
 enum status cudnn_check(const struct cudnn_api *api, cudnnStatus_t code, const char *what, struct err *err);
 
+/* A text attribute (CUDNN_TYPE_CHAR) of a final descriptor; `what` for the message. The caller frees. NULL with err. */
+char *cudnn_get_text(const struct cudnn_api *api, cudnnBackendDescriptor_t descriptor,
+                     cudnnBackendAttributeName_t name, const char *what, struct err *err);
+
 #endif
