@@ -33,9 +33,10 @@ struct cache_build {
 
 /* One convolution's choice. */
 struct cache_part {
+    int level;                      /* enum tune_level: what this part does */
     char name[CACHE_NAME_MAX];      /* as conv_name gives it */
     size_t workspace;
-    char plan[SHA256_HEX_SIZE];     /* of the serialised plan; "": the plan is built again by name */
+    char plan[SHA256_HEX_SIZE];     /* of the serialised plan */
 };
 struct cache_choice {
     int level;                      /* enum tune_level; -1: there is none (runner-up of a single candidate) */
@@ -51,8 +52,7 @@ struct cache_entry {
 };
 
 struct cache;
-/* dir NULL or "": remembers within this process only, reads and writes nothing. device and build are copied. NULL: no
- * memory. */
+/* dir NULL or "": nothing is stored, nothing found. device and build are copied. NULL: no memory. */
 struct cache *cache_open(const char *dir, const struct cache_device *device, const struct cache_build *build);
 void cache_close(struct cache *c);                /* NULL is allowed; does not save */
 /* NULL: a miss. */
@@ -61,7 +61,7 @@ const struct cache_entry *cache_find(const struct cache *c, const char *signatur
 bool cache_plan(const struct cache *c, const char sha256[SHA256_HEX_SIZE], void **bytes, size_t *size);
 /* Writes a plan beside the file and its name to `sha256`; "" if it could not be written. */
 void cache_keep_plan(struct cache *c, char sha256[SHA256_HEX_SIZE], const void *bytes, size_t size);
-/* Adds or replaces (same signature and batch). false: no memory. */
+/* Adds or replaces (same signature and batch). false: no folder, no memory, or a winner without the names of its plans. */
 bool cache_add(struct cache *c, const struct cache_entry *entry);
 /* Takes an entry out whose plan did not load. */
 void cache_drop(struct cache *c, const char *signature, int batch);

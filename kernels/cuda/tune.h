@@ -43,9 +43,10 @@ struct tune_ways {
     int count;
 };
 
-/* A segment with one way for each part: indices into its tune_ways. */
+/* A segment with one way for each part: indices into its tune_ways. What a part does is said by the level of its way,
+ * and levels may be mixed: a way of F2 stands only behind one of F1 or F2. */
 struct tune_choice {
-    int level;
+    int level;                                    /* the highest of its ways */
     int way[SEGMENT_SLOTS];                       /* [parts]; parts behind that are -1 */
 };
 
@@ -54,13 +55,14 @@ struct tune_choice {
 struct tune_device {
     void *context;
     uint64_t (*now_ns)(void *context);
-    /* Lists the ways of every part for each level in `levels` (bits 1 << level) and builds their plans; keeps them until
-     * `keep`. ways->count is 0 at the call. most: per part and level. ST_UNSUPPORTED: not even F0 has a way. */
+    /* Lists the ways of every part for each level in `levels` (bits 1 << level; a part that does not have one is left
+     * out there) and builds their plans; takes the place of all earlier ways of the segment. ways->count is 0 at the
+     * call. most: per part and level. ST_UNSUPPORTED: a part has not even a way at F0. */
     enum status (*build)(void *context, int segment, unsigned levels, int most, struct tune_ways *ways,
                          struct err *err);
-    /* One plan from its bytes (NULL: by its name); appends it to ways. Any failure: the entry is a miss. */
-    enum status (*restore)(void *context, int segment, enum tune_level level, int slot, const struct cache_part *part,
-                           const void *bytes, size_t size, struct tune_ways *ways, struct err *err);
+    /* One plan from its bytes; appends it to ways. Any failure: the entry is a miss. */
+    enum status (*restore)(void *context, int segment, int slot, const struct cache_part *part, const void *bytes,
+                           size_t size, struct tune_ways *ways, struct err *err);
     /* Bytes of a plan for the cache, for free(). */
     enum status (*serialise)(void *context, int segment, int way, void **bytes, size_t *size, struct err *err);
     /* Runs the segment once on random input (the same every time) with its outputs poisoned by NaN before, and
@@ -69,8 +71,8 @@ struct tune_device {
                           size_t *count, struct err *err);
     /* One sample: time of one pass of the segment, from enough launches for 1 ms between two events. */
     enum status (*sample)(void *context, int segment, const struct tune_choice *choice, double *ns, struct err *err);
-    /* This is what all segments of the same text use from now on; other plans of the segment may go. May be called
-     * again for the same segment with its guess, if the whole pass was not faster: keep that plan too. */
+    /* The choice is what all segments of the same text use from now on; plans of neither choice nor guess may go (indices
+     * of the others stay). Called again with the guess for both if the whole pass was not faster. */
     enum status (*keep)(void *context, int segment, const struct tune_choice *choice, const struct tune_choice *guess,
                         struct err *err);
     /* Time of one forward pass, with the winners or with every segment's guess; clock_mhz: of the multiprocessors
