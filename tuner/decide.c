@@ -81,11 +81,12 @@ static void rate(struct decide_answer *out, const struct decide_ask *ask, bool f
     const struct race_size *d = size_of(ask, out->batch);
     bool accepted = found && d && d->accepted;
     bool closed = ask->race->state == RACE_STILL_OPEN || ask->race->state == RACE_WITHIN;
-    out->confidence = !out->batch ? DECIDE_NONE : ask->race->look == 0 ? DECIDE_COARSE
+    bool lost = ask->race->state == RACE_NO_SIZE;
+    out->confidence = !out->batch ? DECIDE_NONE : ask->race->look == 0 && !lost ? DECIDE_COARSE
                       : !accepted ? DECIDE_UNDECIDED
                       : all_smaller_removed(ask, out->batch) ? DECIDE_DECIDED : DECIDE_WITHIN;
     if (out->confidence == DECIDE_COARSE || out->confidence == DECIDE_UNDECIDED)
-        out->cause = closed && ask->race->cause != RACE_CAUSE_NONE ? ask->race->cause
+        out->cause = lost ? RACE_CAUSE_DISTURBED : closed && ask->race->cause != RACE_CAUSE_NONE ? ask->race->cause
                      : found ? RACE_CAUSE_MARGIN : RACE_CAUSE_BUDGET;
     out->detail = accepted ? DETAIL_ACCEPTED : !out->batch ? DETAIL_NONE
                   : out->batch == ask->incumbent ? DETAIL_INCUMBENT_KEPT : DETAIL_BEST_SO_FAR;
@@ -112,8 +113,10 @@ void decide_choose(struct decide_answer *out, const struct decide_ask *ask)
     *out = (struct decide_answer){ .incumbent = ask->incumbent, .leader = race->leader };
     if (found)
         weigh(out, ask, race->batch);
+    else if (can_be_kept(incumbent))
+        out->batch = ask->incumbent; /* also where no size could be measured: nothing speaks against it */
     else if (race->state != RACE_NO_SIZE)
-        out->batch = can_be_kept(incumbent) ? ask->incumbent : smallest_near_best(ask);
+        out->batch = smallest_near_best(ask);
     rate(out, ask, found);
     if (!out->batch)
         return;

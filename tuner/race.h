@@ -97,6 +97,7 @@ enum race_state {
     X(NOISE,         "noise",        "the blocks contradict: every size looks slower than another") \
     X(CONTROL,       "control",      "a size differs from itself: the order of the blocks biases them") \
     X(DEVICE,        "throttled",    "the device throttled in the blocks of every size") \
+    X(DISTURBED,     "disturbed",    "no block of any size was valid") \
     X(VERIFICATION,  "verification", "the size chosen did not hold in fresh executions")
 enum race_cause {
 #define X(name, word, text) RACE_CAUSE_##name,

@@ -221,6 +221,8 @@ static const struct {
       "machine" },
     { "throttled", "the device throttled all the time",
       "the device throttled all the time: cool it or lower its load, then measure again" },
+    { "disturbed", "no block of any size was valid",
+      "no block of any size was valid: see the marks, stop what disturbs and measure again" },
     { "verification", "fresh executions did not agree",
       "fresh executions did not agree with the race: measure on a quieter machine" },
     { "interrupted", "it was interrupted", NULL },

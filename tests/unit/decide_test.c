@@ -145,7 +145,15 @@ static void undecided_keeps_the_incumbent_or_guesses(void **state)
     assert_true(d.batch == 2 && d.confidence == DECIDE_COARSE);
     e.race.state = RACE_NO_SIZE;
     d = choose(&e, 2, 0);
+    assert_true(d.batch == 2 && d.confidence == DECIDE_UNDECIDED && d.cause == RACE_CAUSE_DISTURBED);
+    d = choose(&e, 0, 0);
     assert_true(d.batch == 0 && d.confidence == DECIDE_NONE && d.member_count == 0);
+    for (int i = 0; i < SIZES; i++)
+        remove_size(&e, 1 << i, WHY_INVALID); /* a run of which no block counts takes nothing away */
+    d = choose(&e, 2, 0);
+    assert_true(d.batch == 2 && d.outcome == INCUMBENT_KEPT && d.confidence == DECIDE_UNDECIDED);
+    remove_size(&e, 2, WHY_OVER_SLO);
+    assert_int_equal(choose(&e, 2, 0).batch, 0);
 }
 
 /* --- verify --------------------------------------------------------------------------------------------- */

@@ -79,6 +79,7 @@ static void undecided_says_what_to_do(void **state)
         { "noise", "contradict each other.", "quieter machine" },
         { "control", "a size differed from itself.", "quieter machine" },
         { "throttled", "the device throttled all the time.", "cool" },
+        { "disturbed", "no block of any size was valid.", "stop what disturbs" },
         { "verification", "fresh executions did not agree.", "quieter machine" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
