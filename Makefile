@@ -126,6 +126,7 @@ test-programs := $(addprefix $(out)/,$(basename $(test-sources)))
 san-programs   = $(addprefix $(BUILD)/san-$(notdir $(firstword $(CC)))/,$(basename $(test-sources)))
 script-tests  := $(wildcard tests/golden/*_test.py tests/cli/*_test.py tests/fault/*_test.py)
 
+$(test-programs): | $(fake-nvml)
 $(out)/tests/%: private libs += -lcmocka $(if $(dnnl),-ldnnl)
 # a test is linked as the programs are: with the rooms of `bench` or, if it is a cpu_*, with those of that engine
 define cpu-test-rule

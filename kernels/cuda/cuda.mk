@@ -78,6 +78,13 @@ endif
 # --- tests: the kernels through the shim; with the toolkit's headers the engine too, on fakes of CUDA's libraries -------
 fakes := $(if $(cuda),$(if $(wildcard tests/gpu/fake/cudnn.c),$(out)/fake/libcudnn_graph.so.9) \
                       $(if $(wildcard tests/gpu/fake/cublaslt.c),$(out)/fake/libcublasLt.so.13))
+# NVML's fake needs no header but ours, and stays loaded: it counts the calls of a whole process
+fake-nvml := $(out)/fake/libnvidia-ml.so.1
+fakes += $(fake-nvml)
+$(fake-nvml): tests/gpu/fake/nvml.c kernels/base/nvml.h
+	@mkdir -p $(@D)
+	$(say) "link $@"
+	$(do)$(CC) $(filter-out -MMD -MP,$(cflags)) -fPIC -shared -Wl,-z,nodelete -o $@ $<
 fake-cudart := $(wildcard tests/gpu/fake/cudart*.c tests/gpu/fake/enqueue*.c)
 $(out)/lib/libfake-cudart.a: $(fake-cudart:%.c=$(out)/obj/%.o)
 	$(archive-rule)
