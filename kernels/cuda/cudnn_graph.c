@@ -156,7 +156,7 @@ void graph_gen_stats(struct graph_draft *draft, cudnnBackendDescriptor_t src, cu
 }
 
 #if CUDNN_VERSION >= 91300
-void graph_attention(struct graph_draft *draft, cudnnBackendDescriptor_t query, cudnnBackendDescriptor_t key,
+void graph_sdpa(struct graph_draft *draft, cudnnBackendDescriptor_t query, cudnnBackendDescriptor_t key,
                      cudnnBackendDescriptor_t value, cudnnBackendDescriptor_t dst, cudnnBackendDescriptor_t scale)
 {
     cudnnBackendDescriptor_t o = create(draft, CUDNN_BACKEND_OPERATION_SDPA_FWD_DESCRIPTOR);
@@ -168,7 +168,7 @@ void graph_attention(struct graph_draft *draft, cudnnBackendDescriptor_t query, 
     finalize_operation(draft, o);
 }
 #else
-void graph_attention(struct graph_draft *draft, cudnnBackendDescriptor_t query, cudnnBackendDescriptor_t key,
+void graph_sdpa(struct graph_draft *draft, cudnnBackendDescriptor_t query, cudnnBackendDescriptor_t key,
                      cudnnBackendDescriptor_t value, cudnnBackendDescriptor_t dst, cudnnBackendDescriptor_t scale)
 {
     (void)query, (void)key, (void)value, (void)dst, (void)scale;

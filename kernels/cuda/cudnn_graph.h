@@ -68,8 +68,8 @@ void graph_pointwise(struct graph_draft *draft, cudnnPointwiseMode_t mode, cudnn
                      cudnnBackendDescriptor_t other, cudnnBackendDescriptor_t dst);
 void graph_gen_stats(struct graph_draft *draft, cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t sum,
                      cudnnBackendDescriptor_t square);
-void graph_attention(struct graph_draft *draft, cudnnBackendDescriptor_t query, cudnnBackendDescriptor_t key,
-                     cudnnBackendDescriptor_t value, cudnnBackendDescriptor_t dst, cudnnBackendDescriptor_t scale);
+void graph_sdpa(struct graph_draft *draft, cudnnBackendDescriptor_t query, cudnnBackendDescriptor_t key,
+                cudnnBackendDescriptor_t value, cudnnBackendDescriptor_t dst, cudnnBackendDescriptor_t scale);
 void graph_draft_end(struct graph_draft *draft); /* destroys what it owns */
 
 /* --- plans -------------------------------------------------------------------------------------------------------- */

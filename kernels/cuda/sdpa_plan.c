@@ -34,7 +34,7 @@ static void draft_graph(struct graph_draft *draft, const struct sdpa_want *want)
     cudnnBackendDescriptor_t key = add_heads(draft, ID_KEY, want, 3 * all);
     cudnnBackendDescriptor_t value = add_heads(draft, ID_VALUE, want, 3 * all);
     cudnnBackendDescriptor_t dst = add_heads(draft, ID_DST, want, all);
-    graph_attention(draft, query, key, value, dst, graph_tensor_add(draft, &scale));
+    graph_sdpa(draft, query, key, value, dst, graph_tensor_add(draft, &scale));
 }
 
 /* The plan takes the graph's plan over; on failure that is cleared. */

@@ -1,0 +1,122 @@
+/* bind.h - one step of a plan with its memory on the device: the inner side of exec.h.
+ *
+ * Which way computes a convolution, and at which level its norm is, comes as a choice per segment (signature.h). At F1
+ * the statistics step is a fold of the sums that the convolution left; at F2 the pass between two convolutions is left
+ * out, and the second one reads the first one's raw output with the coefficients of the fold.
+ *
+ * An address_book says where the buffers lie: those of the plan, and per part of a segment its sums and its coefficients
+ * in the storage type. Steps are bound twice: first against no memory at all, to learn how much scratch they need
+ * (everything that is there has a non-null address which nobody reads), then for good. */
+#ifndef CUDA_BIND_H
+#define CUDA_BIND_H
+
+#include "kernels/cuda/attention.h"
+#include "kernels/cuda/device.h"
+#include "kernels/cuda/kernels.h"
+#include "kernels/cuda/signature.h"
+#include "kernels/cuda/upload.h"
+
+/* The network on the device: what executions of every batch size borrow. */
+struct gpu_net {
+    struct gpu_device *device;
+    struct gpu_libraries *libraries;
+    struct plan *plan;
+    struct segment *segments;
+    int segment_count;
+    struct place_in_segment {       /* [step_count] of the plan; segment -1: belongs to none */
+        int segment, slot;
+    } *places;
+    struct uploads *uploads;
+    unsigned *tickets;
+    enum gpu_math math;
+    size_t workspace_cap;
+};
+
+/* How one segment is computed. */
+struct choice {
+    int level;                              /* enum tune_level */
+    struct conv_way *way[SEGMENT_SLOTS];    /* [parts], borrowed */
+};
+
+/* What a part leaves for later steps besides its tensor; n times for n images. */
+struct part_memory {
+    size_t sum, square;                     /* f32 [c] */
+    size_t half_scale, half_shift;          /* storage type [c] */
+};
+struct address_book {
+    char *base;                             /* of the arena */
+    const size_t *offset;                   /* [buffer_count], of one image */
+    const struct part_memory *parts;        /* [segment_count * SEGMENT_SLOTS] offsets of one image */
+    const float *input;                     /* (N,C,H,W) */
+    float *output;                          /* (N,K,H,W): stands for the plan's output buffer */
+};
+
+struct bound_conv {
+    struct conv_way *way;
+    struct conv_buffers buffers;
+};
+struct bound_apply {
+    struct fused_apply op;
+    struct fused_norm norm;       /* what op.norm points to */
+};
+struct bound_unpack {
+    struct fused_unpack op[PLAN_SEGMENTS_MAX];
+    int count;
+};
+struct bound_attention {
+    const struct attention *attention;
+    const void *src;
+    void *dst;
+};
+
+enum bound_kind {
+#define X(upper, lower) BOUND_##upper,
+    PLAN_STEP_LIST(X)
+#undef X
+    BOUND_FOLD,
+    BOUND_NOTHING                 /* left out */
+};
+
+struct bound {
+    enum bound_kind kind;
+    size_t scratch_bytes;
+    union {
+        struct fused_pack pack;
+        struct bound_conv conv;
+        struct fused_stats stats;
+        struct gpu_fold fold;
+        struct bound_apply apply;
+        struct fused_survey survey;
+        struct fused_se se;
+        struct fused_gate gate;
+        struct fused_triplet triplet;
+        struct fused_map_norm map_norm;
+        struct fused_map_resize map_resize;
+        struct fused_scatter scatter;
+        struct bound_attention attention;
+        struct bound_unpack unpack;
+    } u;
+};
+
+struct binding {
+    const struct gpu_net *net;
+    int batch;
+    const struct choice *choices;           /* [segment_count] */
+    struct attention *const *attentions;    /* [step_count], NULL for steps of other kinds */
+    struct address_book at;
+};
+
+/* What the libraries are asked for the part at `place` with this choice. */
+struct conv_want bind_want(const struct gpu_net *net, const struct choice *choices, int segment, int slot, int batch);
+/* Is the apply of this part left out? */
+bool bind_leaves_out(const struct gpu_net *net, const struct choice *choices, int segment, int slot, int batch);
+
+/* b must stay where it is afterwards. ST_INTERNAL for a step that no segment explains. */
+enum status bind_step(struct bound *b, const struct binding *with, int index, struct err *err);
+/* Enqueues. at->scratch has as many bytes as the largest step needs. ST_* as the libraries say. */
+enum status bound_run(const struct bound *b, const struct gpu_place *at, struct err *err);
+/* "cudnn:62", "cublaslt:3", "ours": what computes it; "-" if nothing does. */
+void bound_name(const struct bound *b, char *text, size_t size);
+int  bound_launches(const struct bound *b);
+
+#endif
