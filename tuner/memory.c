@@ -11,13 +11,11 @@ struct memory_model memory_start(uint64_t fixed_bytes)
 
 static void add_workspace(struct memory_model *m, int batch, double bytes)
 {
-    if (m->workspaces == 0)
-        m->workspace_per_image = bytes / batch;
-    else if (batch != m->last_batch) {
-        double growth = (bytes - m->last_workspace) / (batch - m->last_batch);
-        m->workspace_per_image = fmax(m->workspaces > 1 ? m->workspace_per_image : 0, growth);
-    } else
+    if (m->workspaces > 0 && batch == m->last_batch)
         return; /* the same size again, in another process */
+    if (m->workspaces > 0)
+        m->workspace_per_image = fmax(m->workspace_per_image,
+                                      (bytes - m->last_workspace) / (batch - m->last_batch));
     m->workspaces++;
     m->workspace = fmax(m->workspace, bytes);
     m->last_batch = batch;
@@ -26,8 +24,7 @@ static void add_workspace(struct memory_model *m, int batch, double bytes)
 
 static double workspace_of(const struct memory_model *m, double b)
 {
-    return m->workspaces == 1 ? b * m->workspace_per_image
-                              : m->workspace + fmax(0, b - m->last_batch) * m->workspace_per_image;
+    return m->workspace + fmax(0, b - m->last_batch) * m->workspace_per_image;
 }
 
 void memory_add_plan(struct memory_model *m, int batch, uint64_t activations_bytes, uint64_t workspace_bytes)

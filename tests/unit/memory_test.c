@@ -14,7 +14,7 @@ static void planned_memory(void **state)
     struct memory_model m = memory_start(1000);
     assert_int_equal(memory_predict(&m, 1), 0); /* nothing is known yet */
     memory_add_plan(&m, 1, 100, 50);
-    assert_int_equal(memory_predict(&m, 2), 1000 + 2 * 100 + 2 * 50);
+    assert_int_equal(memory_predict(&m, 2), 1000 + 2 * 100 + 50);
     memory_add_plan(&m, 2, 240, 60); /* A of the latest: 120; the workspace grew by 10 for an image */
     assert_int_equal(memory_predict(&m, 4), 1000 + 4 * 120 + 60 + 2 * 10);
     memory_add_plan(&m, 4, 480, 400); /* another algorithm: 170 for an image */
