@@ -33,8 +33,9 @@ struct conv_buffers {
     void *workspace;
 };
 
-/* Up to `most` ways, best guess first, none with more workspace than `cap` bytes. *count may be 0 only with a status:
- * ST_UNSUPPORTED with the libraries' chain of reasons. *ways is one array for conv_free_all. */
+/* Up to `most` ways of each provider, best guess first (most = 1: that one alone), none with more workspace than `cap`
+ * bytes. *count may be 0 only with a status: ST_UNSUPPORTED with the libraries' chain of reasons. *ways is one array for
+ * conv_free_all. */
 enum status conv_list(struct conv_way ***ways, size_t *count, struct gpu_libraries *libraries,
                       const struct conv_want *want, size_t most, size_t cap, struct err *err);
 void conv_free(struct conv_way *way);                        /* NULL is allowed */
@@ -43,7 +44,7 @@ void conv_free_all(struct conv_way **ways, size_t count);    /* the array and ev
 size_t conv_workspace(const struct conv_way *way);           /* bytes */
 int    conv_launches(const struct conv_way *way);            /* plans executed for one call: n with stats */
 bool   conv_precompiled(const struct conv_way *way);         /* nothing had to be compiled for it */
-/* "cudnn:62", "cublaslt:3": provider and engine or algorithm. */
+/* "cudnn:62", "cublaslt:66.20.15": provider and engine, or algorithm, tile and stages. */
 void   conv_name(const struct conv_way *way, char *text, size_t size);
 /* The way as bytes for a later process with the same libraries; *bytes for free(). conv_load makes it again for the
  * same want; a status if the libraries do not take it. name as conv_name gave it. */

@@ -1,7 +1,16 @@
 /* matmul_plan.h - products by cuBLASLt. In NHWC a 1x1 convolution is one product over all pixels of all images,
  * between dense tensors or channel slices of wider ones (also the wide one with 4 K outputs that stands for a transposed
  * convolution 2x2); attention in f32 and tf32 is two more.
- * matmul_list gives plans, matmul_free takes one back; the libraries are borrowed for the plans' life. */
+ * matmul_list gives plans, matmul_free takes one back; the libraries are borrowed for the plans' life.
+ *
+ * Descriptors used, with all their attributes:
+ *   MatmulDesc (compute 32F, 32F_FAST_TF32 or 32F_PEDANTIC; scale R_32F)
+ *                    TRANSA (N or T), EPILOGUE BIAS and BIAS_POINTER if the want has a bias
+ *   MatrixLayout     (type, rows, columns, leading dimension); BATCH_COUNT, STRIDED_BATCH_OFFSET if batches > 1
+ *   Preference       MAX_WORKSPACE_BYTES, MIN_ALIGNMENT_A, _B, _C, _D 16, REDUCTION_SCHEME_MASK COMPUTE_TYPE (partial
+ *                    sums in f32, in a fixed order)
+ *   AlgoConfig       ID, TILE_ID, STAGES_ID are got
+ * C is D, beta 0; alpha and beta are host floats. */
 #ifndef CUDA_MATMUL_PLAN_H
 #define CUDA_MATMUL_PLAN_H
 
@@ -25,7 +34,6 @@ struct matmul_want {
     int lda, ldb, ldd;
     int batches;
     long long batch_a, batch_b, batch_d;
-    float alpha;
     enum gpu_math math;       /* storage of A, B, D and bias: f32 for GPU_F32 and GPU_TF32, else its name's */
 };
 
@@ -50,7 +58,9 @@ enum status matmul_save(const struct matmul_plan *plan, void **bytes, size_t *si
 void matmul_free(struct matmul_plan *plan);       /* NULL is allowed */
 
 size_t matmul_workspace(const struct matmul_plan *plan);
-int    matmul_algorithm(const struct matmul_plan *plan);   /* cuBLASLt's id */
+int    matmul_algorithm(const struct matmul_plan *plan);   /* cuBLASLt's id; -1: it does not say */
+/* "cublaslt:66.20.15": algorithm, tile and stages by cuBLASLt's numbers. */
+void   matmul_name(const struct matmul_plan *plan, char *text, size_t size);
 /* Enqueues. Device pointers, 16-byte aligned; bias may be NULL if the want has none. */
 enum status matmul_run(struct matmul_plan *plan, const void *a, const void *b, const void *bias, void *d,
                        void *workspace, struct CUstream_st *stream, struct err *err);
