@@ -11,7 +11,7 @@ __global__ void __launch_bounds__(FOLD_THREADS) fold_kernel(struct gpu_fold op)
     if (at >= op.n * op.c)
         return;
     double share = 1 / op.pixels, mean = op.sum[at] * share, variance = op.square[at] * share - mean * mean;
-    affine a = norm_write(op.norm, at % op.c, (size_t)at, (float)mean, variance > 0 ? (float)variance : 0.0f);
+    affine a = norm_write(op.norm, at % op.c, (size_t)at, (float)mean, variance < 0 ? 0.0f : (float)variance);
     if (op.half_scale) {
         static_cast<T *>(op.half_scale)[at] = from_f32<T>(a.scale);
         static_cast<T *>(op.half_shift)[at] = from_f32<T>(a.shift);
