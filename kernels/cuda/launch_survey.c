@@ -1,7 +1,5 @@
 #include "kernels/cuda/launch_survey.h"
 
-#define SCRATCH_BYTES ((size_t)64 << 20) /* more than one image only as far as they fit */
-
 static int at_least(int x, int least) { return x < least ? least : x; }
 static int pieces_of(int whole, int piece) { return (whole + piece - 1) / piece; }
 
@@ -29,7 +27,7 @@ struct survey_tiles gpu_survey_tiles(const struct fused_survey *op, const struct
     t.row_floats = op->row ? (size_t)op->src.h * (size_t)t.nx * c : 0;
     t.column_floats = op->column ? (size_t)op->src.w * (size_t)t.ny * c : 0;
     size_t bytes = (t.row_floats + t.column_floats) * sizeof(float);
-    size_t fit = bytes ? SCRATCH_BYTES / bytes : (size_t)op->src.n;
+    size_t fit = bytes ? limits->l2_bytes / bytes : (size_t)op->src.n;
     t.images = fit < (size_t)op->src.n ? at_least((int)fit, 1) : op->src.n;
     return t;
 }

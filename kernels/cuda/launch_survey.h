@@ -23,7 +23,7 @@ struct survey_tiles {
     int lanes;                  /* threads of a pixel: c / 8 rounded up to a power of two, 4 .. 256 */
     int across;                 /* pixels at once */
     int w, h, nx, ny;           /* of a tile; tiles of an image */
-    int images;                 /* of one pair of launches, so that scratch does not grow with every batch */
+    int images;                 /* of one pair of launches: as many as leave their sums in the second-level cache */
     size_t row_floats, column_floats; /* scratch of one image; 0 where op has no such output */
 };
 
