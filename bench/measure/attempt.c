@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "bench/measure/ascent.h"
+#include "bench/measure/device.h"
 #include "kernels/base/text.h"
 #include "tuner/why.h"
 
@@ -40,7 +41,7 @@ void attempt_fail(struct prepared_row *row, const struct execution *x, enum stat
 
 bool attempt_over_limit(struct prepared_row *row, const struct execution *x, const char *how, uint64_t bytes)
 {
-    uint64_t limit_bytes = x->campaign->memory_limit_bytes;
+    uint64_t limit_bytes = target_memory_limit(x->campaign, x->target);
     char detail[RECORD_TEXT], wanted[32], allowed[32];
     if (!limit_bytes || bytes <= limit_bytes)
         return false;
@@ -57,6 +58,7 @@ enum status attempt_prepare(struct prepared_row *row, struct execution *x, struc
     struct worker_memory_result before;
     enum status st = execution_memory(x, &before, err);
     row->before_bytes = before.current_bytes;
+    x->device_used_bytes = 0;
     if (st == ST_OK)
         st = execution_prepare(x, row->batch, &prepared, err);
     if (st != ST_OK)
@@ -69,11 +71,20 @@ enum status attempt_prepare(struct prepared_row *row, struct execution *x, struc
     return ST_OK;
 }
 
+/* The worker's peak, or what the driver saw: in use now less in use before any worker of ours. */
+static uint64_t larger_peak(uint64_t peak_bytes, const struct execution *x)
+{
+    const struct campaign_device *d = x->target->device;
+    const uint64_t before = d ? d->used_bytes : 0;
+    const uint64_t seen = before && x->device_used_bytes > before ? x->device_used_bytes - before : 0;
+    return seen > peak_bytes ? seen : peak_bytes;
+}
+
 enum status attempt_memory(struct prepared_row *row, struct execution *x, struct err *err)
 {
     struct worker_memory_result memory;
     enum status st = execution_memory(x, &memory, err);
-    row->peak_bytes = memory.peak_bytes;
+    row->peak_bytes = larger_peak(memory.peak_bytes, x);
     row->after_bytes = memory.current_bytes;
     return st;
 }

@@ -7,6 +7,7 @@
 #include "bench/measure/block_rule.h"
 #include "bench/measure/block_window.h"
 #include "bench/measure/validity.h"
+#include "tuner/stats.h"
 
 /* What the instances answered, and what the machine did meanwhile. */
 struct measured {
@@ -20,7 +21,8 @@ struct measured {
 /* Everything that is stored of one block, gathered before the one transaction. */
 struct gathered {
     struct block_row row;
-    struct field_row telemetry[TELEMETRY_COUNT];
+    struct field_row telemetry[TELEMETRY_COUNT + GPU_COUNT];
+    size_t telemetry_count;
     struct mark_row marks[VALIDITY_COUNT + 1];
     size_t mark_count;
     struct block_values values;
@@ -108,20 +110,36 @@ static void add_mark(struct gathered *g, const char *reason, double value, doubl
     snprintf(m->reason, sizeof m->reason, "%s", reason);
 }
 
-/* Counts the block for the rule of shared machines, then judges it. */
-static void judge(struct gathered *g, struct campaign_state *c, const struct measured *m)
+/* Of the newest valid blocks of this size in this execution; NaN while there are too few. */
+static double usual_mhz(const struct execution *x, int batch)
 {
+    const struct history *h = &x->target->history;
+    double mhz[VALIDITY_CLOCK_BLOCKS_MAX];
+    size_t n = 0;
+    for (size_t i = h->count; i-- > 0 && n < VALIDITY_CLOCK_BLOCKS_MAX;) {
+        const struct block_fact *b = &h->blocks[i];
+        if (b->execution == x->row.id && b->batch == batch && b->valid && b->gpu.sm_mhz > 0)
+            mhz[n++] = b->gpu.sm_mhz;
+    }
+    return n >= VALIDITY_CLOCK_BLOCKS ? stats_median(mhz, n) : (double)NAN;
+}
+
+/* Counts the block for the rule of shared machines, then judges it. */
+static void judge(struct gathered *g, const struct execution *x, const struct measured *m, int batch)
+{
+    struct campaign_state *c = x->campaign;
     struct validity *v = &g->validity;
     *v = validity_check(&(struct validity_ask){ .telemetry = &m->machine,
                                                 .runs = m->each,
                                                 .run_count = m->count,
+                                                .sm_mhz = usual_mhz(x, batch),
                                                 .window_ns = m->window.end_ns - m->window.start_ns,
                                                 .longest_ns = m->window.longest_ns });
     c->blocks_seen++;
     c->blocks_shared += validity_shared_hit(v);
     c->shared_machine = c->shared_machine || validity_machine_is_shared(c->blocks_seen, c->blocks_shared);
     g->row.valid = validity_holds(v, c->shared_machine) && isfinite(g->row.y);
-    g->throttled = v->hit[VALIDITY_THERMAL];
+    g->throttled = v->hit[VALIDITY_THERMAL] || v->hit[VALIDITY_CLOCK];
     for (int i = 0; i < VALIDITY_COUNT; i++)
         if (v->hit[i])
             add_mark(g, validity_name((enum validity_rule)i), v->value[i], v->limit[i]);
@@ -164,8 +182,13 @@ static void gather(struct gathered *g, const struct execution *x, const struct b
     g->energy_j = block_energy_j(energy_uj, run->answered_ns - run->sent_ns, g->row.images,
                                  g->row.wall_images_per_s);
     telemetry_rows(g->telemetry, &m->machine);
+    g->telemetry_count = TELEMETRY_COUNT;
+    if (m->machine.gpu.present) {
+        gpu_rows(g->telemetry + TELEMETRY_COUNT, &m->machine.gpu);
+        g->telemetry_count += GPU_COUNT;
+    }
     g->mark_count = 0;
-    judge(g, x->campaign, m);
+    judge(g, x, m, ask->batch);
     if (g->values.grouped)
         add_mark(g, "grouped", g->values.median_ns, 50e3);
 }
@@ -176,7 +199,7 @@ static enum status store_gathered(struct gathered *g, struct execution *x,
     struct store_block_parts parts = {
         .samples = { run->iteration_ns, run->h2d_ns, run->compute_ns, run->d2h_ns },
         .telemetry = g->telemetry,
-        .telemetry_count = TELEMETRY_COUNT,
+        .telemetry_count = g->telemetry_count,
         .marks = g->marks,
         .mark_count = g->mark_count,
     };
@@ -195,7 +218,13 @@ static enum status record_rules(struct execution *x, const struct validity *v, s
     return store_append_environment(x->campaign->store, x->campaign->run.id, x->row.id, &row, 1, err);
 }
 
-static struct block_fact fact_of(const struct gathered *g)
+static double gpu_or_nan(const struct gpu_block *gpu, enum gpu_field field)
+{
+    double number;
+    return gpu_get(&number, gpu, field) ? number : (double)NAN;
+}
+
+static struct block_fact fact_of(const struct gathered *g, const struct gpu_block *gpu)
 {
     const struct block_row *r = &g->row;
     return (struct block_fact){
@@ -215,6 +244,8 @@ static struct block_fact fact_of(const struct gathered *g)
         .measured_ns = r->worker_end_ns - r->worker_start_ns,
         .spent_ns = r->end_ns - r->start_ns,
         .energy_j = g->energy_j,
+        .gpu = { gpu_or_nan(gpu, GPU_SM_MHZ), gpu_or_nan(gpu, GPU_SM_MHZ_MIN), gpu_or_nan(gpu, GPU_SM_MHZ_MAX),
+                 gpu_or_nan(gpu, GPU_CELSIUS_SLOPE) },
     };
 }
 
@@ -229,6 +260,15 @@ static enum status remember(struct block_fact *fact, struct execution *x, const 
     return history_add_block(&x->target->history, fact, err);
 }
 
+/* The driver's view of the peak; while others are on the device it is not ours. */
+static void note_memory(struct execution *x, const struct gpu_block *gpu)
+{
+    double used, others;
+    if (gpu_get(&used, gpu, GPU_MEMORY_USED) && !(gpu_get(&others, gpu, GPU_FOREIGN) && others > 0) &&
+        (uint64_t)used > x->device_used_bytes)
+        x->device_used_bytes = (uint64_t)used;
+}
+
 enum status block_measure(struct block_fact *out, struct worker_run_result *run, struct execution *x,
                           const struct block_ask *ask, struct err *err)
 {
@@ -237,12 +277,13 @@ enum status block_measure(struct block_fact *out, struct worker_run_result *run,
     enum status st = measure(&m, x, ask, err);
     if (st != ST_OK)
         return st;
+    note_memory(x, &m.machine.gpu);
     gather(&g, x, ask, &m);
     st = store_gathered(&g, x, &m.all, err);
     if (st == ST_OK)
         st = record_rules(x, &g.validity, err);
     if (st == ST_OK) {
-        *out = fact_of(&g);
+        *out = fact_of(&g, &m.machine.gpu);
         st = remember(out, x, &m.all, err);
     }
     bool keep = st == ST_OK && run;

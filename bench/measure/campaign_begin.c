@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bench/measure/comparability.h"
+#include "bench/measure/device.h"
 #include "bench/measure/open_loop.h"
 #include "bench/measure/response_limits.h"
 #include "bench/measure/validity.h"
@@ -124,7 +125,11 @@ static enum status check_environment(const struct campaign_state *c, struct err 
     enum status st = store_load_fields(&then, &count, c->store, STORE_FIELDS_RUN, c->run.id, err);
     if (st != ST_OK)
         return st;
-    const char *field = comparability_field(was, is, then, count, c->environment, c->environment_count);
+    size_t host = 0; /* devices are compared when a worker tells them */
+    for (size_t i = 0; i < count; i++)
+        if (!device_is_fact(&then[i]))
+            then[host++] = then[i];
+    const char *field = comparability_field(was, is, then, host, c->environment, c->environment_count);
     free(then);
     if (!field)
         return ST_OK;
@@ -323,6 +328,7 @@ void campaign_release(struct campaign_state *c)
         response_limits_close(c->targets[i].response);
         history_free(&c->targets[i].history);
     }
+    devices_close(c);
     free(c->targets);
     free(c->environment);
     c->targets = NULL;

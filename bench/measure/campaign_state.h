@@ -14,6 +14,8 @@
 #include "tuner/memory.h"
 #include "tuner/search.h"
 
+struct campaign_device;
+
 struct target_state {
     const struct plan_target *plan;
     struct target_row row;
@@ -22,6 +24,8 @@ struct target_state {
     uint64_t open_ns;                /* what the last start of a worker took until the model was loaded */
     bool   memory_known;             /* `memory` was begun: a worker has loaded the model */
     bool   gpu;                      /* not a cpu:N device */
+    struct campaign_device *device;  /* of a GPU, once a worker told it; else NULL */
+    uint64_t memory_limit_bytes;     /* of a GPU, known with it; else see target_memory_limit */
     bool   ended;                    /* nothing more can be measured of it: row.result and row.detail say
                                         why */
     enum why ended_why;              /* that goes for every size; WHY_NONE: it never ran here at all */
@@ -54,6 +58,8 @@ struct campaign_state {
     struct clock_quality quality;
     uint64_t start_ns, budget_ns;    /* budget 0: none */
     uint64_t memory_limit_bytes;     /* 0: unknown */
+    struct campaign_device **devices; /* [device_count] GPUs that were met, owned: devices_close */
+    size_t   device_count;
     struct field_row *environment;   /* of the host, owned */
     size_t   environment_count;
     size_t   blocks_seen, blocks_shared; /* all blocks; those that steal or contention hit */
@@ -81,6 +87,12 @@ static inline uint64_t campaign_elapsed_ns(const struct campaign_state *c)
 static inline bool campaign_stopped(const struct campaign_state *c)
 {
     return c->context->stop && *c->context->stop;
+}
+
+/* What a target may take, of its device's memory or of the machine's. 0: unknown. */
+static inline uint64_t target_memory_limit(const struct campaign_state *c, const struct target_state *t)
+{
+    return t->gpu ? t->memory_limit_bytes : c->memory_limit_bytes;
 }
 
 /* Tells what goes on now. phase as in progress.h; text may be NULL; batch, round 0: none. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench/measure/comparability.h"
+#include "bench/measure/device.h"
 #include "bench/measure/temperature.h"
 #include "bench/measure/incumbent.h"
 #include "kernels/base/json.h"
@@ -116,14 +117,10 @@ static enum status start_workers(struct execution *x, const struct execution_ask
     return st;
 }
 
-/* A worker in virtual time has no temperature, a GPU's is not read. */
+/* A worker in virtual time has no temperature. */
 static enum status record_temperature(struct execution *x, struct err *err)
 {
-    double celsius = NAN;
-    if (x->campaign->virtual_time || x->target->gpu)
-        return ST_OK;
-    telemetry_temperature(&celsius, x->campaign->context->machine_root);
-    return temperature_record(x, celsius, "", err);
+    return x->campaign->virtual_time ? ST_OK : temperature_record(x, temperature_read(x), "", err);
 }
 
 /* From the first virtual worker on the campaign lives in virtual time. */
@@ -145,6 +142,20 @@ static const struct worker_device *find_device(const struct worker_hello *hello,
         if (strcmp(hello->devices[i].id, id) == 0)
             return &hello->devices[i];
     return NULL;
+}
+
+/* The GPU of the target, as NVML sees it before the worker has a context on it. */
+static enum status take_device(struct execution *x, struct err *err)
+{
+    const struct worker_device *told = find_device(&x->hello, x->target->plan->device);
+    if (!x->target->gpu || !told)
+        return ST_OK;
+    enum status st = device_take(&x->target->device, x->campaign, told, err);
+    if (st != ST_OK)
+        return st;
+    x->target->memory_limit_bytes = x->target->device->limit_bytes;
+    x->all.gpu = x->target->device->gpu;
+    return device_record(x->target->device, x->campaign, x->row.id, err);
 }
 
 /* A virtual worker brings its own energy, if any. */
@@ -204,6 +215,23 @@ static enum status check_model(const struct execution *x, struct err *err)
                    x->loaded.model_sha256, row->model_sha256);
 }
 
+/* The host's facts and, of a target on a GPU, the device's. */
+static enum status hash_key(struct target_row *row, const struct execution *x, struct err *err)
+{
+    const struct campaign_state *c = x->campaign;
+    const struct campaign_device *d = x->target->device;
+    const size_t own = d && gpu_is_known(d->gpu) ? d->fact_count : 0;
+    struct field_row *all = malloc((c->environment_count + own + 1) * sizeof *all);
+    if (!all)
+        return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the facts of %s", x->target->plan->name);
+    memcpy(all, c->environment, c->environment_count * sizeof *all);
+    if (own)
+        memcpy(all + c->environment_count, d->facts, own * sizeof *all);
+    comparability_hash(row->key_sha256, all, c->environment_count + own, row->model_sha256, row->key);
+    free(all);
+    return ST_OK;
+}
+
 /* What the worker told goes into the target's row, once. */
 static enum status record_facts(struct execution *x, struct err *err)
 {
@@ -218,9 +246,10 @@ static enum status record_facts(struct execution *x, struct err *err)
     row->weight_bytes = x->loaded.weight_bytes;
     row->macs_per_image = x->loaded.macs_per_image;
     memcpy(row->output_shape, x->loaded.output_shape, sizeof row->output_shape);
-    comparability_hash(row->key_sha256, x->campaign->environment, x->campaign->environment_count,
-                       row->model_sha256, row->key);
-    row->memory_limit_bytes = x->campaign->memory_limit_bytes;
+    st = hash_key(row, x, err);
+    if (st != ST_OK)
+        return st;
+    row->memory_limit_bytes = target_memory_limit(x->campaign, x->target);
     write_versions(row->engine_versions, sizeof row->engine_versions, &x->hello);
     snprintf(row->device_name, sizeof row->device_name, "%s", device->name);
     row->device_memory_bytes = device->memory_bytes;
@@ -267,9 +296,11 @@ static enum status bring_up(struct execution *x, const struct execution_ask *ask
     if (st == ST_OK)
         take_clock(x);
     if (st == ST_OK)
-        st = record_temperature(x, err);
-    if (st == ST_OK)
         st = check_abilities(x, err);
+    if (st == ST_OK)
+        st = take_device(x, err);
+    if (st == ST_OK)
+        st = record_temperature(x, err);
     if (st == ST_OK)
         st = check_energy(x, err);
     if (st == ST_OK)
@@ -309,6 +340,8 @@ enum status execution_close(struct execution *x, struct err *err)
     x->row.exit_signal = !alive && end.by_signal ? end.code : 0;
     x->row.stderr_tail = worker_stderr(x->worker);
     enum status st = x->row.id ? store_append_execution_state(x->campaign->store, &x->row, err) : ST_OK;
+    if (st == ST_OK && x->all.gpu && x->row.id)
+        st = device_record(x->target->device, x->campaign, x->row.id, err);
     x->row.stderr_tail = NULL;
     instances_close(&x->all);
     x->worker = NULL;

@@ -19,6 +19,7 @@ struct execution {
     struct worker_hello hello;
     struct worker_load_result loaded;
     struct execution_row row;
+    uint64_t device_used_bytes;      /* most of its GPU's memory in use in a block since the last attempt_prepare */
     uint64_t base_bytes;             /* memory after load, of all together; 0: unknown */
     int      warm_batch;             /* size it was warmed with; 0: none yet */
     bool     rules_recorded;         /* which rules of validity can be looked at here: told with its first block */

@@ -24,6 +24,9 @@ struct block_fact {
     uint64_t measured_ns;            /* of the worker's clock */
     uint64_t spent_ns;               /* of bench's clock */
     double   energy_j;               /* of the block; NaN: not known */
+    struct {                         /* of its GPU; NaN: not known. All 0 of a block from the store */
+        double sm_mhz, sm_mhz_min, sm_mhz_max, celsius_per_s;
+    } gpu;
     uint64_t *iteration_ns;          /* [iterations], owned by the history; NULL for warm-up blocks */
 };
 /* A size that was prepared outside of the ascent: in which kind of execution. */

@@ -3,6 +3,8 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "kernels/base/nvml.h"
+
 /* --- open and close ------------------------------------------------------------------------------------- */
 
 /* The next `threads` CPUs of ours from *next on; false: there are not so many. */
@@ -209,15 +211,54 @@ static enum status run_all(struct instances *g, const struct worker_run_ask *ask
     return end_together(g, st);
 }
 
+static void begin_looking(const struct instances *g)
+{
+    pid_t pids[WORKER_GROUP_MAX];
+    for (size_t i = 0; i < g->count; i++) {
+        pids[i] = worker_pid(g->workers[i]);
+        if (g->telemetry[i])
+            telemetry_begin(g->telemetry[i]);
+    }
+    if (g->gpu)
+        gpu_begin(g->gpu, pids, g->count, worker_is_virtual(g->workers[0]));
+}
+
+/* A device that NVML does not know is as a virtual worker says. */
+static void look_at_gpu(struct gpu_block *out, const struct instances *g, const json_t *told)
+{
+    if (gpu_is_known(g->gpu) || !worker_is_virtual(g->workers[0]))
+        gpu_end(g->gpu, out);
+    else
+        gpu_of_answer(out, told);
+}
+
 static void look_at_machine(struct telemetry_block *machine, const struct instances *g,
                             const struct worker_run_result *runs, bool answered)
 {
+    struct gpu_block gpu = { .present = false };
+    if (g->gpu)
+        look_at_gpu(&gpu, g, answered ? runs[0].telemetry : NULL);
     for (size_t i = 0; i < g->count; i++)
         if (g->telemetry[i])
             telemetry_end(g->telemetry[i], &g->looks[i]);
         else
             telemetry_of_answer(&g->looks[i], answered ? runs[i].telemetry : NULL);
     telemetry_merge(machine, g->looks, g->count);
+    machine->gpu = gpu;
+}
+
+/* What a lost device answered means nothing, and who works with it may never come back. */
+static enum status give_up_device(struct instances *g, struct worker_run_result *runs, int code, struct err *err)
+{
+    for (size_t i = 0; i < g->count; i++) {
+        worker_run_free(&runs[i]);
+        worker_abort(g->workers[i]);
+    }
+    g->ended = g->workers[0];
+    enum status st = nvml_err(err, code, "the device was lost during a block");
+    if (err)
+        err->from_worker = true;
+    return st;
 }
 
 enum status instances_run(struct instances *g, const struct worker_run_ask *ask,
@@ -227,11 +268,10 @@ enum status instances_run(struct instances *g, const struct worker_run_ask *ask,
     enum status st = machine ? open_telemetry(g, err) : ST_OK;
     if (st != ST_OK)
         return st;
-    for (size_t i = 0; i < g->count && machine; i++)
-        if (g->telemetry[i])
-            telemetry_begin(g->telemetry[i]);
+    if (machine)
+        begin_looking(g);
     st = run_all(g, ask, runs, deadline_ns, err);
     if (machine)
         look_at_machine(machine, g, runs, st == ST_OK);
-    return st;
+    return st == ST_OK && machine && machine->gpu.lost ? give_up_device(g, runs, machine->gpu.lost, err) : st;
 }

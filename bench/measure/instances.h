@@ -18,6 +18,7 @@ struct instances {
     struct worker **workers;         /* [count] */
     struct telemetry **telemetry;    /* [count] opened with the first block; NULL in virtual time */
     struct telemetry_block *looks;   /* [count] room for one block */
+    struct gpu *gpu;                 /* on which they run, borrowed; NULL: on no GPU */
     const char *root;                /* of the telemetry, see telemetry.h; may be set before the first block */
     size_t count;                    /* 0: not open */
     struct worker *ended;            /* the one that ended by itself; NULL: none */

@@ -94,7 +94,7 @@ static struct resident *find(struct residents *r, int batch)
 
 static bool fit_together(const struct residents *r)
 {
-    uint64_t limit = r->x.campaign->memory_limit_bytes, sum = r->x.base_bytes;
+    uint64_t limit = target_memory_limit(r->x.campaign, r->x.target), sum = r->x.base_bytes;
     for (size_t i = 0; i < r->count; i++)
         sum += own_bytes(&r->x.target->history, r->items[i].batch, r->x.base_bytes);
     return !limit || sum <= limit;

@@ -26,7 +26,7 @@ enum status temperature_record(const struct execution *x, double celsius, const 
     struct field_row rows[2] = { { .is_number = !isnan(celsius), .number = celsius, .class_name = "context" },
                                  { .number = NAN, .class_name = "context" } };
     snprintf(rows[0].name, sizeof rows[0].name, "%s", field);
-    snprintf(rows[0].source, sizeof rows[0].source, "hwmon or thermal zones");
+    snprintf(rows[0].source, sizeof rows[0].source, x->target->gpu ? "NVML" : "hwmon or thermal zones");
     snprintf(rows[0].absent, sizeof rows[0].absent, "%s", isnan(celsius) ? "not_found" : "");
     snprintf(rows[1].name, sizeof rows[1].name, "temp_gate");
     snprintf(rows[1].text, sizeof rows[1].text, "%s", gate);
@@ -71,10 +71,13 @@ enum status temperature_load(double **celsius, size_t *count, const struct execu
 
 /* --- the gate ------------------------------------------------------------------------------------------- */
 
-static double read_celsius(const struct execution *x)
+double temperature_read(const struct execution *x)
 {
     double celsius = NAN;
-    telemetry_temperature(&celsius, x->campaign->context->machine_root);
+    if (x->target->gpu)
+        gpu_celsius(&celsius, x->all.gpu);
+    else
+        telemetry_temperature(&celsius, x->campaign->context->machine_root);
     return celsius;
 }
 
@@ -84,7 +87,7 @@ static enum temperature_gate wait_for(double *celsius, const struct execution *x
     const struct campaign_state *c = x->campaign;
     uint64_t start_ns = campaign_now_ns(c);
     for (;;) {
-        *celsius = read_celsius(x);
+        *celsius = temperature_read(x);
         enum temperature_gate gate = temperature_judge(*celsius, median, campaign_now_ns(c) - start_ns);
         if (gate != TEMPERATURE_WAIT || campaign_stopped(c))
             return gate;
@@ -103,7 +106,7 @@ enum status warm_temperature_gate(struct execution *x, struct err *err)
 {
     double *earlier, celsius;
     size_t count;
-    if (x->campaign->virtual_time || x->target->gpu || isnan(read_celsius(x)))
+    if (x->campaign->virtual_time || isnan(temperature_read(x)))
         return ST_OK;
     enum status st = temperature_load(&earlier, &count, x, err);
     double median = st == ST_OK && count ? stats_median(earlier, count) : NAN;

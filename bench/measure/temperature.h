@@ -16,6 +16,8 @@ enum temperature_gate { TEMPERATURE_MET, TEMPERATURE_WAIT, TEMPERATURE_MISS };
 /* Now, against the median of earlier starts, after so much waiting. NaN: not known, nothing to wait for.
  * Pure. */
 enum temperature_gate temperature_judge(double celsius, double median, uint64_t waited_ns);
+/* Of the GPU the target runs on, else of the processor, now; NaN: nobody tells. */
+double temperature_read(const struct execution *x);
 /* Temperatures that earlier executions of the target started at. *celsius: for free(). Statuses of the
  * store. */
 enum status temperature_load(double **celsius, size_t *count, const struct execution *x, struct err *err);

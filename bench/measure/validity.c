@@ -3,10 +3,14 @@
 #include <stdio.h>
 
 #include "bench/measure/block_window.h"
+#include "kernels/base/len.h"
+#include "kernels/base/nvml.h"
 
 static const double steal_share = 0.005;     /* of the block, mean over the worker's CPUs */
 static const double pressure_share = 0.10;   /* of the block */
 static const double switches_per_s = 100;    /* involuntary, per worker thread; either alone is common */
+static const double throttle_share = 0.005;  /* of the block: thermal, power brake and sync boost together */
+static const double clock_share = 0.97;      /* of the median clock of the blocks before */
 static const double shared_share = 0.10;
 enum { SHARED_FROM = 20 };
 
@@ -43,6 +47,62 @@ static void check_contended(struct validity *v, const struct telemetry_block *t,
     judge(v, VALIDITY_CONTENDED, pressure_us * 1e3 / block_ns, pressure_share);
     v->hit[VALIDITY_CONTENDED] = v->hit[VALIDITY_CONTENDED] &&
                                  switches / threads / (block_ns / 1e9) > switches_per_s;
+}
+
+/* What holds a GPU's clocks down and is not its power cap, which capped cards show nearly always under load: that
+ * is a covariate. By counter, and for what has none by the bit of it in two polls running (a bit seen once also
+ * appears at a change of clocks). */
+static const struct {
+    enum gpu_field field;
+    unsigned long long bit;
+} throttles[] = {
+    { GPU_SW_THERMAL_NS, NVML_REASON_SW_THERMAL },
+    { GPU_HW_THERMAL_NS, NVML_REASON_HW_THERMAL },
+    { GPU_POWER_BRAKE_NS, NVML_REASON_POWER_BRAKE },
+    { GPU_SYNC_BOOST_NS, NVML_REASON_SYNC_BOOST },
+};
+
+static void check_gpu_thermal(struct validity *v, const struct gpu_block *gpu, double block_ns)
+{
+    double sum_ns = 0, ns, twice = 0;
+    bool counted = false;
+    const bool has_bits = gpu_get(&twice, gpu, GPU_REASONS_TWICE);
+    unsigned long long bits = 0;
+    for (size_t i = 0; i < LEN(throttles); i++)
+        if (gpu_get(&ns, gpu, throttles[i].field)) {
+            counted = true;
+            sum_ns += ns;
+        } else if (has_bits) {
+            bits |= (unsigned long long)twice & throttles[i].bit;
+        }
+    if (!counted && !has_bits)
+        return;
+    judge(v, VALIDITY_THERMAL, sum_ns / block_ns, throttle_share);
+    if (bits && !v->hit[VALIDITY_THERMAL]) { /* how long is not known: all of it */
+        v->hit[VALIDITY_THERMAL] = true;
+        v->value[VALIDITY_THERMAL] = 1;
+    }
+}
+
+static void check_clock(struct validity *v, const struct gpu_block *gpu, double median_mhz)
+{
+    double mhz;
+    if (!(median_mhz > 0) || !gpu_get(&mhz, gpu, GPU_SM_MHZ))
+        return;
+    v->looked[VALIDITY_CLOCK] = true;
+    v->value[VALIDITY_CLOCK] = mhz / median_mhz;
+    v->limit[VALIDITY_CLOCK] = clock_share;
+    v->hit[VALIDITY_CLOCK] = v->value[VALIDITY_CLOCK] < clock_share;
+}
+
+static void check_gpu(struct validity *v, const struct validity_ask *ask, double block_ns)
+{
+    const struct gpu_block *gpu = &ask->telemetry->gpu;
+    double others;
+    check_gpu_thermal(v, gpu, block_ns);
+    check_clock(v, gpu, ask->sm_mhz);
+    if (gpu_get(&others, gpu, GPU_FOREIGN))
+        judge(v, VALIDITY_FOREIGN, others, 0);
 }
 
 static uint64_t spent_ns(const struct worker_run_result *r)
@@ -91,7 +151,9 @@ struct validity validity_check(const struct validity_ask *ask)
     struct validity v = { 0 };
     const struct telemetry_block *t = ask->telemetry;
     double block_ns = block_length_ns(ask), number;
-    if (telemetry_get(&number, t, TELEMETRY_THERMAL_COUNT))
+    if (t->gpu.present)
+        check_gpu(&v, ask, block_ns);
+    else if (telemetry_get(&number, t, TELEMETRY_THERMAL_COUNT))
         judge(&v, VALIDITY_THERMAL, number, 0);
     if (telemetry_get(&number, t, TELEMETRY_THROTTLED_USEC))
         judge(&v, VALIDITY_QUOTA, number, 0);

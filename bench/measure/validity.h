@@ -13,8 +13,10 @@
 /*        name       stored word   shared: a covariate where it is the rule on this machine */
 #define VALIDITY_LIST(X) \
     X(THERMAL,   "thermal",   false) \
+    X(CLOCK,     "clock",     false) \
     X(QUOTA,     "quota",     false) \
     X(STEAL,     "steal",     true) \
+    X(FOREIGN,   "foreign",   false) \
     X(CONTENDED, "contended", true) \
     X(WORKER,    "worker",    false) \
     X(WINDOW,    "window",    false)
@@ -27,10 +29,16 @@ enum validity_rule {
 };
 const char *validity_name(enum validity_rule rule);
 
+/* The clock is compared with so many of the newest blocks, at least with 5 (measurement rule 2.3). */
+#define VALIDITY_CLOCK_BLOCKS 5
+#define VALIDITY_CLOCK_BLOCKS_MAX 20
+
 struct validity_ask {
     const struct telemetry_block *telemetry;
     const struct worker_run_result *runs; /* [run_count] of each instance */
     size_t   run_count;
+    double   sm_mhz;                 /* of a GPU: median over this point's last valid blocks of this execution,
+                                      * once there are VALIDITY_CLOCK_BLOCKS; else NaN */
     uint64_t window_ns, longest_ns;  /* of several instances, see block_window.h; 0 of one */
 };
 struct validity {
@@ -41,7 +49,7 @@ struct validity {
 struct validity validity_check(const struct validity_ask *ask);
 
 /* Names of the rules that were looked at, with blanks between them: "thermal quota steal worker". */
-#define VALIDITY_TEXT 64
+#define VALIDITY_TEXT 96
 void validity_looked(char text[VALIDITY_TEXT], const struct validity *v);
 
 /* Steal and contention invalidate only while they hit at most 10 % of the campaign's blocks so far, from the

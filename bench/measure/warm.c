@@ -16,6 +16,7 @@ struct warming {
     double  *iteration_ns;
     size_t   count, room;
     size_t   newer, older;           /* iterations of the last two windows */
+    struct block_fact facts[2];      /* of these windows, the older first; only what the device did is looked at */
     int      runs, skewed;           /* answers, and those whose clock differed */
 };
 
@@ -48,6 +49,8 @@ static enum status run_window(struct warming *w, uint64_t min_ns, int min_iterat
     enum status st = block_measure(&fact, &run, w->x, &ask, err);
     if (st != ST_OK)
         return st;
+    w->facts[0] = w->facts[1];
+    w->facts[1] = fact;
     st = keep(w, &run, err);
     w->t_iter_ns = (uint64_t)fact.t_iter_ns;
     w->runs++;
@@ -67,9 +70,9 @@ static bool is_steady(const struct warming *w)
     struct warmup_window windows[2];
     const size_t n[2] = { w->older, w->newer };
     const double *at = w->iteration_ns + w->count - w->older - w->newer;
-    for (int i = 0; i < 2;
-         at += n[i++]) /* clock and temperature of a GPU are not read: their tests are skipped */
-        windows[i] = (struct warmup_window){ at, n[i], NAN, NAN, NAN };
+    for (int i = 0; i < 2; at += n[i++]) /* NaN: not read, the test is skipped */
+        windows[i] = (struct warmup_window){ at, n[i], w->facts[i].gpu.sm_mhz_min, w->facts[i].gpu.sm_mhz_max,
+                                             w->facts[i].gpu.celsius_per_s };
     return warmup_check(&windows[0], &windows[1], warmup_window_iterations(w->t_iter_ns)) == WARMUP_STEADY;
 }
 
@@ -82,6 +85,18 @@ static enum status run_windows(struct warming *w, bool *steady, struct err *err)
         *steady = st == ST_OK && windows > 0 && is_steady(w);
     }
     return st;
+}
+
+/* A reading that is absent skips its test: the record says which ones there were. */
+static enum status record_tests(const struct warming *w, struct err *err)
+{
+    const struct execution *x = w->x;
+    struct field_row row = { .name = "warmup_tests", .source = "telemetry", .number = NAN, .class_name = "context" };
+    if (!x->target->gpu)
+        return ST_OK;
+    snprintf(row.text, sizeof row.text, "times%s%s", isnan(w->facts[1].gpu.sm_mhz) ? "" : " clock",
+             isnan(w->facts[1].gpu.celsius_per_s) ? "" : " temperature");
+    return store_append_environment(x->campaign->store, x->campaign->run.id, x->row.id, &row, 1, err);
 }
 
 static enum status mark_skewed(struct execution *x, struct err *err)
@@ -117,6 +132,8 @@ enum status warm_execution(struct execution *x, int batch, uint64_t t_iter_ns, s
                  warmup_class_name(warmup_classify(w.iteration_ns, w.count, steady)));
         st = store_append_execution_state(x->campaign->store, &x->row, err);
     }
+    if (st == ST_OK)
+        st = record_tests(&w, err);
     if (st == ST_OK && w.skewed == w.runs)
         st = mark_skewed(x, err);
     free(w.iteration_ns);

@@ -114,6 +114,7 @@ struct worker_version {
 };
 struct worker_device {
     char id[32], name[WORKER_NAME_MAX];
+    char uuid[WORKER_NAME_MAX];      /* of a GPU, by which NVML finds it; "": not told */
     uint64_t memory_bytes;
 };
 struct worker_hello {

@@ -80,6 +80,8 @@ static void read_devices(struct answer *a, struct worker_hello *out)
         get_text(a, from, "id", d->id, sizeof d->id);
         get_text(a, from, "name", d->name, sizeof d->name);
         d->memory_bytes = (uint64_t)get_int(a, from, "memory_bytes", 0, INT64_MAX);
+        if (json_object_get(from, "uuid"))
+            get_text(a, from, "uuid", d->uuid, sizeof d->uuid);
     }
 }
 

@@ -95,6 +95,20 @@ bool gpu_is_known(const struct gpu *g)
     return g && g->known;
 }
 
+enum status gpu_check(struct gpu *g, struct err *err)
+{
+    struct nvml_memory memory;
+    if (!gpu_is_known(g))
+        return ST_OK;
+    const int code = nvml_call(&g->nvml, nvmlDeviceGetMemoryInfo, g->poller.device, &memory);
+    if (!is_broken(code))
+        return ST_OK;
+    nvml_err(err, code, "the device");
+    if (err)
+        err->status = ST_ENVIRONMENT;
+    return ST_ENVIRONMENT;
+}
+
 bool gpu_memory_free(uint64_t *bytes, const struct gpu *g)
 {
     struct nvml_memory memory;

@@ -80,6 +80,8 @@ enum status gpu_open(struct gpu **out, const char *root, const char *uuid, struc
 void gpu_close(struct gpu *g);
 /* NVML tells of the device. */
 bool gpu_is_known(const struct gpu *g);
+/* Is it still there? ST_ENVIRONMENT: it is lost, or must be reset. */
+enum status gpu_check(struct gpu *g, struct err *err);
 
 /* Just before the request of a block ... pids[count]: the workers that belong to it; virtual: no thread polls. */
 void gpu_begin(struct gpu *g, const pid_t *pids, size_t count, bool is_virtual);
@@ -106,7 +108,8 @@ bool gpu_celsius(double *celsius, const struct gpu *g);
  *            pcie_generation, pcie_width, pcie_generation_max, pcie_width_max, pcie_replays,
  *            tlimit_shutdown, tlimit_slowdown, tlimit_memory_max, tlimit_gpu_max, xids (since it was opened)
  *   context  device_celsius, device_memory_used_bytes, device_memory_free_bytes
- * source names the device (id: "cuda:0"). Returns how many; all are absent where NVML does not tell. */
+ * id: "cuda:0"; source ends in it, names of other devices than cuda:0 too ("driver.cuda:1"). Returns how many; all
+ * are absent where NVML does not tell. */
 size_t gpu_facts(struct field_row rows[GPU_FACTS_MAX], struct gpu *g, const char *id);
 
 #endif

@@ -175,7 +175,8 @@ size_t gpu_facts(struct field_row rows[GPU_FACTS_MAX], struct gpu *g, const char
         struct field_row *row = &rows[i];
         struct fact f = { .code = NVML_SUCCESS };
         *row = (struct field_row){ .number = (double)NAN };
-        snprintf(row->name, sizeof row->name, "%s", facts[i].name);
+        const bool first = strcmp(id, "cuda:0") == 0; /* a campaign has one row of each name */
+        snprintf(row->name, sizeof row->name, "%s%s%s", facts[i].name, first ? "" : ".", first ? "" : id);
         snprintf(row->class_name, sizeof row->class_name, "%s", facts[i].class_name);
         snprintf(row->source, sizeof row->source, "NVML of %s", id);
         if (gpu_is_known(g))

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "bench/store/record.h"
+#include "bench/telemetry/gpu.h"
 #include "kernels/base/err.h"
 
 /*    name (store, a worker's telemetry)       where from           of several  what it is
@@ -52,6 +53,7 @@ struct telemetry_block {
         char   source[128];          /* of nr_throttled and throttled_usec: also the group that was throttled most */
     } field[TELEMETRY_COUNT];
     int cpus;                        /* CPUs that the worker may use: what steal_ns is a sum over */
+    struct gpu_block gpu;            /* of targets on a GPU; set by who knows its device, not here */
 };
 
 struct telemetry;

@@ -121,6 +121,7 @@ static enum status engine_hello(struct hello_info *out, struct err *err)
             snprintf(d->id, sizeof d->id, "%.15s", s->devices.items[i]);
             snprintf(d->name, sizeof d->name, "scripted device %.15s", s->devices.items[i]);
             d->memory_bytes = s->device_memory_bytes;
+            snprintf(d->uuid, sizeof d->uuid, "%.47s", i == 0 ? s->device_uuid : "");
         }
         out->version_count = 1;
         strcpy(out->versions[0].name, "scripted");

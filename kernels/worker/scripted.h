@@ -41,6 +41,7 @@
  *   precisions: [f32, bf16]
  *   devices: [cpu:0]
  *   device_memory: 16GiB
+ *   device_uuid: GPU-...       of the first device; left out: it has none
  *   clock_skew: 1.0            the clock of iterations runs so many times as fast as time
  *   output:
  *     channels: 1              of the result; each pixel is a function of the same pixel of the input

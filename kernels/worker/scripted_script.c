@@ -397,6 +397,7 @@ static const struct row script_rows[] = {
     { .key = "precisions", .read = read_words, AT(script, precisions) },
     { .key = "devices", .read = read_words, AT(script, devices) },
     { .key = "device_memory", .read = read_bytes, AT(script, device_memory_bytes) },
+    { .key = "device_uuid", .read = read_text, AT(script, device_uuid), .room = SCRIPT_WORD_MAX },
     { .key = "clock_skew", .read = read_real, AT(script, clock_skew), .min = 0.1, .max = 10 },
     { .key = "output", .read = read_map, AT(script, output), .section = &output_section },
     { .key = "layers", LIST(layers, layer_count), .section = &layer_section },

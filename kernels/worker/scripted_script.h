@@ -104,6 +104,7 @@ struct script {
     struct script_memory memory;
     struct script_output output;
     struct script_words  can, precisions, devices;
+    char     device_uuid[SCRIPT_WORD_MAX];
     struct script_noise    noise[SCRIPT_ITEMS_MAX];
     struct script_drift    drift[SCRIPT_ITEMS_MAX];
     struct script_spike    spikes[SCRIPT_ITEMS_MAX];
