@@ -65,7 +65,7 @@ ifdef probes
 endif
 
 # --- sources: a folder is a room, a room is an archive -----------------------------------------------------------
-bench-rooms  := bench/verbs bench/import bench/output bench/replay bench/queue bench/measure bench/store bench/telemetry bench/config tuner
+bench-rooms  := bench/verbs bench/doctor bench/import bench/output bench/replay bench/queue bench/measure bench/store bench/telemetry bench/config tuner
 worker-rooms := kernels/worker kernels/models kernels/graph kernels/base
 engine-rooms := kernels/reference kernels/lower $(if $(dnnl),kernels/cpu)
 rooms        := $(bench-rooms) $(worker-rooms) $(engine-rooms)

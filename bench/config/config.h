@@ -81,6 +81,10 @@ struct config {
     uint64_t delay_ns;               /* --delay */
     bool   delay_set;                /* else several delays are compared */
     bool   median;                   /* the median time of each size, not its measured times */
+    /* doctor */
+    bool   require_gpu, strict;
+    struct name_list require_engines;
+    char  *only, *root;              /* NULL: not given */
     /* replay */
     char  *curve, *noise;            /* as given; NULL: not given */
     bool   within_named, alpha_named; /* replay of a campaign: stood on the command line */
@@ -113,6 +117,7 @@ enum config_group {
     CONFIG_REPLAY  = 1 << 12,        /* --curve ..., and --within */
     CONFIG_QUEUE   = 1 << 13,        /* --rate, --trace, --delay ..., and --slo */
     CONFIG_WHY     = 1 << 14,        /* --why */
+    CONFIG_DOCTOR  = 1 << 15,        /* --require-gpu ... */
 };
 
 /* The command line of one verb, after its name. */

@@ -68,6 +68,7 @@ void config_print_help(FILE *out, unsigned groups)
         { CONFIG_BATCHES | CONFIG_DECIDE | CONFIG_SEED | CONFIG_MEMORY | CONFIG_REPLAY |
               CONFIG_QUEUE,
           "How it is measured and decided" },
+        { CONFIG_DOCTOR, "What is looked at" },
         { CONFIG_FILES | CONFIG_OUT, "Where results go" },
         { CONFIG_RUN | CONFIG_WHY | CONFIG_JSON | CONFIG_CSV | CONFIG_SOURCE, "This run" },
     };

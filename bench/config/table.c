@@ -153,6 +153,18 @@ static const struct config_row rows[] = {
     { .flag = "allow-scripted", .type = &config_type_bool, .group = CONFIG_FILES, AT(allow_scripted),
       .preset = "false", .help = "for tests: let numbers of the scripted engine into the files" },
 
+    { .flag = "require-gpu", .type = &config_type_bool, .group = CONFIG_DOCTOR, AT(require_gpu),
+      .preset = "false", .help = "a machine without a usable GPU is a fault" },
+    { .flag = "require-engine", .type = &config_type_names, .group = CONFIG_DOCTOR, .unit = "LIST",
+      AT(require_engines), .preset_text = "none", .help = "engines that must be there and have a device" },
+    { .flag = "only", .type = &config_type_text, .group = CONFIG_DOCTOR, .unit = "PREFIX", AT(only), .max = 80,
+      .preset_text = "all", .help = "only the checks whose name begins so (gpu, cpu.quota), and what they need" },
+    { .flag = "strict", .type = &config_type_bool, .group = CONFIG_DOCTOR, AT(strict), .preset = "false",
+      .help = "exit 1 if there is a warning, or something could not be read" },
+    { .flag = "root", .type = &config_type_text, .group = CONFIG_DOCTOR, .unit = "DIR", AT(root), .max = 4000,
+      .preset_text = "this machine",
+      .help = "read a recorded tree instead: files below DIR, answers of driver and engines from DIR/facts.json" },
+
     { .flag = "config", .type = &config_type_text, .group = CONFIG_SOURCE, .unit = "FILE", AT(config_file),
       .max = 4095, .preset_text = "none",
       .help = "YAML file with any of the keys named here; flags go over it" },

@@ -1,0 +1,54 @@
+#include "bench/doctor/doctor.h"
+
+#include "bench/output/table.h"
+#include "kernels/base/text.h"
+
+#define IDS_MAX 64
+
+static enum status unknown_prefix(const char *only, struct err *err)
+{
+    const char *ids[IDS_MAX], *near;
+    size_t count = 0;
+    for (; count < IDS_MAX && check_at(count); count++)
+        ids[count] = check_at(count)->id;
+    near = text_nearest(only, ids, count);
+    return err_set(err, ST_USAGE, "--only: no check begins with \"%.80s\"%s%s%s", only,
+                   near ? " (did you mean \"" : "; bench doctor prints all", near ? near : "", near ? "\"?)" : "");
+}
+
+static enum status verdict(const struct findings *f, bool strict)
+{
+    if (f->of_level[LEVEL_FAIL])
+        return ST_ENVIRONMENT;
+    return strict && f->of_level[LEVEL_WARN] + f->of_level[LEVEL_UNREAD] ? ST_BAD_NEWS : ST_OK;
+}
+
+static enum status print(FILE *out, const struct doctor *doctor, const struct findings *findings, struct err *err)
+{
+    const enum status st = verdict(findings, doctor->strict);
+    if (doctor->json) {
+        const enum status printed = print_findings_json(out, findings, status_exit(st), err);
+        if (printed != ST_OK)
+            return printed;
+    } else
+        print_findings(out, findings, table_colour(out));
+    return st == ST_OK ? ST_OK : err_set(err, st, "%s", ""); /* all has been said */
+}
+
+enum status doctor_run(FILE *out, const struct doctor *doctor, const volatile sig_atomic_t *interrupt,
+                       struct err *err)
+{
+    unsigned parts;
+    struct facts *facts = NULL;
+    struct findings findings = { 0 };
+    if (!findings_parts(&parts, doctor->ask.only))
+        return unknown_prefix(doctor->ask.only, err);
+    enum status st = facts_read(&facts, doctor->root, parts, interrupt, err);
+    if (st == ST_OK)
+        st = findings_make(&findings, facts, &doctor->ask, err);
+    if (st == ST_OK)
+        st = print(out, doctor, &findings, err);
+    findings_free(&findings);
+    facts_free(facts);
+    return st;
+}

@@ -1,0 +1,32 @@
+/* doctor.h - bench doctor: can this machine measure and serve? Facts are read, judged and printed; nothing is
+ * changed. */
+#ifndef DOCTOR_DOCTOR_H
+#define DOCTOR_DOCTOR_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "bench/doctor/checks.h"
+#include "kernels/base/err.h"
+
+struct doctor {
+    struct doctor_ask ask;
+    const char *root;                /* tree to read instead of this machine; NULL: this machine */
+    bool json;
+    bool strict;                     /* warnings, and what could not be read, count as bad news */
+};
+
+/* Prints to out. ST_OK; ST_ENVIRONMENT: a check failed; ST_BAD_NEWS: --strict and a warning or an unread check
+ * (both are printed: err has no text); ST_USAGE, ST_CONFIG: --only or --root or its facts.json are wrong;
+ * ST_INTERRUPTED; ST_INTERNAL. */
+enum status doctor_run(FILE *out, const struct doctor *doctor, const volatile sig_atomic_t *interrupt,
+                       struct err *err);
+
+/* --- inside of bench/doctor ------------------------------------------------------------------------------- */
+
+void print_findings(FILE *out, const struct findings *findings, bool colour);
+/* One object with schema, bench_version, at, exit_code, checks. ST_INTERNAL: out of memory. */
+enum status print_findings_json(FILE *out, const struct findings *findings, int exit_code, struct err *err);
+
+#endif
