@@ -37,6 +37,11 @@ static int64_t dst_image(const struct conv_want *want)
     return dst_stride(want) * want->shape.out_h * want->shape.out_w;
 }
 
+static int64_t element_bytes(const struct conv_want *want)
+{
+    return want->math == GPU_F16 || want->math == GPU_BF16 ? 2 : 4;
+}
+
 struct conv_groups conv_plan_groups(const struct conv_want *want)
 {
     int n = want->shape.n;
@@ -87,6 +92,24 @@ static cudnnBackendDescriptor_t add_prologue(struct graph_draft *draft, cudnnBac
     return positive;
 }
 
+/* Where pointers advance image by image, they are aligned as far as an image's bytes are. */
+static int64_t image_alignment(const struct conv_want *want, int64_t image)
+{
+    int64_t bytes = image * element_bytes(want), alignment = 16;
+    while (conv_plan_groups(want).launches > 1 && bytes % alignment)
+        alignment /= 2;
+    return alignment;
+}
+
+/* src or dst. */
+static cudnnBackendDescriptor_t add_end(struct graph_draft *draft, int64_t id, const struct conv_want *want,
+                                        const int64_t dims[4], int64_t stride)
+{
+    struct graph_tensor t = graph_images(id, graph_storage(want->math), dims[0], dims[1], dims[2], dims[3], stride);
+    t.alignment = image_alignment(want, t.strides[0]);
+    return graph_tensor_add(draft, &t);
+}
+
 static void draft_graph(struct graph_draft *draft, const struct conv_want *want, int images)
 {
     const struct conv_shape *s = &want->shape;
@@ -94,9 +117,9 @@ static void draft_graph(struct graph_draft *draft, const struct conv_want *want,
     const int64_t in[4] = { images, s->c, s->h, s->w }, out[4] = { images, s->k, s->out_h, s->out_w };
     const int64_t taps[4] = { s->k, s->c / s->groups, s->kernel_h, s->kernel_w };
     const struct graph_window window = { { s->pad_h, s->pad_w }, { s->stride, s->stride } };
-    cudnnBackendDescriptor_t src = add_images(draft, ID_SRC, type, false, in, src_stride(want));
+    cudnnBackendDescriptor_t src = add_end(draft, ID_SRC, want, in, src_stride(want));
     cudnnBackendDescriptor_t weights = add_images(draft, ID_WEIGHTS, type, false, taps, 0);
-    cudnnBackendDescriptor_t dst = add_images(draft, ID_DST, type, false, out, dst_stride(want));
+    cudnnBackendDescriptor_t dst = add_end(draft, ID_DST, want, out, dst_stride(want));
     if (want->prologue)
         src = add_prologue(draft, src, in, type);
     if (s->bias) {
@@ -193,16 +216,16 @@ void conv_plan_name(const struct conv_plan *plan, char *text, size_t size)
 }
 
 /* --- running --------------------------------------------------------------------------------------------------------- */
-static const void *at(const void *start, int64_t elements, size_t bytes)
+static const void *at(const void *start, int64_t elements, int64_t bytes)
 {
-    return (const char *)start + (size_t)elements * bytes;
+    return start ? (const char *)start + elements * bytes : NULL;
 }
 
 enum status conv_plan_run(const struct conv_plan *plan, const struct conv_buffers *b, struct CUstream_st *stream,
                           struct err *err)
 {
     const struct conv_want *want = &plan->want;
-    const size_t bytes = want->math == GPU_F16 || want->math == GPU_BF16 ? 2 : 4;
+    const int64_t bytes = element_bytes(want), f32 = sizeof(float);
     for (int i = 0; i < plan->groups.launches; i++) {
         int64_t image = conv_plan_first_image(&plan->groups, want->shape.n, i);
         const struct { int64_t id; const void *start; bool used; } rows[RUN_IDS_MAX] = {
@@ -212,8 +235,8 @@ enum status conv_plan_run(const struct conv_plan *plan, const struct conv_buffer
             { ID_BIAS, b->bias, want->shape.bias },
             { ID_SCALE, at(b->scale, image * want->shape.c, bytes), want->prologue },
             { ID_SHIFT, at(b->shift, image * want->shape.c, bytes), want->prologue },
-            { ID_SUM, at(b->sum, image * want->shape.k, sizeof *b->sum), want->stats },
-            { ID_SQUARE, at(b->square, image * want->shape.k, sizeof *b->square), want->stats },
+            { ID_SUM, at(b->sum, image * want->shape.k, f32), want->stats },
+            { ID_SQUARE, at(b->square, image * want->shape.k, f32), want->stats },
         };
         int64_t ids[RUN_IDS_MAX];
         void *pointers[RUN_IDS_MAX];

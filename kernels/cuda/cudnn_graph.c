@@ -82,7 +82,7 @@ struct graph_tensor graph_images(int64_t id, cudnnDataType_t type, int64_t n, in
 
 cudnnBackendDescriptor_t graph_tensor_add(struct graph_draft *draft, const struct graph_tensor *tensor)
 {
-    const int64_t alignment = ALIGNMENT_BYTES;
+    const int64_t alignment = tensor->alignment ? tensor->alignment : ALIGNMENT_BYTES;
     const bool yes = true;
     cudnnBackendDescriptor_t d = create(draft, CUDNN_BACKEND_TENSOR_DESCRIPTOR);
     set(draft, d, CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &tensor->type);

@@ -4,8 +4,8 @@
  * makes every later call do nothing, so that it is asked once, at the end. Plans outlive their draft.
  *
  * Descriptors used, with all their attributes, in this order (nothing else is ever set):
- *   TENSOR                         DATA_TYPE, UNIQUE_ID, BYTE_ALIGNMENT 16, DIMENSIONS, STRIDES, then IS_VIRTUAL or
- *                                  IS_BY_VALUE if true
+ *   TENSOR                         DATA_TYPE, UNIQUE_ID, BYTE_ALIGNMENT (16; less where images lie closer), DIMENSIONS,
+ *                                  STRIDES, then IS_VIRTUAL or IS_BY_VALUE if true
  *   CONVOLUTION                    COMP_TYPE FLOAT, CONV_MODE CROSS_CORRELATION, SPATIAL_DIMS 2, PRE_PADDINGS,
  *                                  POST_PADDINGS, FILTER_STRIDES, DILATIONS 1
  *   OPERATION_CONVOLUTION_FORWARD  CONV_DESC, X, W, Y, ALPHA 1 and BETA 0 (float)
@@ -50,6 +50,7 @@ struct graph_tensor {
     int64_t id;                 /* unique within the graph */
     cudnnDataType_t type;
     int64_t dims[4], strides[4];
+    int64_t alignment;          /* of its pointer, in bytes: a power of two; 0: 16 */
     bool is_virtual;            /* exists only between two operations */
     bool by_value;              /* its "device pointer" is one in host memory */
 };

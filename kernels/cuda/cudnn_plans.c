@@ -7,7 +7,7 @@
 #include "kernels/base/len.h"
 #include "kernels/cuda/cudnn_graph.h"
 
-#define RUN_IDS_MAX 16
+#define REASONS_MAX 700     /* of the library's chain: the sentence has ERR_TEXT_MAX */
 #define NOTE(name) (UINT32_C(1) << CUDNN_NUMERICAL_NOTE_##name)
 #define WINOGRADS (NOTE(WINOGRAD) | NOTE(WINOGRAD_TILE_4x4) | NOTE(WINOGRAD_TILE_6x6) | NOTE(WINOGRAD_TILE_13x13))
 
@@ -261,12 +261,19 @@ static enum status collect(struct collection *c, const struct gpu_libraries *l, 
     return st == ST_OUT_OF_MEMORY ? st : ST_OK;
 }
 
-static enum status nothing_left(const struct collection *c, struct err *err)
+/* Where not one configuration was listed no call failed: the library still knows why. */
+static enum status nothing_left(const struct collection *c, const struct cudnn_api *api, struct err *err)
 {
     const struct graph_seen *s = &c->seen;
+    char reasons[REASONS_MAX] = "";
+    if (c->first.status == ST_OK && s->listed == 0) {
+        api->cudnnGetLastErrorString(reasons, sizeof reasons);
+        reasons[sizeof reasons - 1] = 0;
+    }
+    const char *why = c->first.status != ST_OK ? c->first.text : reasons;
     return err_set(err, ST_UNSUPPORTED, "no plan of cuDNN: %d configurations, %d refused for their arithmetic, %d for "
                    "more than %zu bytes of workspace, %d failed%s%s", s->listed, s->refused_by_notes,
-                   s->refused_by_workspace, c->cap, s->failed, c->first.status == ST_OK ? "" : ": ", c->first.text);
+                   s->refused_by_workspace, c->cap, s->failed, *why ? ": " : "", why);
 }
 
 enum status graph_plans(struct graph_plan **plans, size_t *count, struct graph_draft *draft, enum gpu_math math,
@@ -289,7 +296,7 @@ enum status graph_plans(struct graph_plan **plans, size_t *count, struct graph_d
         if (st == ST_OUT_OF_MEMORY && err)
             *err = c.first;
         if (st == ST_OK && c.count == 0)
-            st = nothing_left(&c, err);
+            st = nothing_left(&c, &l->cudnn, err);
     }
     destroy(&l->cudnn, graph);
     if (seen)

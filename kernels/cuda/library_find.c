@@ -91,7 +91,7 @@ static bool try_file(struct library_found *found, const char *path)
 static bool try_folder(struct library_found *found, enum library which, const char *folder, bool directly)
 {
     const struct place *place = &places[which];
-    char path[LIBRARY_PATH_MAX];
+    char path[2 * LIBRARY_PATH_MAX];
     snprintf(path, sizeof path, "%s/%s", folder, place->file);
     if (directly && try_file(found, path))
         return true;
