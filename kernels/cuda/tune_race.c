@@ -35,12 +35,16 @@ double race_median(const struct race_lane *lane)
     return median_of(lane->ns, lane->samples);
 }
 
-double race_spread(const struct race_lane *lane)
+double race_spread(const struct race_lane *a, const struct race_lane *b)
 {
-    double apart[RACE_ROUNDS], median = race_median(lane);
-    for (int i = 0; i < lane->samples; i++)
-        apart[i] = fabs(lane->ns[i] - median);
-    return median_of(apart, lane->samples);
+    double apart[RACE_ROUNDS] = { 0 }, away[RACE_ROUNDS] = { 0 };
+    int count = a->samples < b->samples ? a->samples : b->samples;
+    for (int i = 0; i < count; i++)
+        apart[i] = a->ns[i] - b->ns[i];
+    double median = median_of(apart, count);
+    for (int i = 0; i < count; i++)
+        away[i] = fabs(apart[i] - median);
+    return median_of(away, count);
 }
 
 /* The best median of those still in; -1. */
@@ -129,8 +133,7 @@ static bool simpler(const struct race_lane *a, const struct race_lane *b)
 static bool ties(const struct race_lane *lane, const struct race_lane *best)
 {
     double lead = race_median(lane) - race_median(best);
-    double spread = fmax(race_spread(lane), race_spread(best));
-    return lead < fmax(RACE_TIE * race_median(best), spread) || lead <= 0;
+    return lead < fmax(RACE_TIE * race_median(best), race_spread(lane, best)) || lead <= 0;
 }
 
 int race_winner(const struct race *race)
