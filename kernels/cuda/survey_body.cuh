@@ -199,6 +199,7 @@ __global__ void __launch_bounds__(SURVEY_THREADS, 2) survey_kernel(struct survey
 __device__ __forceinline__ float2 survey_line(const float *sums, int parts, int c, int c_real, float count)
 {
     float total = 0, top = -INFINITY;
+    ROLLED
     for (int k = (int)threadIdx.x * 4; k < c; k += 128) {
         float4 sum = make_float4(0, 0, 0, 0);
         for (int i = 0; i < parts; i++) {
@@ -221,7 +222,7 @@ __device__ __forceinline__ float2 survey_line(const float *sums, int parts, int 
 }
 
 /* A warp for each row, then for each column, of image blockIdx.y. */
-__global__ void __launch_bounds__(32 * SURVEY_LINE_WARPS) survey_lines_kernel(struct survey_args a)
+__global__ void __launch_bounds__(32 * SURVEY_LINE_WARPS, 8) survey_lines_kernel(struct survey_args a)
 {
     const int rows = a.rows ? a.op.src.h : 0, columns = a.columns ? a.op.src.w : 0;
     const int line = (int)(blockIdx.x * blockDim.y + threadIdx.y), x = line - rows;

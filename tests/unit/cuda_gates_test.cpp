@@ -7,7 +7,7 @@ extern "C" {
 
 namespace {
 
-enum { CHANNELS = 20 };
+constexpr int CHANNELS = 20;
 
 /* A tensor x (n,h,w,CHANNELS) and its descriptors as the kernels get them. */
 struct described {
