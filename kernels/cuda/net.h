@@ -1,0 +1,25 @@
+/* net.h - a network on the device: from a request to the plan, its segments and its parameters there.
+ * net_load .. net_free owns all but device and libraries, which are borrowed. */
+#ifndef CUDA_NET_H
+#define CUDA_NET_H
+
+#include "kernels/cuda/bind.h"
+#include "kernels/worker/engine.h"
+
+struct net {
+    struct gpu_net net;
+    struct graph *graph;            /* rewritten: its nodes name the steps */
+    struct gpu_block tickets;
+};
+
+/* The word of a precision, on this card. ST_UNSUPPORTED. */
+enum status net_math(enum gpu_math *out, const char *precision, const struct gpu_card *card, struct err *err);
+enum fused_type net_storage(enum gpu_math math);
+
+/* out->net.device, .libraries, .math and .workspace_cap are the caller's; everything else is made here. info is filled.
+ * Statuses of native_load, lower_graph, uploads_finish. On failure net_free takes what is there. */
+enum status net_load(struct net *out, struct model_info *info, const struct model_request *req, struct gpu_memory *m,
+                     struct err *err);
+void net_free(struct net *n, struct gpu_memory *m);
+
+#endif

@@ -1,0 +1,28 @@
+/* options.h - the engine's own members of `load`'s options. Strings are borrowed from the request. */
+#ifndef CUDA_OPTIONS_H
+#define CUDA_OPTIONS_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "kernels/base/err.h"
+#include "kernels/cuda/tune.h"
+
+#define OPTIONS_LEVEL_TUNED (-1)
+
+struct gpu_options {
+    bool stream;                    /* launch: "graph" (default) or "stream" */
+    bool events_outside;            /* events: "graph" (default): inside the graph; "stream": round its launch */
+    enum tune_mode tune;            /* tune: "auto" (default), "cache", "fresh", "off" */
+    uint64_t tune_budget_ns;        /* tune_budget_ms: 60000 */
+    const char *cache_dir;          /* "" : nothing is stored */
+    size_t workspace_cap;           /* workspace_cap_bytes: 256 MiB */
+    int level;                      /* level: "f0", "f1", "f2" everywhere and no tuning; OPTIONS_LEVEL_TUNED without */
+    bool predict;                   /* predict: refuse what does not fit before trying (default true) */
+    uint64_t leave_bytes;           /* leave_bytes: take all of the device's memory but this; 0: take none */
+};
+
+/* ST_INVALID names the option, its value and what is allowed. options may be NULL; unknown members are ignored. */
+enum status gpu_options_read(struct gpu_options *out, const json_t *options, struct err *err);
+
+#endif
