@@ -25,7 +25,7 @@ commit := $(shell git describe --always --dirty --abbrev=10 2>/dev/null)
 cflags  = -std=c11 $(warn) -I. -D_GNU_SOURCE -fopenmp -MMD -MP $(flags-$(VARIANT)) $(CFLAGS)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-test deps-fuzz run test check check-cli memcheck bench-harness bench-kernels bench-convolutions bench-instructions bench-decisions fuzz fuzz-run install clean \
+.PHONY: all deps deps-test deps-fuzz run test check check-cli memcheck bench-harness bench-kernels bench-convolutions bench-instructions bench-decisions bench-nightly fuzz fuzz-run install clean \
         help
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -69,8 +69,8 @@ bench-rooms  := bench/verbs bench/doctor bench/import bench/output bench/replay 
 worker-rooms := kernels/worker kernels/models kernels/graph kernels/base
 engine-rooms := kernels/reference kernels/lower $(if $(dnnl),kernels/cpu)
 rooms        := $(bench-rooms) $(worker-rooms) $(engine-rooms)
-test-rooms   := tests/decisions
-sources  = $(filter-out kernels/worker/main_%.c tests/decisions/main_%.c,$(wildcard $(1)/*.c))
+test-rooms   := tests/decisions tests/nightly
+sources  = $(filter-out kernels/worker/main_%.c tests/decisions/main_%.c tests/nightly/main_%.c,$(wildcard $(1)/*.c))
 archive  = $(out)/lib/lib$(subst /,-,$(1)).a
 archives = $(foreach room,$(1),$(call archive,$(room)))
 libs     := -lsqlite3 -lyaml -ljansson -lcrypto -lm -lpthread
@@ -171,6 +171,12 @@ $(out)/bin/bench-decisions: $(out)/obj/tests/decisions/main_decisions.o $(call a
 bench-decisions: $(out)/bin/bench-decisions $(out)/tests/bench/deciding_speed  ## choices of our rule and of other tools, in numbers (minutes; TRIALS=4000)
 	@BENCH_HOME=$(CURDIR) $< $(TRIALS)
 	@$(out)/tests/bench/deciding_speed
+
+# --- how rules watch over nights, on invented ones: NIGHTS of each -------------------------------------------------
+NIGHTS ?= 1000000
+$(out)/bin/bench-nightly: $(out)/obj/tests/nightly/main_nightly.o $(call archives,tests/nightly tuner kernels/base)
+bench-nightly: $(out)/bin/bench-nightly  ## false alarms and losses found, by our nightly rule and other tools' (minutes; NIGHTS=1000000)
+	@$< $(NIGHTS)
 
 # --- benchmarks of our own parts: printed, never a timed test ----------------------------------------------------------
 bench-harness: all  ## what measuring itself costs: clock share, own processor time and memory of bench
