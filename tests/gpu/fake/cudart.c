@@ -1,6 +1,7 @@
 /* cudart.c - the fake CUDA runtime: start, devices, errors. cudart.h says how it behaves. */
 #include "tests/gpu/fake/cudart_state.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -121,7 +122,7 @@ static size_t *count_of(const char *name)
             return &fake.calls[i].count;
     if (fake.call_count == LEN(fake.calls))
         abort();
-    fake.calls[fake.call_count].name = name;
+    snprintf(fake.calls[fake.call_count].name, sizeof fake.calls->name, "%s", name);
     return &fake.calls[fake.call_count++].count;
 }
 
@@ -176,6 +177,20 @@ cudaError_t fake_enter(const char *name, enum fake_need need)
         return cudaErrorMemoryAllocation;
     fake.context = true;
     return cudaSuccess;
+}
+
+int fake_call(const char *name)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* plans may be built by several threads */
+    pthread_mutex_lock(&lock);
+    int code = (int)fake_enter(name, NEED_NOTHING);
+    pthread_mutex_unlock(&lock);
+    return code;
+}
+
+int fake_device_sm(void)
+{
+    return fake.script.sm;
 }
 
 cudaError_t fake_leave(cudaError_t error)

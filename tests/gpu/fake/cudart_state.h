@@ -143,7 +143,7 @@ void fake_streams_forget(void);
 
 /* --- the runtime (cudart.c) ----------------------------------------------------------------------------------------- */
 struct fake_call_count {
-    const char *name;
+    char name[48];                  /* a copy: libraries come and go */
     size_t count;
 };
 
@@ -157,7 +157,7 @@ struct fake_runtime {
     size_t graphs, execs;           /* alive */
     int sticky, last_error;
     size_t ran[FAKE_KINDS];
-    struct fake_call_count calls[96];
+    struct fake_call_count calls[160];
     size_t call_count;
     FILE *trace;
 };

@@ -31,6 +31,11 @@ int fake_enqueue(struct CUstream_st *stream, enum fake_kind kind, fake_operation
 /* Is all of [pointer, pointer + bytes) inside one piece of device memory? Weak too. */
 int fake_is_device(const void *pointer, size_t bytes) __attribute__((weak));
 
+/* For the fake libraries: counts a call of theirs and gives the code that the script has for it, 0: none; the compute
+ * capability of the device times ten. Weak too. */
+int fake_call(const char *name) __attribute__((weak));
+int fake_device_sm(void) __attribute__((weak));
+
 static inline int fake_run(struct CUstream_st *stream, enum fake_kind kind, fake_operation *run, void *argument,
                            size_t size)
 {
