@@ -218,9 +218,21 @@ struct collection {
     enum gpu_math math;
     struct graph_seen seen;
     struct err first;           /* the first configuration that did not become a plan; status ST_OK: none yet */
+    struct err last;            /* what ended the collection */
 };
 
-/* A configuration that cannot be built is dropped; what cannot be its fault ends everything. */
+/* Keeps the first failure for the message. Want of memory is no configuration's fault and ends the collection. */
+static enum status ends(struct collection *c, enum status st, const struct err *err)
+{
+    if (st != ST_OK && c->first.status == ST_OK)
+        c->first = *err;
+    if (st != ST_OUT_OF_MEMORY)
+        return ST_OK;
+    c->last = *err;
+    return st;
+}
+
+/* A configuration that cannot be built is dropped. */
 static enum status consider(struct collection *c, const struct gpu_libraries *l, descriptor config, bool fallback)
 {
     struct graph_plan plan = { .libraries = l, .fallback = fallback };
@@ -240,10 +252,8 @@ static enum status consider(struct collection *c, const struct gpu_libraries *l,
         c->seen.refused_by_workspace++;
     else
         c->seen.failed++;
-    if (st != ST_OK && c->first.status == ST_OK)
-        c->first = err;
     graph_plan_clear(&plan);
-    return st == ST_OUT_OF_MEMORY ? st : ST_OK;
+    return ends(c, st, &err);
 }
 
 static enum status collect(struct collection *c, const struct gpu_libraries *l, descriptor graph,
@@ -251,21 +261,25 @@ static enum status collect(struct collection *c, const struct gpu_libraries *l, 
 {
     struct configs configs = { 0 };
     struct err err = { 0 };
-    enum status st = ask_heuristics(l, &configs, graph, mode, &err);
-    if (st != ST_OK && c->first.status == ST_OK)
-        c->first = err;
+    enum status asked = ask_heuristics(l, &configs, graph, mode, &err), st = ends(c, asked, &err);
     c->seen.listed += (int)configs.count;
-    for (int64_t i = 0; st == ST_OK && i < configs.count && c->count < c->most; i++)
+    for (int64_t i = 0; asked == ST_OK && st == ST_OK && i < configs.count && c->count < c->most; i++)
         st = consider(c, l, configs.list[i], mode == CUDNN_HEUR_MODE_FALLBACK);
     configs_clear(&l->cudnn, &configs);
-    return st == ST_OUT_OF_MEMORY ? st : ST_OK;
+    return st;
 }
 
-/* Where not one configuration was listed no call failed: the library still knows why. */
+/* Where not one configuration was listed no call failed: the library still knows why. A failure that is no "cannot do
+ * that" (a lost device makes every plan fail) stays what it is, with its number. */
 static enum status nothing_left(const struct collection *c, const struct cudnn_api *api, struct err *err)
 {
     const struct graph_seen *s = &c->seen;
     char reasons[REASONS_MAX] = "";
+    if (c->first.status != ST_OK && c->first.status != ST_UNSUPPORTED) {
+        if (err)
+            *err = c->first;
+        return c->first.status;
+    }
     if (c->first.status == ST_OK && s->listed == 0) {
         api->cudnnGetLastErrorString(reasons, sizeof reasons);
         reasons[sizeof reasons - 1] = 0;
@@ -293,10 +307,10 @@ enum status graph_plans(struct graph_plan **plans, size_t *count, struct graph_d
         st = collect(&c, l, graph, CUDNN_HEUR_MODE_A);
         if (st == ST_OK && c.count == 0)
             st = collect(&c, l, graph, CUDNN_HEUR_MODE_FALLBACK);
-        if (st == ST_OUT_OF_MEMORY && err)
-            *err = c.first;
         if (st == ST_OK && c.count == 0)
             st = nothing_left(&c, &l->cudnn, err);
+        else if (st != ST_OK && err)
+            *err = c.last;
     }
     destroy(&l->cudnn, graph);
     if (seen)

@@ -139,8 +139,6 @@ void library_find(struct library_found *found, enum library which, const struct 
 
 void library_found_close(struct library_found *found)
 {
-    if (found->handle)
-        dlclose(found->handle);
     free(found->tried);
     memset(found, 0, sizeof *found);
 }

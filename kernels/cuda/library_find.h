@@ -32,7 +32,9 @@ const char *library_file(enum library which);
 
 /* Never fails: found->handle says it. A file that is there and does not load is tried, noted and passed over. */
 void library_find(struct library_found *found, enum library which, const struct library_search *search);
-void library_found_close(struct library_found *found);  /* dlclose and free; a second time does nothing */
+/* Frees the text; a second time does nothing. The library itself stays loaded until the process ends: these libraries
+ * start threads and keep memory that they do not give back when they are unloaded. */
+void library_found_close(struct library_found *found);
 
 /* The site-packages folders of a Python, "a:b": what it prints within limit_ms with its stdin from /dev/null.
  * NULL: it does not start, fails, or was too slow (then it is killed). The caller frees. */
