@@ -7,6 +7,7 @@
 #include "bench/measure/campaign_end.h"
 #include "bench/measure/campaign_state.h"
 #include "bench/measure/ceiling.h"
+#include "bench/measure/device.h"
 #include "bench/measure/fill.h"
 #include "bench/measure/gate.h"
 #include "bench/measure/open_loop.h"
@@ -181,6 +182,8 @@ static enum status run_stage(struct campaign_state *c, const struct stage *stage
         if (t->ended || (stage->searched && !t->searched))
             continue;
         st = stage->run(c, t, err);
+        if (st == ST_OK && !t->ended && t->device)
+            st = device_end_if_lost(c, t, err);
         if (st == ST_OK && stage->run != finish_target)
             st = results_store(&choice, c, t, target_cause(t, ST_OK), err);
     }

@@ -134,6 +134,16 @@ enum status device_record(struct campaign_device *d, struct campaign_state *c, i
     return store_append_environment(c->store, c->run.id, execution, rows, count, err);
 }
 
+enum status device_end_if_lost(struct campaign_state *c, struct target_state *t, struct err *err)
+{
+    struct err why = { 0 };
+    char text[ERR_TEXT_MAX];
+    if (gpu_check(t->device->gpu, &why) == ST_OK)
+        return ST_OK;
+    snprintf(text, sizeof text, "%s: %.800s", t->plan->name, why.text);
+    return target_end(c, t, ST_ENVIRONMENT, WHY_NONE, text, err);
+}
+
 void devices_close(struct campaign_state *c)
 {
     for (size_t i = 0; i < c->device_count; i++)

@@ -25,6 +25,8 @@ enum status device_take(struct campaign_device **out, struct campaign_state *c, 
                         struct err *err);
 /* Its state now, as rows of an execution: at its start and at its end. Statuses of the store. */
 enum status device_record(struct campaign_device *d, struct campaign_state *c, int64_t execution, struct err *err);
+/* After a stage: a target whose device is gone ends there, whatever the stage made of it. Statuses of the store. */
+enum status device_end_if_lost(struct campaign_state *c, struct target_state *t, struct err *err);
 void devices_close(struct campaign_state *c);
 
 /* Rows of a campaign that are of a GPU, not of the host. */

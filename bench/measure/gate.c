@@ -461,7 +461,9 @@ enum status gate_candidates(struct campaign_state *c, struct target_state *t, st
     if (st != ST_OK && status_is_of_worker(st, err)) { /* even batch 1 does not come out any more */
         char text[ERR_TEXT_MAX];
         snprintf(text, sizeof text, "%s", err->text);
-        return target_end(c, t, st, st == ST_WRONG_OUTPUT ? WHY_WRONG_OUTPUT : WHY_CRASHED, text, err);
+        return target_end(c, t, st,
+                          st == ST_WRONG_OUTPUT ? WHY_WRONG_OUTPUT : st == ST_ENVIRONMENT ? WHY_NONE : WHY_CRASHED,
+                          text, err);
     }
     return st != ST_OK ? st : closed;
 }

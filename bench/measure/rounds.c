@@ -126,6 +126,7 @@ static enum status note_start_failure(struct rounds *r, enum status st, struct e
     if (closed != ST_OK || ++r->start_failures < START_TRIES)
         return closed;
     enum why why = skewed                   ? WHY_INVALID
+                   : st == ST_ENVIRONMENT   ? WHY_NONE /* no size is to blame for a broken driver */
                    : st == ST_HUNG          ? WHY_HUNG
                    : st == ST_OUT_OF_MEMORY ? WHY_OUT_OF_MEMORY
                                             : WHY_CRASHED;

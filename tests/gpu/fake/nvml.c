@@ -5,7 +5,8 @@
  *   init CODE                       nvmlInit_v2 answers so
  *   driver 580.65.06 | nvml 13.580.65.06
  *   device GPU-UUID [NAME]          a GPU; the lines after it are of this one (lines before: of the first)
- *   process WHO BYTES               a process with a context: a pid, children (of the calling process), parent
+ *   process WHO BYTES               a process with a context: a pid, children (of the calling process), parent; BYTES -1:
+ *                                   its memory is not told
  *   lost N                          from the N-th call about this device on every one answers 15
  *   missing FUNCTION                not here: as an older library (answers 13)
  *   QUANTITY VALUE                  what it reads (see the table `presets` for the names)
@@ -438,7 +439,7 @@ int nvmlDeviceGetMaxMigDeviceCount(NVML_DEVICE, unsigned *count)
 static void add_process(struct nvml_process *list, unsigned room, unsigned *count, unsigned pid, double bytes)
 {
     if (*count < room)
-        list[*count] = (struct nvml_process){ .pid = pid, .used_bytes = (unsigned long long)bytes,
+        list[*count] = (struct nvml_process){ .pid = pid, .used_bytes = bytes < 0 ? ~0ULL : (unsigned long long)bytes,
                                               .gpu_instance = ~0u, .compute_instance = ~0u };
     ++*count;
 }
