@@ -27,4 +27,19 @@ __device__ __forceinline__ affine norm_write(const fused_norm &norm, int channel
     return a;
 }
 
+/* The totals of sums.cuh ([lanes][16]: of x - pilot and of (x - pilot)^2, for this block's slice) to the coefficients
+ * of one image, by all threads of the block. pilot: [lanes * 8], in shared memory; share: 1 / pixels. */
+__device__ __forceinline__ void norm_finish(const fused_norm &norm, const float *total, const float *pilot, int c,
+                                            size_t image, float share)
+{
+    const int lanes = (int)blockDim.x, first = (int)blockIdx.z * lanes * 8;
+    const int tid = (int)(threadIdx.y * blockDim.x + threadIdx.x), threads = lanes * (int)blockDim.y;
+    for (int j = tid; j < lanes * 8 && first + j < c; j += threads) {
+        const float *sums = total + j / 8 * 16 + j % 8;
+        const float mean = sums[0] * share, variance = sums[8] * share - mean * mean;
+        norm_write(norm, first + j, image * (size_t)c + (size_t)(first + j), pilot[j] + mean,
+                   variance < 0 ? 0.0f : variance);
+    }
+}
+
 #endif

@@ -35,6 +35,10 @@ struct pixel_split split_for_sums(int groups, int cells, int unroll, const struc
 /* Chunks for values that need no sums: shorter the less work there is. */
 struct pixel_split split_for_values(int groups, int cells, int unroll, int images, const struct gpu_limits *limits);
 
+/* For values made of all channels of a pixel: its threads lie in one warp (lanes is a power of two, at most 32), one
+ * slice; a thread takes groups lane, lane + lanes, ... */
+struct pixel_split split_for_points(int groups, int cells, int unroll, int images, const struct gpu_limits *limits);
+
 /* Grid: chunks, images, slices. */
 struct gpu_launch split_launch(const struct pixel_split *split, int images, size_t shared_bytes);
 

@@ -11,20 +11,6 @@ struct stats_args {
     int first_image;
 };
 
-/* Sums of x - pilot and of (x - pilot)^2 to the coefficients of eight channels, one thread a channel. */
-__device__ __forceinline__ void norm_finish(const fused_norm &norm, const float *total, const float *pilot, int c,
-                                            size_t image, float share)
-{
-    const int lanes = (int)blockDim.x, first = (int)blockIdx.z * lanes * GPU_CHANNEL_BLOCK;
-    const int tid = (int)(threadIdx.y * blockDim.x + threadIdx.x), threads = lanes * (int)blockDim.y;
-    for (int j = tid; j < lanes * GPU_CHANNEL_BLOCK && first + j < c; j += threads) {
-        const float *sums = total + j / 8 * 16 + j % 8;
-        const float mean = sums[0] * share, variance = sums[8] * share - mean * mean;
-        norm_write(norm, first + j, image * (size_t)c + (size_t)(first + j), pilot[j] + mean,
-                   variance < 0 ? 0.0f : variance);
-    }
-}
-
 /* `factor` NULL is one everywhere. */
 template <typename T>
 __device__ __forceinline__ float8 stats_load(const T *src, const float *factor, size_t pixel, size_t stride)
