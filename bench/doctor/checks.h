@@ -51,11 +51,11 @@ struct check {
 const struct check *check_at(size_t i);
 
 /* The groups that the table is made of, in this order. */
-extern const struct check checks_gpu[], checks_visible[], checks_state[], checks_cpu[], checks_engine[];
-extern const size_t checks_gpu_count, checks_visible_count, checks_state_count, checks_cpu_count,
+extern const struct check checks_gpu[], checks_visible[], checks_driver[], checks_state[], checks_cpu[], checks_engine[];
+extern const size_t checks_gpu_count, checks_visible_count, checks_driver_count, checks_state_count, checks_cpu_count,
     checks_engine_count;
 
-/* --- findings ---------------------------------------------------------------------------------------------- */
+/* --- findings ------------------------------------------------------------------------------------------- */
 
 struct finding {
     char id[96];
@@ -87,7 +87,7 @@ void findings_free(struct findings *f);
 /* The first finding of the worst kind: a fail, else a warn, else one that could not be read; NULL: none. */
 const struct finding *findings_first_cause(const struct findings *f);
 
-/* --- for the functions of the table ------------------------------------------------------------------------ */
+/* --- for the functions of the table --------------------------------------------------------------------- */
 
 struct judge {
     const struct facts *facts;

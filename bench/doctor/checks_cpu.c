@@ -10,7 +10,7 @@
 #include "kernels/base/len.h"
 #include "kernels/base/text.h"
 
-/* --- clocks and cores ----------------------------------------------------------------------------------------- */
+/* --- clocks and cores ----------------------------------------------------------------------------------- */
 
 static const struct outcome governor_outcomes[] = {
     { .name = "performance", LEVEL_OK, "governor performance on <count> processors (<driver>)", NULL },
@@ -73,7 +73,7 @@ static void look_smt(struct judge *j)
             { "cores", judge_text(j, "%.0f", cores->number) });
 }
 
-/* --- what this process may use -------------------------------------------------------------------------------- */
+/* --- what this process may use -------------------------------------------------------------------------- */
 
 static const struct outcome quota_outcomes[] = {
     { .name = "none", LEVEL_OK, "no CPU quota", NULL },
@@ -159,7 +159,7 @@ static void look_isa(struct judge *j)
         SAY(j, *all ? "isa" : "none", { "flags", all });
 }
 
-/* --- who else runs -------------------------------------------------------------------------------------------- */
+/* --- who else runs -------------------------------------------------------------------------------------- */
 
 #define BUSY_SHARE 0.10
 #define STEAL_SHARE 0.005
@@ -197,7 +197,7 @@ static void look_load(struct judge *j)
         SAY(j, "quiet", b, s, l);
 }
 
-/* --- memory --------------------------------------------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------------------------------------- */
 
 static const struct outcome memory_outcomes[] = {
     { .name = "limit", LEVEL_OK, "<limit> may be used, <free> are free", NULL },
@@ -230,7 +230,7 @@ static void look_memory(struct judge *j)
         SAY(j, "swap", { "bytes", bytes_text(j, m->swap_bytes) });
 }
 
-/* --- clock and counters --------------------------------------------------------------------------------------- */
+/* --- clock and counters --------------------------------------------------------------------------------- */
 
 static const struct outcome clock_outcomes[] = {
     { .name = "fast", LEVEL_OK, "clock source <source>", NULL },
@@ -261,7 +261,7 @@ static void look_perf(struct judge *j)
         SAY(j, atoi(paranoid->text) > 2 ? "no_counters" : "counters", { "paranoid", paranoid->text });
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------ */
+/* --- the table ------------------------------------------------------------------------------------------ */
 
 #define OUTCOMES(list) .outcomes = list, .outcome_count = LEN(list)
 const struct check checks_cpu[] = {

@@ -11,7 +11,7 @@
 
 #define MIB (1024.0 * 1024.0)
 
-/* --- fields ---------------------------------------------------------------------------------------------------- */
+/* --- fields --------------------------------------------------------------------------------------------- */
 
 /* NaN if the field is not told; *reason is why. */
 static double field(const struct fact_device *d, const char *name, const char **reason)
@@ -52,7 +52,7 @@ static const char *number(struct judge *j, double value)
     return judge_text(j, "%.0f", value);
 }
 
-/* --- one function per check ---------------------------------------------------------------------------------- */
+/* --- one function per check ----------------------------------------------------------------------------- */
 
 static const struct outcome persistence_outcomes[] = {
     { .name = "on", LEVEL_OK, "<gpu>: persistence mode is on", NULL },
@@ -263,7 +263,7 @@ static void look_memory(struct judge *j)
     each_gpu(j, fields, LEN(fields), memory_of);
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------ */
+/* --- the table ------------------------------------------------------------------------------------------ */
 
 #define STATE(name, list) \
     { .id = "gpu." #name, .needs = { "gpu.nvml" }, .parts = FACTS_NVML, .look = look_##name, .outcomes = list, \

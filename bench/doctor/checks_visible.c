@@ -9,14 +9,14 @@
 
 #include "kernels/base/len.h"
 
-/* --- gpu.visibility ------------------------------------------------------------------------------------------- */
+/* --- gpu.visibility ------------------------------------------------------------------------------------- */
 
 #define LIST "CUDA_VISIBLE_DEVICES"
 static const struct outcome visibility_outcomes[] = {
     { .name = "all", LEVEL_OK, LIST " is not set: every GPU can be used<created>", NULL },
     { .name = "list", LEVEL_NOTE, LIST "=<list>: <devices><created>", NULL },
     { .name = "empty", LEVEL_NOTE, LIST "=\"<list>\": every GPU is hidden<created>", "unset " LIST " to use one",
-      .required = true },
+      .stops = true, .required = true },
     { .name = "not_a_list", LEVEL_FAIL, LIST "=<list> is not a device list, CUDA takes it as no device<created>",
       "unset it, or set it to 0,1 or GPU-uuid" },
     { .name = "beyond", LEVEL_FAIL, LIST "=<list>: <item> names no GPU (<range>), it and all after it are ignored<created>",
@@ -142,7 +142,7 @@ static void look_visibility(struct judge *j)
     look_order(j);
 }
 
-/* --- gpu.toolkit ---------------------------------------------------------------------------------------------- */
+/* --- gpu.toolkit ---------------------------------------------------------------------------------------- */
 
 static const struct outcome toolkit_outcomes[] = {
     { .name = "runtime", LEVEL_OK, "/etc/docker/daemon.json has the runtime nvidia", NULL },
@@ -162,7 +162,7 @@ static void look_toolkit(struct judge *j)
         SAY(j, f->docker_runtime ? "runtime" : f->cdi ? "cdi" : f->toolkit ? "not_set_up" : "absent", tools);
 }
 
-/* --- env.results ---------------------------------------------------------------------------------------------- */
+/* --- env.results ---------------------------------------------------------------------------------------- */
 
 static const struct outcome env_outcomes[] = {
     { .name = "none", LEVEL_OK, "no variable is set that changes numbers", NULL },
@@ -230,7 +230,7 @@ static void look_env(struct judge *j)
     look_isa(j, "DNNL_MAX_CPU_ISA");
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------ */
+/* --- the table ------------------------------------------------------------------------------------------ */
 
 #define OUTCOMES(list) .outcomes = list, .outcome_count = LEN(list)
 const struct check checks_visible[] = {

@@ -23,7 +23,7 @@ struct doctor {
 enum status doctor_run(FILE *out, const struct doctor *doctor, const volatile sig_atomic_t *interrupt,
                        struct err *err);
 
-/* --- inside of bench/doctor ------------------------------------------------------------------------------- */
+/* --- inside of bench/doctor ----------------------------------------------------------------------------- */
 
 void print_findings(FILE *out, const struct findings *findings, bool colour);
 /* One object with schema, bench_version, at, exit_code, checks. ST_INTERNAL: out of memory. */

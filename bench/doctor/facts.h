@@ -38,7 +38,7 @@ struct fact_number {
     char absent[PROCFS_REASON];
 };
 
-/* --- the GPU as files show it ----------------------------------------------------------------------------- */
+/* --- the GPU as files show it --------------------------------------------------------------------------- */
 
 struct fact_pci {
     char address[24];                /* 0000:01:00.0 */
@@ -57,7 +57,7 @@ struct fact_library {
     char absent[256];
 };
 
-/* --- what a library answered ------------------------------------------------------------------------------ */
+/* --- what a library answered ---------------------------------------------------------------------------- */
 
 struct fact_device {
     char uuid[96], name[96], address[24];
@@ -79,14 +79,14 @@ struct fact_driver {                 /* NVML or the CUDA driver */
     size_t device_count;
 };
 
-/* --- engines ---------------------------------------------------------------------------------------------- */
+/* --- engines -------------------------------------------------------------------------------------------- */
 
 struct fact_engine {
     char name[64];
     json_t *answer;                  /* its hello, or {"error": {kind, message, api, code}}; borrowed */
 };
 
-/* --- processors ------------------------------------------------------------------------------------------- */
+/* --- processors ----------------------------------------------------------------------------------------- */
 
 struct fact_sample {                 /* one reading of the counters; a NaN is not told */
     double busy, steal, total;       /* processor time of the machine, in ticks */
@@ -163,7 +163,7 @@ const char *facts_env(const struct facts *f, const char *name);
 /* The answer of an engine by name; NULL: there is no such engine. */
 const struct fact_engine *facts_engine(const struct facts *f, const char *name);
 
-/* --- inside of bench/doctor ------------------------------------------------------------------------------- */
+/* --- inside of bench/doctor ----------------------------------------------------------------------------- */
 
 void facts_read_gpu(struct facts *f);    /* facts_gpu.c: PCI, module, nodes, libraries of a tree, container */
 void facts_read_cpu(struct facts *f);    /* facts_cpu.c: processors and memory, no samples */

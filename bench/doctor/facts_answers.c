@@ -19,7 +19,7 @@ static int take_int(const json_t *object, const char *key, int otherwise)
     return json_is_integer(value) ? (int)json_integer_value(value) : otherwise;
 }
 
-/* --- drivers ---------------------------------------------------------------------------------------------- */
+/* --- drivers -------------------------------------------------------------------------------------------- */
 
 static void take_devices(struct fact_driver *d, const json_t *answer)
 {
@@ -74,7 +74,7 @@ static void take_driver(struct fact_driver *d, struct fact_library *library, con
     d->count = take_int(answer, "count", json_object_get(answer, "devices") ? (int)d->device_count : -1);
 }
 
-/* --- nodes ------------------------------------------------------------------------------------------------ */
+/* --- nodes ---------------------------------------------------------------------------------------------- */
 
 static void take_nodes(struct facts *f)
 {
@@ -98,7 +98,7 @@ static void take_nodes(struct facts *f)
     take_text(f->nodes_hang_at, sizeof f->nodes_hang_at, answer, "calling");
 }
 
-/* --- all -------------------------------------------------------------------------------------------------- */
+/* --- all ------------------------------------------------------------------------------------------------ */
 
 static void take_engines(struct facts *f)
 {

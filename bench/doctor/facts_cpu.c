@@ -27,7 +27,7 @@ static double number_of(const char *root, const char *path, double otherwise)
     return end == text ? otherwise : number;
 }
 
-/* --- clocks ------------------------------------------------------------------------------------------------- */
+/* --- clocks --------------------------------------------------------------------------------------------- */
 
 static void read_frequency(struct facts_cpu *c, const char *root, const char *name)
 {
@@ -67,7 +67,7 @@ static void read_frequencies(struct facts_cpu *c, const char *root)
     tree_list_free(names, count);
 }
 
-/* --- which processors ----------------------------------------------------------------------------------------- */
+/* --- which processors ----------------------------------------------------------------------------------- */
 
 static void read_nodes(struct facts_cpu *c, const char *root, const bool *allowed)
 {
@@ -118,7 +118,7 @@ static void read_flags(struct facts_cpu *c, const char *root)
     free(text);
 }
 
-/* --- samples -------------------------------------------------------------------------------------------------- */
+/* --- samples -------------------------------------------------------------------------------------------- */
 
 /* The path, or in a tree the second reading beside it if it is there. */
 static bool read_sample(char *text, size_t size, const char *root, const char *path, bool second)
@@ -188,7 +188,7 @@ void facts_sample(struct facts *f)
     f->cpu.sampled = true;
 }
 
-/* --- memory and the rest -------------------------------------------------------------------------------------- */
+/* --- memory and the rest -------------------------------------------------------------------------------- */
 
 static void read_memory(struct facts_memory *m, const char *root)
 {

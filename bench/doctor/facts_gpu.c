@@ -13,7 +13,7 @@
 
 #define PCI "/sys/bus/pci/devices"
 
-/* --- the bus ---------------------------------------------------------------------------------------------- */
+/* --- the bus -------------------------------------------------------------------------------------------- */
 
 static long hex_file(const char *root, const char *folder, const char *name, const char *file)
 {
@@ -44,7 +44,7 @@ static void read_pci(struct facts *f)
     tree_list_free(names, count);
 }
 
-/* --- module and nodes --------------------------------------------------------------------------------------- */
+/* --- module and nodes ----------------------------------------------------------------------------------- */
 
 static void read_module(struct facts *f)
 {
@@ -77,7 +77,7 @@ static void read_nodes(struct facts *f)
     tree_list_free(names, count);
 }
 
-/* --- libraries ---------------------------------------------------------------------------------------------- */
+/* --- libraries ------------------------------------------------------------------------------------------ */
 
 /* "libcuda.so.570.86.15" -> "570.86.15"; a bare ".so.1" is no version. */
 static void version_of_file(char *out, size_t size, const char *path)
@@ -119,7 +119,7 @@ static void find_library(struct fact_library *l, const char *root, const char *n
     snprintf(l->absent, sizeof l->absent, "not found in the folders of libraries");
 }
 
-/* --- containers ----------------------------------------------------------------------------------------------- */
+/* --- containers ----------------------------------------------------------------------------------------- */
 
 /* Words in the control group of process 1 that only container engines write. */
 static bool group_names_container(char *out, size_t size, const char *root)

@@ -21,7 +21,7 @@ const char *level_name(enum level level)
     return names[level];
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------ */
+/* --- the table ------------------------------------------------------------------------------------------ */
 
 static size_t find_check(const char *id)
 {
@@ -69,7 +69,7 @@ bool findings_parts(unsigned *parts, const char *only)
     return any;
 }
 
-/* --- one finding ---------------------------------------------------------------------------------------------- */
+/* --- one finding ---------------------------------------------------------------------------------------- */
 
 const char *judge_text(struct judge *j, const char *format, ...)
 {
@@ -174,7 +174,7 @@ void judge_skip(struct judge *j, const char *sentence)
     j->blocked = true;
 }
 
-/* --- all ------------------------------------------------------------------------------------------------------- */
+/* --- all ------------------------------------------------------------------------------------------------ */
 
 /* What became of a check, for those that need it. */
 struct past {

@@ -80,6 +80,9 @@ def snapshot(folder):
             seen[os.path.relpath(os.path.join(base, name), folder)] = "folder"
         for name in files:
             path = os.path.join(base, name)
+            if os.path.islink(path):
+                seen[os.path.relpath(path, folder)] = "link to " + os.readlink(path)
+                continue
             with open(path, "rb") as f:
                 seen[os.path.relpath(path, folder)] = hashlib.sha256(f.read()).hexdigest()
     return seen
