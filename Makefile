@@ -220,7 +220,7 @@ install: all  ## copy programs, configurations and plot scripts to PREFIX (/usr/
 	install -m 644 $(wildcard plots/*) $(DESTDIR)$(PREFIX)/share/bench/plots
 
 help:  ## show this list
-	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile kernels/cuda/cuda.mk
 clean:  ## remove everything that was built (results stay)
 	rm -rf $(BUILD)
 

@@ -112,3 +112,24 @@ $(out)/tests/unit/cuda_%: $(out)/obj/tests/unit/cuda_%.o $(cuda-test-libs) $(cal
 	$(say) "link $@"
 	$(do)$(link) -rdynamic $(libs) -ldl -lstdc++
 -include $(shell find $(nvcc-out) -name '*.d' 2>/dev/null)
+
+# --- plans of cuDNN without a GPU: the program that asks for them, and a driver that stands for none ---------------------
+ifneq ($(cuda),)
+plan-tools := $(out)/gpu/plan-manifest $(out)/gpu/null/libcuda.so.1
+$(out)/gpu/plan-manifest: $(out)/obj/tests/gpu/plan_manifest.o $(call cuda-lib,) $(call cuda-lib,-plain) $(call archives,kernels/lower $(worker-rooms))
+	@mkdir -p $(@D)
+	$(say) "link $@"
+	$(do)$(link) $(libs) -ldl
+$(out)/gpu/null_driver_names.h: $(CUDA)/include/cuda.h
+	@mkdir -p $(@D)
+	@grep -o '\bcu[A-Z][A-Za-z0-9]*\(_v[0-9]*\)\?\b' $< | sort -u | sed 's/.*/X(&)/' > $@
+$(out)/gpu/null/libcuda.so.1: tests/gpu/null_driver.c tests/gpu/null_driver_rest.c $(out)/gpu/null_driver_names.h
+	@mkdir -p $(@D)
+	$(say) "link $@"
+	$(do)$(CC) -std=c11 $(warn) -DNULL_DRIVER_NAMES='"$(abspath $(out))/gpu/null_driver_names.h"' -fPIC -shared \
+	   -Wl,-soname,libcuda.so.1 -o $@ $(filter %.c,$^)
+endif
+test-build check-cli: $(plan-tools)
+check-plans: $(plan-tools)  ## every plan of cuDNN for every layer, beside the committed list (minutes; ARGS=--update writes it)
+	@BENCH_BIN=$(abspath $(out)/bin) tests/golden/cudnn_plans_test.py --all $(ARGS)
+.PHONY: check-plans
