@@ -70,7 +70,7 @@ static struct fused_term term(const struct binding *w, const struct term_ref *r)
 
 struct conv_want bind_want(const struct gpu_net *net, const struct choice *choices, int segment, int slot, int batch)
 {
-    return segment_want(net->plan, &net->segments[segment], slot, choices[segment].level, batch, net->math);
+    return segment_want(net->plan, &net->segments[segment], slot, choices[segment].level[slot], batch, net->math);
 }
 
 bool bind_leaves_out(const struct gpu_net *net, const struct choice *choices, int segment, int slot, int batch)

@@ -32,9 +32,9 @@ struct gpu_net {
     size_t workspace_cap;
 };
 
-/* How one segment is computed. */
+/* How one segment is computed. Parts may be at different levels; F2 only behind one at F1 or F2. */
 struct choice {
-    int level;                              /* enum tune_level */
+    int level[SEGMENT_SLOTS];               /* [parts] enum tune_level */
     struct conv_way *way[SEGMENT_SLOTS];    /* [parts], borrowed */
 };
 

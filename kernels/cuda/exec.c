@@ -7,6 +7,7 @@
 
 #include "kernels/base/grow.h"
 #include "kernels/cuda/conv.h"
+#include "kernels/cuda/tune.h"
 
 /* The epilogue's sums are not shifted: from |mean| / std = 10 on the variance loses more digits than the other errors of
  * a half. */
@@ -87,7 +88,7 @@ enum status exec_own(struct exec *e, struct conv_way *way, struct err *err)
     return err_set(err, ST_OUT_OF_MEMORY, "no memory for the list of convolutions");
 }
 
-/* The first way for one part. */
+/* The first way for one part at this level. */
 static enum status first_way(struct conv_way **out, struct exec *e, int segment, int slot, int level, struct err *err)
 {
     struct conv_way **ways = NULL;
@@ -103,18 +104,35 @@ static enum status first_way(struct conv_way **out, struct exec *e, int segment,
     return exec_own(e, *out, err);
 }
 
-static enum status choose_segment(struct exec *e, int segment, int level, struct err *err)
+/* A prologue reads the coefficients of a fold: the part before must have left sums. */
+static bool has_level(const struct exec *e, int segment, int slot, int level)
+{
+    const struct segment_part *part = &e->net->segments[segment].part[slot];
+    if (level == TUNE_F2)
+        return part->prologue && bind_want(e->net, e->choices, segment, slot - 1, e->batch).stats;
+    return level == TUNE_F0 || part->sums;
+}
+
+static enum status choose_part(struct exec *e, int segment, int slot, int level, struct err *err)
 {
     struct choice *c = &e->choices[segment];
     enum status st = ST_UNSUPPORTED;
-    for (; level >= 0 && st == ST_UNSUPPORTED; level--) {
-        *c = (struct choice){ .level = level };
-        st = ST_OK;
-        for (int slot = 0; slot < e->net->segments[segment].parts && st == ST_OK; slot++)
-            st = first_way(&c->way[slot], e, segment, slot, level, err);
+    for (; level >= TUNE_F0 && st == ST_UNSUPPORTED; level--) {
+        if (!has_level(e, segment, slot, level))
+            continue;
+        c->level[slot] = level;
+        st = first_way(&c->way[slot], e, segment, slot, level, err);
     }
     if (st != ST_OK)
         err_prefix(err, "%s", e->net->segments[segment].text);
+    return st;
+}
+
+static enum status choose_segment(struct exec *e, int segment, int level, struct err *err)
+{
+    enum status st = ST_OK;
+    for (int slot = 0; slot < e->net->segments[segment].parts && st == ST_OK; slot++)
+        st = choose_part(e, segment, slot, level, err);
     return st;
 }
 
@@ -266,26 +284,24 @@ static enum status check_step(struct exec *e, const struct gpu_place *place, int
     if (st == ST_OK && b->kind == BOUND_FOLD)
         st = check_fold(&large, &b->u.fold, e->net->device, err);
     if (large)
-        falls_back[e->net->places[index].segment] = true;
+        falls_back[e->net->places[index].segment * SEGMENT_SLOTS + e->net->places[index].slot] = true;
     if (st != ST_OK)
         err_prefix(err, "step %d (%s)", index, step_kind_name(e->net->plan->steps[index].kind));
     return st;
 }
 
-/* F0 for the segments that need it; those with the same text share their ways again. */
+/* F0 for the parts that need it; the part behind loses its prologue. */
 static enum status choose_again(struct exec *e, const bool *falls_back, bool *again, struct err *err)
 {
     enum status st = ST_OK;
-    for (int i = 0; i < e->net->segment_count && st == ST_OK; i++) {
+    for (int i = 0; i < e->net->segment_count * SEGMENT_SLOTS && st == ST_OK; i++) {
+        int segment = i / SEGMENT_SLOTS, slot = i % SEGMENT_SLOTS;
+        struct choice *c = &e->choices[segment];
         if (!falls_back[i])
             continue;
-        int like = 0;
-        while (like < i && !(falls_back[like] && e->net->segments[like].same == e->net->segments[i].same))
-            like++;
-        if (like < i)
-            e->choices[i] = e->choices[like];
-        else
-            st = choose_segment(e, i, 0, err);
+        st = choose_part(e, segment, slot, TUNE_F0, err);
+        if (st == ST_OK && slot + 1 < e->net->segments[segment].parts && c->level[slot + 1] == TUNE_F2)
+            st = choose_part(e, segment, slot + 1, TUNE_F1, err);
         e->fallen_back++;
         *again = true;
     }
@@ -296,7 +312,7 @@ enum status exec_check(struct exec *e, const struct pool *pool, bool *again, str
 {
     const struct gpu_place place = place_of(e, pool);
     struct gpu_device *d = e->net->device;
-    bool *falls_back = calloc((size_t)e->net->segment_count + 1, sizeof *falls_back);
+    bool *falls_back = calloc((size_t)e->net->segment_count * SEGMENT_SLOTS + 1, sizeof *falls_back);
     *again = false;
     enum status st = falls_back ? ST_OK : err_set(err, ST_OUT_OF_MEMORY, "no memory to check the sums");
     for (int i = 0; i < e->net->plan->step_count && st == ST_OK; i++)

@@ -23,7 +23,7 @@ struct exec {
     struct gpu_capture graph[POOL_SLOTS];
     unsigned generation;                /* of the pool that it is bound to */
     bool bound;
-    int fallen_back;                    /* segments that went back to F0 because their means were too large */
+    int fallen_back;                    /* convolutions that went back to F0: their means were too large */
 };
 
 /* Plans of attentions are built. ST_OUT_OF_MEMORY, ST_UNSUPPORTED. */
@@ -44,7 +44,7 @@ enum status exec_bind(struct exec *e, const struct pool *pool, struct err *err);
 /* Enqueues all steps on the device's stream. */
 enum status exec_enqueue(const struct exec *e, const struct pool *pool, int slot, struct err *err);
 /* Runs every chosen plan once, waits, and looks at the sums of F1 and F2: where |mean| / std of a channel exceeds 10 the
- * segment is chosen again at F0, and *again says that planning starts over. */
+ * convolution is chosen again at F0, and *again says that planning starts over. */
 enum status exec_check(struct exec *e, const struct pool *pool, bool *again, struct err *err);
 /* Captures slot 0 .. slots - 1. `events` as capture.h has them. */
 enum status exec_capture(struct exec *e, const struct pool *pool, bool events, struct err *err);

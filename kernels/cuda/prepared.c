@@ -23,13 +23,14 @@ static struct pool_need need_of_all(const struct ready *r)
     return need;
 }
 
-/* Refuses what cannot fit before anything is given up for it. */
-static enum status fits(struct ready *r, const struct prepared *p, const struct pool_need *need, struct err *err)
+enum status ready_fits(struct ready *r, const struct prepared *p, const struct pool_need *need, struct err *err)
 {
     uint64_t held = pool_device_bytes(&r->pool.size), free_bytes = 0;
     if (!r->options->predict || pool_device_bytes(need) <= held)
         return ST_OK;
     struct pool_need own = exec_need(p->exec, &p->fixed);
+    own.arena = need->arena > own.arena ? need->arena : own.arena;
+    own.workspace = need->workspace;
     size_t n = (size_t)p->exec->batch;
     const struct predict_memory memory = { .context = r->net->device->context_bytes,
                                            .weights = uploads_bytes(r->net->uploads), .arena_image = own.arena / n,
@@ -96,7 +97,7 @@ static enum status settle(struct ready *r, struct prepared *p, struct err *err)
         st = exec_plan(p->exec, err);
         struct pool_need need = need_of_all(r);
         if (st == ST_OK)
-            st = fits(r, p, &need, err);
+            st = ready_fits(r, p, &need, err);
         if (st == ST_OK)
             st = resize(r, &need, err);
         if (st == ST_OK)

@@ -33,6 +33,9 @@ struct prepared *ready_find(const struct ready *r, int batch); /* NULL: not ther
 enum status ready_add(struct prepared **out, struct ready *r, int batch, struct err *err);
 void ready_remove(struct ready *r, int batch);
 void ready_remove_all(struct ready *r);
+/* Whether the pool could become as large as `need`, for p: refuses what cannot fit before anything is given up for it.
+ * ST_OUT_OF_MEMORY. Always ST_OK without the option `predict`. */
+enum status ready_fits(struct ready *r, const struct prepared *p, const struct pool_need *need, struct err *err);
 /* Nothing if p is bound to the pool as it is; else binds and captures it. */
 enum status ready_again(struct ready *r, struct prepared *p, struct err *err);
 

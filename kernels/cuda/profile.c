@@ -82,7 +82,7 @@ static void describe(struct profile_layer *layer, const struct exec *e, const st
     snprintf(layer->op, sizeof layer->op, "%s", b->kind == BOUND_FOLD ? "fold" : step_kind_name(s->kind));
     if (at.segment >= 0)
         snprintf(layer->implementation, sizeof layer->implementation, "%s %s", name,
-                 tune_level_name(e->choices[at.segment].level));
+                 tune_level_name(e->choices[at.segment].level[at.slot]));
     else
         snprintf(layer->implementation, sizeof layer->implementation, "%s", name);
     layer->ns = ns;
