@@ -309,13 +309,14 @@ static bool write_all(int fd, const void *bytes, size_t size)
     return true;
 }
 
-/* In one step: afterwards there is the old content or the new one, never a part of it. */
+/* In one step: afterwards there is the old content or the new one. Nothing waits for the disk: what a power cut leaves is
+ * checked when it is read. */
 static bool replace_file(struct cache *c, const char *path, const void *bytes, size_t size)
 {
     char temporary[PATH_MAX_BYTES + 64];
     snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    bool ok = fd >= 0 && write_all(fd, bytes, size) && fsync(fd) == 0;
+    bool ok = fd >= 0 && write_all(fd, bytes, size);
     int code = errno;
     if (fd >= 0 && close(fd) != 0 && ok) {
         ok = false;
