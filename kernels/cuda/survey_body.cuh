@@ -101,7 +101,7 @@ __device__ __forceinline__ void survey_row(float8 &row, float8 *column, float2 *
     const T *src = static_cast<const T *>(op.src.data) + pixel * (size_t)op.src.stride + s.first;
     T *dst = static_cast<T *>(op.dst.data) + (op.dst.data ? pixel * (size_t)op.dst.stride + s.first : 0);
     float8 x[SURVEY_COLUMNS];
-    float factor[SURVEY_COLUMNS];
+    float factor[SURVEY_COLUMNS]; /* 0 outside: adds nothing to sums */
     UNROLL
     for (int i = 0; i < SURVEY_COLUMNS; i++) {
         const bool inside = i * across < columns;
@@ -117,7 +117,6 @@ __device__ __forceinline__ void survey_row(float8 &row, float8 *column, float2 *
         if (LINES) {
             UNROLL
             for (int j = 0; j < 8; j++) {
-                v.v[j] = inside ? v.v[j] : 0;
                 row.v[j] += v.v[j];
                 column[i].v[j] += v.v[j];
             }
