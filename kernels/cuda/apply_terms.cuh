@@ -74,29 +74,6 @@ __device__ __forceinline__ float max_or_nan(float a, float b)
 #endif
 }
 
-template <bool MIXED, typename T>
-__device__ __forceinline__ float8 typed_load(const void *base, enum fused_type type, size_t at)
-{
-    if (!MIXED)
-        return load8(static_cast<const T *>(base) + at);
-    if (type == FUSED_F32)
-        return load8(static_cast<const float *>(base) + at);
-    return type == FUSED_BF16 ? load8(static_cast<const b16 *>(base) + at) : load8(static_cast<const h16 *>(base) + at);
-}
-
-template <bool MIXED, typename T>
-__device__ __forceinline__ void typed_store(void *base, enum fused_type type, size_t at, const float8 &x)
-{
-    if (!MIXED)
-        store8(static_cast<T *>(base) + at, x);
-    else if (type == FUSED_F32)
-        store8(static_cast<float *>(base) + at, x);
-    else if (type == FUSED_BF16)
-        store8(static_cast<b16 *>(base) + at, x);
-    else
-        store8(static_cast<h16 *>(base) + at, x);
-}
-
 /* What a thread keeps of one image's coefficients for its channels: the affine parts of all terms that have no ReLU
  * share one shift. A lazy kernel keeps nothing. */
 template <class K> struct apply_coefficients {

@@ -5,6 +5,7 @@
 #define CUDA_STORAGE_CUH
 
 #include "kernels/cuda/launch.h"
+#include "kernels/lower/fused.h"
 
 #ifndef __CUDA_ARCH__
 #include "kernels/base/half.h"
@@ -131,6 +132,17 @@ __device__ __forceinline__ void store8(float *at, const float8 &x)
 __device__ __forceinline__ void store8(b16 *at, const float8 &x) { *reinterpret_cast<uint4 *>(at) = pack8<b16>(x); }
 __device__ __forceinline__ void store8(h16 *at, const float8 &x) { *reinterpret_cast<uint4 *>(at) = pack8<h16>(x); }
 
+/* Four channels at a multiple of 8 bytes (16 for float). */
+__device__ __forceinline__ void store4(float *at, float4 x) { *reinterpret_cast<float4 *>(at) = x; }
+__device__ __forceinline__ void store4(b16 *at, float4 x)
+{
+    *reinterpret_cast<uint2 *>(at) = make_uint2(pack2<b16>(x.x, x.y), pack2<b16>(x.z, x.w));
+}
+__device__ __forceinline__ void store4(h16 *at, float4 x)
+{
+    *reinterpret_cast<uint2 *>(at) = make_uint2(pack2<h16>(x.x, x.y), pack2<h16>(x.z, x.w));
+}
+
 __device__ __forceinline__ void store8_once(float *at, const float8 &x)
 {
     float4 *p = reinterpret_cast<float4 *>(at);
@@ -144,6 +156,30 @@ __device__ __forceinline__ void store8_once(b16 *at, const float8 &x)
 __device__ __forceinline__ void store8_once(h16 *at, const float8 &x)
 {
     __stcs(reinterpret_cast<uint4 *>(at), pack8<h16>(x));
+}
+
+/* Of type T or, if MIXED, of the one that `type` says. */
+template <bool MIXED, typename T>
+__device__ __forceinline__ float8 typed_load(const void *base, enum fused_type type, size_t at)
+{
+    if (!MIXED)
+        return load8(static_cast<const T *>(base) + at);
+    if (type == FUSED_F32)
+        return load8(static_cast<const float *>(base) + at);
+    return type == FUSED_BF16 ? load8(static_cast<const b16 *>(base) + at) : load8(static_cast<const h16 *>(base) + at);
+}
+
+template <bool MIXED, typename T>
+__device__ __forceinline__ void typed_store(void *base, enum fused_type type, size_t at, const float8 &x)
+{
+    if (!MIXED)
+        store8(static_cast<T *>(base) + at, x);
+    else if (type == FUSED_F32)
+        store8(static_cast<float *>(base) + at, x);
+    else if (type == FUSED_BF16)
+        store8(static_cast<b16 *>(base) + at, x);
+    else
+        store8(static_cast<h16 *>(base) + at, x);
 }
 
 #endif
