@@ -141,12 +141,15 @@ enum status config_read_text(struct config *out, const char *name, const char *t
 /* Prints the rows of the groups: flag, value, help, key, range, default. */
 void config_print_help(FILE *out, unsigned groups);
 
-/* Engine file configs/engines/NAME.yaml: name, command (list), description, env (map, optional),
- * devices/precisions are asked from the worker. */
+/* Engine file configs/engines/NAME.yaml: name, command (list), description, and optional: env (map), devices (kinds that
+ * it runs on: cpu, cuda; which of them are there, and their precisions, is asked from the worker) and library_path (a
+ * folder or a list of them: where a CUDA worker looks for cuDNN and cuBLASLt first). */
 struct engine_config {
     char   name[64], description[160];
+    bool   kinds_told, kind_cpu, kind_cuda; /* of `devices`; not told: any */
     char **command; /* NULL-terminated; command[0] resolved with home_program, as given if it is not there */
-    char **environment; /* "NAME=value", NULL-terminated, for struct worker_start; NULL: none */
+    char **environment; /* "NAME=value", NULL-terminated, for struct worker_start; NULL: none. With the library path */
+    char  *library_path; /* joined with colons; NULL: none */
     char   file[4096];
 };
 /* Reads configs/engines/NAME.yaml, or `engine` itself if it ends in .yaml. ST_USAGE: no such engine, with the
@@ -156,6 +159,8 @@ enum status engine_config_read(struct engine_config *out, const char *engine, st
 /* All of configs/engines, sorted by name. engine_config_free each, then free(*out). */
 enum status engine_config_list(struct engine_config **out, size_t *count, struct err *err);
 void engine_config_free(struct engine_config *e);
+/* May it run on such a device ("cpu:0", "cuda:1")? */
+bool engine_config_runs_on(const struct engine_config *e, const char *device);
 
 void config_free(struct config *c);
 

@@ -24,6 +24,7 @@ void engine_config_free(struct engine_config *e)
 {
     free_texts(e->command);
     free_texts(e->environment);
+    free(e->library_path);
     *e = (struct engine_config){ 0 };
 }
 
@@ -99,6 +100,45 @@ static enum status read_environment(struct engine_config *e, const struct yaml *
     return e->environment ? ST_OK : err_set(err, ST_INTERNAL, "%s: not enough memory for env", e->file);
 }
 
+static enum status read_devices(struct engine_config *e, const struct yaml *at, struct err *err)
+{
+    static const char allowed[] = "a list of cpu, cuda";
+    if (at->kind != YAML_LIST || at->count == 0)
+        return wrong(e, at, "devices", allowed, err);
+    e->kinds_told = true;
+    for (size_t i = 0; i < at->count; i++) {
+        const char *kind = at->items[i]->kind == YAML_SCALAR ? at->items[i]->text : "";
+        if (strcmp(kind, "cpu") != 0 && strcmp(kind, "cuda") != 0)
+            return wrong(e, at->items[i], "devices", allowed, err);
+        *(strcmp(kind, "cpu") == 0 ? &e->kind_cpu : &e->kind_cuda) = true;
+    }
+    return ST_OK;
+}
+
+bool engine_config_runs_on(const struct engine_config *e, const char *device)
+{
+    return !e->kinds_told || (e->kind_cpu && strncmp(device, "cpu:", 4) == 0) ||
+           (e->kind_cuda && strncmp(device, "cuda:", 5) == 0);
+}
+
+static enum status read_library_path(struct engine_config *e, const struct yaml *at, struct err *err)
+{
+    static const char allowed[] = "a folder, or a list of folders without a colon";
+    char joined[4096] = "";
+    const bool list = at->kind == YAML_LIST;
+    for (size_t i = 0; i < (list ? at->count : 1); i++) {
+        const struct yaml *item = list ? at->items[i] : at;
+        const size_t used = strlen(joined);
+        if (item->kind != YAML_SCALAR || !*item->text || strchr(item->text, ':'))
+            return wrong(e, item, "library_path", allowed, err);
+        snprintf(joined + used, sizeof joined - used, "%s%s", i ? ":" : "", item->text);
+    }
+    if (!*joined)
+        return wrong(e, at, "library_path", allowed, err);
+    e->library_path = strdup(joined);
+    return e->library_path ? ST_OK : err_set(err, ST_INTERNAL, "%s: not enough memory for library_path", e->file);
+}
+
 static const struct engine_key {
     const char *name;
     bool required;
@@ -108,6 +148,8 @@ static const struct engine_key {
     { "command", true, read_command },
     { "description", false, read_description },
     { "env", false, read_environment },
+    { "devices", false, read_devices },
+    { "library_path", false, read_library_path },
 };
 
 /* --- a file --------------------------------------------------------------------------------------------- */
@@ -120,8 +162,27 @@ static enum status unknown_key(const struct engine_config *e, const struct yaml 
     const char *near = text_nearest(key->text, names, LEN(keys));
     return err_set(err, ST_CONFIG, "%s:%d:%d: there is no key \"%.80s\" for an engine%s%s%s", e->file,
                    key->line, key->column, key->text,
-                   near ? " (did you mean \"" : "; known are name, command, description, env",
+                   near ? " (did you mean \""
+                        : "; known are name, command, description, env, devices, library_path",
                    near ? near : "", near ? "\"?)" : "");
+}
+
+/* The worker finds it in its environment. */
+static enum status pass_library_path(struct engine_config *e, struct err *err)
+{
+    size_t count = 0;
+    while (e->environment && e->environment[count])
+        count++;
+    char **more = realloc(e->environment, (count + 2) * sizeof *more);
+    if (more)
+        e->environment = more;
+    if (!more || asprintf(&more[count], "BENCH_CUDA_LIBRARY_PATH=%s", e->library_path) < 0) {
+        if (more)
+            more[count] = NULL;
+        return err_set(err, ST_INTERNAL, "%s: not enough memory for library_path", e->file);
+    }
+    more[count + 1] = NULL;
+    return ST_OK;
 }
 
 static enum status read_tree(struct engine_config *e, const struct yaml *tree, struct err *err)
@@ -140,7 +201,7 @@ static enum status read_tree(struct engine_config *e, const struct yaml *tree, s
         if (keys[k].required && !yaml_get(tree, keys[k].name))
             st = err_set(err, ST_CONFIG, "%s:%d:%d: the key %s is missing", e->file, tree->line, tree->column,
                          keys[k].name);
-    return st;
+    return st == ST_OK && e->library_path ? pass_library_path(e, err) : st;
 }
 
 static enum status read_path(struct engine_config *out, const char *path, struct err *err)

@@ -26,7 +26,8 @@ static const struct config_row rows[] = {
       .help = "models to measure: names of bench list, or paths of .yaml files" },
 
     { .key = "engines", .flag = "engine", .type = &config_type_names, .group = CONFIG_TARGETS, .unit = "LIST",
-      AT(engines), NAMED(engines_named), .look_up = config_look_up_engine, .preset = "onednn",
+      AT(engines), NAMED(engines_named), .look_up = config_look_up_engine,
+      .preset_text = "onednn on cpu:N, cuda on cuda:N",
       .help = "engines to measure them on: names of bench list, or paths of .yaml files" },
     { .key = "devices", .flag = "device", .type = &config_type_names, .group = CONFIG_TARGETS, .unit = "LIST",
       AT(devices), NAMED(devices_named), .preset = "cpu:0", .help = "devices, as bench list names them" },

@@ -17,21 +17,21 @@ struct named_model {
     const char *ask;                 /* the file that was named; NULL: config.name */
 };
 
-/* Which precisions a kind of device has. */
+/* Which precisions a kind of device has, and its engine where none is named. */
 static const struct device_kind {
-    const char *name;
+    const char *name, *engine;
     const char *precisions[4];
 } device_kinds[] = {
-    { "cpu", { "f32", "bf16" } },
-    { "cuda", { "f32", "tf32", "f16", "bf16" } },
+    { "cpu", "onednn", { "f32", "bf16" } },
+    { "cuda", "cuda", { "f32", "tf32", "f16", "bf16" } },
 };
-static const char *const default_engine[] = { "onednn" }, *const default_device[] = { "cpu:0" },
-                  *const default_precision[] = { "f32" };
+static const char *const default_device[] = { "cpu:0" }, *const default_precision[] = { "f32" };
 static const int default_threads[] = { 0 }, default_instances[] = { 1 };
 
 /* The lists of a configuration with their defaults: what is multiplied out. */
 struct axes {
     const char *const *engines, *const *devices, *const *precisions;
+    const char *kinds_engines[LEN(device_kinds)]; /* in place of engines that were not named */
     const int *threads, *instances;
     size_t engine_count, device_count, precision_count, thread_count, instance_count;
 };
@@ -42,15 +42,41 @@ static const char *const *names_or(const struct name_list *list, const char *con
     return list->count ? (const char *const *)list->names : preset;
 }
 
+static bool is_of_kind(const char *device, const struct device_kind *kind)
+{
+    const size_t size = strlen(kind->name);
+    return strncmp(device, kind->name, size) == 0 && device[size] == ':';
+}
+
+/* The engine of each kind of device that is asked for. */
+static void choose_engines(struct axes *a)
+{
+    a->engine_count = 0;
+    for (size_t k = 0; k < LEN(device_kinds); k++)
+        for (size_t i = 0; i < a->device_count; i++)
+            if (is_of_kind(a->devices[i], &device_kinds[k])) {
+                a->kinds_engines[a->engine_count++] = device_kinds[k].engine;
+                break;
+            }
+    a->engines = NULL;
+}
+
+static const char *engine_name(const struct axes *a, size_t i)
+{
+    return a->engines ? a->engines[i] : a->kinds_engines[i];
+}
+
 static struct axes axes_of(const struct config *c)
 {
     struct axes a = { .threads = c->threads.count ? c->threads.values : default_threads,
                       .thread_count = c->threads.count ? c->threads.count : LEN(default_threads),
                       .instances = c->instances.count ? c->instances.values : default_instances,
                       .instance_count = c->instances.count ? c->instances.count : LEN(default_instances) };
-    a.engines = names_or(&c->engines, default_engine, &a.engine_count);
     a.devices = names_or(&c->devices, default_device, &a.device_count);
     a.precisions = names_or(&c->precisions, default_precision, &a.precision_count);
+    a.engines = names_or(&c->engines, NULL, &a.engine_count);
+    if (!a.engines)
+        choose_engines(&a);
     return a;
 }
 
@@ -92,6 +118,72 @@ static enum status check_precision(const struct device_kind *kind, const char *d
     const char *near = text_nearest(precision, kind->precisions, count);
     return err_set(err, ST_USAGE, "precision \"%.40s\" does not exist on %s: allowed are %s%s%s%s", precision,
                    device, known, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+}
+
+static bool has_precision(const char *device, const char *precision)
+{
+    for (size_t k = 0; k < LEN(device_kinds); k++)
+        for (size_t i = 0; is_of_kind(device, &device_kinds[k]) && i < LEN(device_kinds[k].precisions) &&
+                           device_kinds[k].precisions[i]; i++)
+            if (strcmp(device_kinds[k].precisions[i], precision) == 0)
+                return true;
+    return false;
+}
+
+/* With several devices a precision need not exist on each, but on one; and each device must have one of them. */
+static enum status check_precisions(const struct axes *a, struct err *err)
+{
+    for (size_t p = 0; p < a->precision_count; p++) {
+        size_t d = 0;
+        while (d < a->device_count && !has_precision(a->devices[d], a->precisions[p]))
+            d++;
+        const struct device_kind *kind;
+        enum status st = d < a->device_count ? ST_OK : check_device(&kind, a->devices[0], err);
+        if (st == ST_OK && d == a->device_count)
+            st = check_precision(kind, a->devices[0], a->precisions[p], err);
+        if (st != ST_OK)
+            return st;
+    }
+    for (size_t d = 0; d < a->device_count; d++) {
+        size_t p = 0;
+        while (p < a->precision_count && !has_precision(a->devices[d], a->precisions[p]))
+            p++;
+        const struct device_kind *kind;
+        enum status st = p < a->precision_count ? ST_OK : check_device(&kind, a->devices[d], err);
+        if (st == ST_OK && p == a->precision_count)
+            st = check_precision(kind, a->devices[d], a->precisions[0], err);
+        if (st != ST_OK)
+            return st;
+    }
+    return ST_OK;
+}
+
+/* Every device needs an engine that runs on it, every engine that was named a device. */
+static enum status check_engines(const struct axes *a, const struct plan *p, struct err *err)
+{
+    for (size_t d = 0; d < a->device_count; d++) {
+        const struct device_kind *kind;
+        size_t e = 0;
+        enum status st = check_device(&kind, a->devices[d], err);
+        if (st != ST_OK)
+            return st;
+        while (e < p->engine_count && !engine_config_runs_on(&p->engines[e], a->devices[d]))
+            e++;
+        if (e == p->engine_count)
+            return err_set(err, ST_USAGE, "no engine that is asked for (%s%s) runs on %s: use --engine %s or --device %s:0",
+                           p->engines[0].name, p->engine_count > 1 ? ", ..." : "", a->devices[d], kind->engine,
+                           p->engines[0].kind_cuda ? "cuda" : "cpu");
+    }
+    for (size_t e = 0; e < p->engine_count; e++) {
+        size_t d = 0;
+        while (d < a->device_count && !engine_config_runs_on(&p->engines[e], a->devices[d]))
+            d++;
+        if (d == a->device_count)
+            return err_set(err, ST_USAGE, "engine %s does not run on %s%s: add --device %s:0", p->engines[e].name,
+                           a->devices[0], a->device_count > 1 ? " or another device that is asked for" : "",
+                           p->engines[e].kind_cuda ? "cuda" : "cpu");
+    }
+    return ST_OK;
 }
 
 /* Threads of one instance for an asked number (0: all that may be used, shared out among the instances). One
@@ -291,7 +383,8 @@ static enum status multiply_out(struct plan *p, const struct axes *a, const stru
             .several_threads = a->thread_count > 1,
             .several_instances = a->instance_count > 1,
         };
-        st = add_target(p, &x, c, store, err);
+        if (engine_config_runs_on(x.engine, x.device) && has_precision(x.device, x.precision))
+            st = add_target(p, &x, c, store, err);
     }
     return st;
 }
@@ -329,12 +422,12 @@ static enum status read_models(struct named_model **out, size_t *count, const st
 
 static enum status read_engines(struct plan *p, const struct axes *a, struct err *err)
 {
-    p->engines = calloc(a->engine_count, sizeof *p->engines);
+    p->engines = calloc(a->engine_count + 1, sizeof *p->engines);
     if (!p->engines)
         return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the plan");
     enum status st = ST_OK;
     while (st == ST_OK && p->engine_count < a->engine_count) {
-        st = engine_config_read(&p->engines[p->engine_count], a->engines[p->engine_count], err);
+        st = engine_config_read(&p->engines[p->engine_count], engine_name(a, p->engine_count), err);
         if (st == ST_OK)
             p->engine_count++;
     }
@@ -350,6 +443,10 @@ enum status plan_make(struct plan *out, const struct config *config, struct stor
     enum status st = read_models(&models, &model_count, config, err);
     if (st == ST_OK)
         st = read_engines(out, &axes, err);
+    if (st == ST_OK)
+        st = check_engines(&axes, out, err);
+    if (st == ST_OK)
+        st = check_precisions(&axes, err);
     if (st == ST_OK)
         st = multiply_out(out, &axes, models, model_count, config, store, err);
     free(models);

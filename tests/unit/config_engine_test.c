@@ -106,6 +106,9 @@ static const struct { const char *text, *message; } bad[] = {
     { "name: x\ncommand: [a]\nenv: [A=1]\n", ":3:6: env must be a map of names and texts, got \"a list\"" },
     { "name: x\ncommand: [a]\nenv: {A: [1]}\n", ":3:10: env must be a map of names and texts, got \"a list\"" },
     { "- x\n", ":1:1: an engine must be a map of keys and values" },
+    { "name: x\ncommand: [y]\ndevices: [gpu]\n", ":3:11: devices must be a list of cpu, cuda, got \"gpu\"" },
+    { "name: x\ncommand: [y]\nlibrary_path: a:b\n",
+      ":3:15: library_path must be a folder, or a list of folders without a colon, got \"a:b\"" },
 };
 
 static void a_bad_engine_file_is_refused_with_its_place(void **state)

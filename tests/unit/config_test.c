@@ -48,7 +48,7 @@ static void presets_hold(void **state)
     assert_int_equal(c.threads.count, 1);
     assert_int_equal(c.threads.values[0], 0);
     assert_string_equal(c.out, "results");
-    assert_string_equal(c.engines.names[0], "onednn");
+    assert_int_equal(c.engines.count, 0); /* by the kinds of devices */
     assert_int_equal(c.input_h, 0);
     config_free(&c);
 }

@@ -45,7 +45,10 @@ static int set_up(void **state)
                                            "input: [3, 1024, 1024]\nmultiple: 16\nserved: true\n");
     write_file("configs/models/gamma.yaml", "name: gamma\narchitecture: resunet_small\nfeatures: [8]\n"
                                             "input: [3, 1024, 1024]\nserved: false\n");
-    write_file("configs/engines/onednn.yaml", "name: onednn\ncommand: [bench-worker-onednn]\ndescription: ours\n");
+    write_file("configs/engines/onednn.yaml", "name: onednn\ncommand: [bench-worker-onednn]\ndescription: ours\n"
+                                              "devices: [cpu]\n");
+    write_file("configs/engines/cuda.yaml", "name: cuda\ncommand: [bench-worker-cuda]\ndevices: [cuda]\n"
+                                            "library_path: [/opt/a, /opt/b]\nenv: {A: b}\n");
     write_file("configs/engines/other.yaml", "name: other\ncommand: [other-worker]\ndescription: another\n");
     return setenv("BENCH_HOME", home, 1);
 }
@@ -182,6 +185,58 @@ static void what_cannot_be_is_refused(void **state)
     refused(a, "300 sizes");
 }
 
+/* Each device gets the engines that run on it, each of its precisions that is asked for. */
+static void devices_side_by_side(void **state)
+{
+    (void)state;
+    struct ask *a = ask_for_all();
+    struct plan p;
+    struct err err;
+    name(&a->config.devices, a->devices, "cpu:0");
+    name(&a->config.devices, a->devices, "cuda:0");
+    name(&a->config.precisions, a->precisions, "f32");
+    name(&a->config.precisions, a->precisions, "f16");
+    assert_int_equal(plan_make(&p, &a->config, NULL, &err), ST_OK);
+    static const char *const want[] = { "alpha onednn cpu:0 f32", "alpha cuda cuda:0 f32", "alpha cuda cuda:0 f16",
+                                        "beta onednn cpu:0 f32", "beta cuda cuda:0 f32", "beta cuda cuda:0 f16" };
+    assert_int_equal(p.target_count, 6);
+    for (size_t i = 0; i < 6; i++)
+        assert_string_equal(p.targets[i].name, want[i]);
+    const struct engine_config *cuda = p.targets[1].engine;
+    assert_string_equal(cuda->environment[0], "A=b");
+    assert_string_equal(cuda->environment[1], "BENCH_CUDA_LIBRARY_PATH=/opt/a:/opt/b");
+    assert_null(cuda->environment[2]);
+    plan_free(&p);
+    name(&a->config.engines, a->engines, "other"); /* does not say what it runs on: both */
+    name(&a->config.engines, a->engines, "onednn");
+    assert_int_equal(plan_make(&p, &a->config, NULL, &err), ST_OK);
+    static const char *const both[] = { "alpha other cpu:0 f32", "alpha other cuda:0 f32", "alpha other cuda:0 f16",
+                                        "alpha onednn cpu:0 f32" };
+    assert_int_equal(p.target_count, 8);
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(p.targets[i].name, both[i]);
+    plan_free(&p);
+    free(a);
+}
+
+static void a_device_without_engine_is_refused(void **state)
+{
+    (void)state;
+    struct ask *a = ask_for_all();
+    name(&a->config.devices, a->devices, "cuda:0");
+    name(&a->config.engines, a->engines, "onednn");
+    refused(a, "no engine that is asked for (onednn) runs on cuda:0: use --engine cuda or --device cpu:0");
+    a = ask_for_all();
+    name(&a->config.engines, a->engines, "onednn");
+    name(&a->config.engines, a->engines, "cuda");
+    refused(a, "engine cuda does not run on cpu:0: add --device cuda:0");
+    a = ask_for_all();
+    name(&a->config.devices, a->devices, "cpu:0");
+    name(&a->config.devices, a->devices, "cuda:0");
+    name(&a->config.precisions, a->precisions, "f16"); /* nothing is left for the CPU */
+    refused(a, "precision \"f16\" does not exist on cpu:0");
+}
+
 /* Instances share the CPUs out; with the threads of each they may not need more than there are. */
 static void instances_are_an_axis_before_threads(void **state)
 {
@@ -251,6 +306,8 @@ int main(void)
         cmocka_unit_test(all_models_on_the_default_engine),
         cmocka_unit_test(the_last_axis_changes_fastest),
         cmocka_unit_test(what_cannot_be_is_refused),
+        cmocka_unit_test(devices_side_by_side),
+        cmocka_unit_test(a_device_without_engine_is_refused),
         cmocka_unit_test(instances_are_an_axis_before_threads),
         cmocka_unit_test(more_instances_than_cpus_are_refused),
         cmocka_unit_test(one_thread_is_always_allowed),
