@@ -55,21 +55,16 @@ static void spread(struct common_answer *out, const struct common_ask *ask, size
             out->anchor[s * ask->nights + i] = anchor;
 }
 
-static size_t valid_up_to(const struct common_ask *ask, size_t s, size_t n)
+/* Does the anchor of series s settle, or move, on night n? Counts the valid nights of its segment on the way. */
+static bool is_due(struct common_answer *out, const struct common_ask *ask, size_t s, size_t n)
 {
-    size_t count = 0;
-    for (size_t i = 0; i <= n; i++)
-        count += segment_at(ask, s, i) == segment_at(ask, s, n) && !isnan(ask->v[s * ask->nights + i]) ? 1 : 0;
-    return count;
-}
-
-/* Does the anchor of s settle, or move, on night n? */
-static bool is_due(const struct common_ask *ask, size_t s, size_t n)
-{
+    int segment = segment_at(ask, s, n);
+    if (n == 0 || segment != segment_at(ask, s, n - 1))
+        out->valid[s] = 0;
     if (isnan(ask->v[s * ask->nights + n]))
         return false;
-    size_t valid = valid_up_to(ask, s, n);
-    return segment_at(ask, s, n) > 0 ? valid <= COMMON_ANCHOR_NIGHTS : valid == COMMON_ANCHOR_NIGHTS;
+    size_t valid = ++out->valid[s];
+    return segment > 0 ? valid <= COMMON_ANCHOR_NIGHTS : valid == COMMON_ANCHOR_NIGHTS;
 }
 
 void common_mode(struct common_answer *out, const struct common_ask *ask)
@@ -79,7 +74,7 @@ void common_mode(struct common_answer *out, const struct common_ask *ask)
     for (size_t n = 0; n < ask->nights; n++) {
         bool common = anchored_by(out, ask, n) >= COMMON_SERIES;
         for (size_t s = 0; s < ask->series; s++)
-            if (is_due(ask, s, n)) {
+            if (is_due(out, ask, s, n)) {
                 double anchor = anchor_of(out, ask, s, n, common);
                 if (!isnan(anchor))
                     spread(out, ask, s, n, anchor);

@@ -22,7 +22,8 @@ struct common_ask {
 struct common_answer {
     double *c;                      /* [nights]: the common mode; 0 where there is none; NaN: the night is invalid */
     double *anchor;                 /* [series][nights]: of the night's segment; NaN while it has none */
-    double *room;                   /* [series + COMMON_ANCHOR_NIGHTS]: for the work */
+    double *room;                   /* [series + COMMON_ANCHOR_NIGHTS]: for the work, like ... */
+    size_t *valid;                  /* ... [series] */
 };
 /* An anchor is the median of v - c over the first 14 valid nights of the segment (after an accept over those so far,
  * from the first on), with the c of that time: 0 while fewer than 8 series have anchors. From 8 on c is the median of

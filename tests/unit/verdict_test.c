@@ -180,6 +180,7 @@ enum { SERIES = 10, T = 20 };
 struct device {
     double v[SERIES][T], c[T], anchor[SERIES][T], room[SERIES + COMMON_ANCHOR_NIGHTS];
     int segment[SERIES][T];
+    size_t valid[SERIES];
     struct common_answer answer;
 };
 
@@ -198,7 +199,8 @@ static void take(struct device *d, size_t series, size_t nights)
 {
     /* rows stay T apart, so fewer nights means copying: only whole devices are asked here */
     assert_int_equal(nights, T);
-    d->answer = (struct common_answer){ .c = d->c, .anchor = &d->anchor[0][0], .room = d->room };
+    d->answer = (struct common_answer){ .c = d->c, .anchor = &d->anchor[0][0], .room = d->room,
+                                         .valid = d->valid };
     common_mode(&d->answer, &(struct common_ask){ .v = &d->v[0][0], .segment = &d->segment[0][0], .series = series,
                                                   .nights = nights });
 }
