@@ -82,22 +82,28 @@ static enum status make_tickets(struct net *n, struct gpu_memory *m, struct err 
     return st;
 }
 
+enum status net_make(struct net *out, const struct graph *g, const struct weights *w, struct gpu_memory *m,
+                     struct err *err)
+{
+    enum status st = lower(out, g, w, err);
+    if (st == ST_OK)
+        st = cut_segments(&out->net, err);
+    if (st == ST_OK)
+        st = uploads_finish(out->net.uploads, out->net.plan, m, err);
+    return st == ST_OK ? make_tickets(out, m, err) : st;
+}
+
 enum status net_load(struct net *out, struct model_info *info, const struct model_request *req, struct gpu_memory *m,
                      struct err *err)
 {
     struct graph *g = NULL;
     struct weights w = { .data = NULL };
     enum status st = native_load(&g, &w, info, req, err);
-    if (st == ST_OK)
-        st = lower(out, g, &w, err);
+    if (st != ST_OK)
+        return st;
+    st = net_make(out, g, &w, m, err);
     weights_free(&w);
     graph_free(g);
-    if (st == ST_OK)
-        st = cut_segments(&out->net, err);
-    if (st == ST_OK)
-        st = uploads_finish(out->net.uploads, out->net.plan, m, err);
-    if (st == ST_OK)
-        st = make_tickets(out, m, err);
     if (st == ST_OK)
         info->weight_bytes = uploads_bytes(out->net.uploads);
     return st;
