@@ -125,7 +125,12 @@ static enum status describe_device(struct gpu_libraries *l, cudnnBackendAttribut
 
 static enum status make_handles(struct gpu_libraries *l, struct err *err)
 {
-    enum status st = cudnn_check(&l->cudnn, l->cudnn.cudnnCreate(&l->cudnn_handle), "cudnnCreate", err);
+    cudnnStatus_t code = l->cudnn.cudnnCreate(&l->cudnn_handle);
+    const struct gpu_library_probe probe = { .found = true, .tried = l->cudnn_at.path,
+                                             .version = (long)l->cudnn_version, .code = (int)code };
+    if (code == CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH || code == CUDNN_STATUS_SUBLIBRARY_LOADING_FAILED)
+        return gpu_ladder_cudnn(&probe, err);
+    enum status st = cudnn_check(&l->cudnn, code, "cudnnCreate", err);
     if (st != ST_OK || !l->has_cublaslt)
         return st;
     return cublaslt_check(&l->cublaslt, l->cublaslt.cublasLtCreate(&l->cublaslt_handle), "cublasLtCreate", err);

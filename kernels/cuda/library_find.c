@@ -76,6 +76,10 @@ static const char *reason_of(const char *path)
 
 static bool try_file(struct library_found *found, const char *path)
 {
+    if (strchr(path, '/') && access(path, F_OK) != 0) { /* the usual case, in fewer words than the loader's */
+        note_tried(found, path, "not there");
+        return false;
+    }
     found->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!found->handle) {
         note_tried(found, path, reason_of(path));

@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <libgen.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -141,7 +142,7 @@ static void folders_come_first_and_are_folders_or_roots(void **state)
     library_found_close(&found);
     snprintf(folders, sizeof folders, "::%s/none:%s:%s", direct, root, direct);
     assert_string_equal(found_in(&found, f, LIBRARY_CUDNN, &search), "b/nvidia/cudnn/lib/" CUDNN);
-    assert_non_null(strstr(found.tried, "/a/none/" CUDNN " ("));
+    assert_non_null(strstr(found.tried, "/a/none/" CUDNN " (not there)"));
     library_found_close(&found);
     assert_string_equal(found_in(&found, f, LIBRARY_CUBLASLT, &search), lt);
     library_found_close(&found);
@@ -344,6 +345,53 @@ static void cublaslt_is_not_needed(void **state)
     gpu_libraries_close(NULL);
 }
 
+/* --- versions, by libraries that claim them ---------------------------------------------------------------------------- */
+static enum status open_claiming(const char *cudnn, const char *cublaslt, char *text, bool *has_cublaslt)
+{
+    char self[PATH], folder[2 * PATH];
+    struct gpu_libraries *l;
+    struct err err = { 0 };
+    ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+    assert_true(size > 0);
+    self[size] = 0;
+    snprintf(folder, sizeof folder, "%s/../../fake", dirname(self)); /* OUT/tests/unit -> OUT/fake */
+    const struct library_search search = { .folders = folder };
+    cudnn ? setenv("BENCH_FAKE_CUDNN_VERSION", cudnn, 1) : unsetenv("BENCH_FAKE_CUDNN_VERSION");
+    cublaslt ? setenv("BENCH_FAKE_CUBLASLT_VERSION", cublaslt, 1) : unsetenv("BENCH_FAKE_CUBLASLT_VERSION");
+    enum status st = gpu_libraries_open(&l, &search, &err);
+    snprintf(text, TEXT, "%s", st == ST_OK ? l->warning : err.text);
+    *has_cublaslt = st == ST_OK && l->has_cublaslt;
+    assert_true(st == ST_OK || strstr(err.text, "/fake/" CUDNN));
+    gpu_libraries_close(l);
+    unsetenv("BENCH_FAKE_CUDNN_VERSION");
+    unsetenv("BENCH_FAKE_CUBLASLT_VERSION");
+    return st;
+}
+
+static void versions_decide(void **state)
+{
+    (void)state;
+    static const struct { const char *cudnn, *cublaslt; enum status st; bool has_cublaslt; const char *text; } rows[] = {
+        { NULL, NULL, ST_OK, true, "" },
+        { "90707", NULL, ST_ENVIRONMENT, false, "cuDNN 9.7.7 was found" },
+        { "8907", NULL, ST_ENVIRONMENT, false, "was found" },              /* how version 8 counted */
+        { "100000", NULL, ST_ENVIRONMENT, false, "cuDNN 10.0.0 was found" },
+        { "90800", NULL, ST_OK, true, "is older than" },
+        { "99900", NULL, ST_OK, true, "" },
+        { NULL, "110000", ST_OK, false, "cuBLASLt 11.0.0 was found" },
+    };
+    for (size_t i = 0; i < LEN(rows); i++) {
+        char text[TEXT];
+        bool has_cublaslt;
+        assert_int_equal(open_claiming(rows[i].cudnn, rows[i].cublaslt, text, &has_cublaslt), rows[i].st);
+        assert_int_equal(has_cublaslt, rows[i].has_cublaslt);
+        if (rows[i].text[0])
+            assert_non_null(strstr(text, rows[i].text));
+        else
+            assert_string_equal(text, "");
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -358,6 +406,7 @@ int main(void)
         TEST(a_python_that_fails_has_no_folders),
         TEST(a_library_without_the_calls_is_named),
         TEST(cublaslt_is_not_needed),
+        TEST(versions_decide),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
