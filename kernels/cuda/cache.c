@@ -62,7 +62,7 @@ const char *cache_path(const struct cache *c)
     return c->path;
 }
 
-/* --- one entry as JSON -------------------------------------------------------------------------------------------- */
+/* --- one entry as JSON ---------------------------------------------------------------------------------------- */
 
 static json_t *choice_json(const struct cache_choice *choice)
 {
@@ -178,7 +178,7 @@ static enum line_is read_entry(struct cache_entry *e, const struct cache *c, jso
     return cublaslt == c->cublaslt && strcmp(kernels, c->kernels) == 0 ? LINE_OURS : LINE_FOREIGN;
 }
 
-/* --- the table ---------------------------------------------------------------------------------------------------- */
+/* --- the table ------------------------------------------------------------------------------------------------ */
 
 static void table_free(struct table *t)
 {
@@ -260,7 +260,7 @@ static void table_read_text(struct table *t, struct cache *c, const char *text, 
         warn(c, "%s: %zu of its lines are broken and were left out; these layers are tuned again", c->path, broken);
 }
 
-/* --- files ---------------------------------------------------------------------------------------------------------- */
+/* --- files ---------------------------------------------------------------------------------------------------- */
 
 /* NULL with errno: ENOENT is no accident. */
 static void *read_whole(const char *path, size_t *size)
@@ -309,8 +309,8 @@ static bool write_all(int fd, const void *bytes, size_t size)
     return true;
 }
 
-/* In one step: afterwards there is the old content or the new one. Nothing waits for the disk: what a power cut leaves is
- * checked when it is read. */
+/* In one step: afterwards there is the old content or the new one. Nothing waits for the disk: what a power cut leaves
+ * is checked when it is read. */
 static bool replace_file(struct cache *c, const char *path, const void *bytes, size_t size)
 {
     char temporary[PATH_MAX_BYTES + 64];
@@ -380,7 +380,7 @@ static void read_table(struct table *t, struct cache *c)
     free(text);
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------------ */
+/* --- the whole ------------------------------------------------------------------------------------------------ */
 
 /* Letters, digits, point and minus; everything else becomes a minus. */
 static void put_safe(char *out, size_t size, const char *text)

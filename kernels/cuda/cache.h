@@ -61,7 +61,7 @@ const struct cache_entry *cache_find(const struct cache *c, const char *signatur
 bool cache_plan(const struct cache *c, const char sha256[SHA256_HEX_SIZE], void **bytes, size_t *size);
 /* Writes a plan beside the file and its name to `sha256`; "" if it could not be written. */
 void cache_keep_plan(struct cache *c, char sha256[SHA256_HEX_SIZE], const void *bytes, size_t size);
-/* Adds or replaces (same signature and batch). false: no folder, no memory, or a winner without the names of its plans. */
+/* Adds or replaces (same signature and batch). false: no folder, no memory, or a winner whose plans have no names. */
 bool cache_add(struct cache *c, const struct cache_entry *entry);
 /* Takes an entry out whose plan did not load. */
 void cache_drop(struct cache *c, const char *signature, int batch);

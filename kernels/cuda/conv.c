@@ -38,7 +38,7 @@ static enum status add_way(struct list *l, struct conv_way way, struct err *err)
     return ST_OK;
 }
 
-/* --- the two providers ------------------------------------------------------------------------------------------- */
+/* --- the two providers ---------------------------------------------------------------------------------------- */
 
 struct ask {
     struct gpu_libraries *libraries;
@@ -132,7 +132,7 @@ void conv_free_all(struct conv_way **ways, size_t count)
     free(ways);
 }
 
-/* --- one way ------------------------------------------------------------------------------------------------------ */
+/* --- one way -------------------------------------------------------------------------------------------------- */
 
 size_t conv_workspace(const struct conv_way *way)
 {

@@ -34,8 +34,8 @@ struct conv_buffers {
 };
 
 /* Up to `most` ways of each provider, best guess first (most = 1: that one alone), none with more workspace than `cap`
- * bytes. *count may be 0 only with a status: ST_UNSUPPORTED with the libraries' chain of reasons. *ways is one array for
- * conv_free_all. */
+ * bytes. *count may be 0 only with a status: ST_UNSUPPORTED with the libraries' chain of reasons. *ways is one array
+ * for conv_free_all. */
 enum status conv_list(struct conv_way ***ways, size_t *count, struct gpu_libraries *libraries,
                       const struct conv_want *want, size_t most, size_t cap, struct err *err);
 void conv_free(struct conv_way *way);                        /* NULL is allowed */

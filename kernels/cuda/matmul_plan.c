@@ -32,7 +32,7 @@ struct saved_matmul {
 };
 #define SAVED_WORD "matmul1"
 
-/* --- which product ------------------------------------------------------------------------------------------------ */
+/* --- which product -------------------------------------------------------------------------------------------- */
 
 bool matmul_of_conv(struct matmul_want *out, const struct conv_want *want)
 {
@@ -65,7 +65,7 @@ struct matmul_want matmul_of_values(int rows, int tokens, int depth, int heads, 
                                  .batch_d = depth, .math = math };
 }
 
-/* --- descriptors -------------------------------------------------------------------------------------------------- */
+/* --- descriptors ---------------------------------------------------------------------------------------------- */
 
 static cudaDataType_t storage(enum gpu_math math)
 {
@@ -170,7 +170,7 @@ void matmul_free(struct matmul_plan *plan)
     free(plan);
 }
 
-/* --- algorithms ----------------------------------------------------------------------------------------------------- */
+/* --- algorithms ----------------------------------------------------------------------------------------------- */
 
 static enum status preference_new(cublasLtMatmulPreference_t *out, const struct cublaslt_api *api, size_t cap,
                                   struct err *err)
@@ -260,7 +260,7 @@ enum status matmul_list(struct matmul_plan ***plans, size_t *count, struct gpu_l
     return st;
 }
 
-/* --- saving ----------------------------------------------------------------------------------------------------------- */
+/* --- saving --------------------------------------------------------------------------------------------------- */
 
 enum status matmul_save(const struct matmul_plan *plan, void **bytes, size_t *size, struct err *err)
 {
@@ -319,7 +319,7 @@ enum status matmul_load(struct matmul_plan **out, struct gpu_libraries *librarie
     return st;
 }
 
-/* --- asking and running -------------------------------------------------------------------------------------------------- */
+/* --- asking and running --------------------------------------------------------------------------------------- */
 
 size_t matmul_workspace(const struct matmul_plan *plan)
 {

@@ -1,6 +1,6 @@
 /* matmul_plan.h - products by cuBLASLt. In NHWC a 1x1 convolution is one product over all pixels of all images,
- * between dense tensors or channel slices of wider ones (also the wide one with 4 K outputs that stands for a transposed
- * convolution 2x2); attention in f32 and tf32 is two more.
+ * between dense tensors or channel slices of wider ones (also the wide one with 4 K outputs that stands for a
+ * transposed convolution 2x2); attention in f32 and tf32 is two more.
  * matmul_list gives plans, matmul_free takes one back; the libraries are borrowed for the plans' life.
  *
  * Descriptors used, with all their attributes:
@@ -37,7 +37,7 @@ struct matmul_want {
     enum gpu_math math;       /* storage of A, B, D and bias: f32 for GPU_F32 and GPU_TF32, else its name's */
 };
 
-/* The product of a convolution; false: it is none (not 1x1 of stride 1 in one group, or it wants a prologue or sums). */
+/* The product of a convolution; false: it is none (not 1x1, stride 1, one group, or it wants a prologue or sums). */
 bool matmul_of_conv(struct matmul_want *out, const struct conv_want *want);
 /* Scores (rows x tokens, row-major) of `rows` queries: q and k are rows of `stride` elements, depth used, of all heads:
  * head h at h * depth. Scores of head h at h * rows * tokens. */

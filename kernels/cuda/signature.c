@@ -9,11 +9,12 @@
 
 const char *gpu_math_name(enum gpu_math math)
 {
-    static const char *const names[] = { [GPU_F32] = "f32", [GPU_TF32] = "tf32", [GPU_F16] = "f16", [GPU_BF16] = "bf16" };
+    static const char *const names[] = { [GPU_F32] = "f32", [GPU_TF32] = "tf32", [GPU_F16] = "f16",
+                                         [GPU_BF16] = "bf16" };
     return (unsigned)math < sizeof names / sizeof *names ? names[math] : "unknown";
 }
 
-/* --- who touches a buffer --------------------------------------------------------------------------------------- */
+/* --- who touches a buffer ------------------------------------------------------------------------------------- */
 
 static bool same_memory(const struct plan *p, int a, int b)
 {
@@ -66,7 +67,7 @@ static bool only_used_by(const struct plan *p, int buffer, const int *allowed, i
     return users <= ROOM && all_among(steps, users, allowed, count);
 }
 
-/* --- parts ------------------------------------------------------------------------------------------------------ */
+/* --- parts ---------------------------------------------------------------------------------------------------- */
 
 static int stats_of(const struct plan *p, int conv)
 {
@@ -162,7 +163,7 @@ static void grow_segment(struct segment *s, const struct plan *p, int conv, bool
     }
 }
 
-/* --- text ------------------------------------------------------------------------------------------------------- */
+/* --- text ----------------------------------------------------------------------------------------------------- */
 
 struct line {
     char *text;
@@ -296,7 +297,7 @@ enum status segments_of_plan(struct segment **segments, int *count, const struct
     return ST_OK;
 }
 
-/* --- what is asked of the libraries ------------------------------------------------------------------------------- */
+/* --- what is asked of the libraries --------------------------------------------------------------------------- */
 
 struct conv_want segment_want(const struct plan *p, const struct segment *s, int slot, int level, int batch,
                               enum gpu_math math)

@@ -43,7 +43,7 @@ static const struct segment *segment_of(const struct tuner *t, const struct tune
     return &t->run.request->segments[w->segment];
 }
 
-/* --- the cache ------------------------------------------------------------------------------------------------------- */
+/* --- the cache ------------------------------------------------------------------------------------------------ */
 
 static enum status restore_part(struct tuner *t, struct tune_work *w, int slot, const struct cache_part *part)
 {
@@ -130,7 +130,7 @@ static void remember(struct tuner *t, const struct tune_work *w, const struct tu
     cache_add(t->cache, &e);
 }
 
-/* --- spending the budget ------------------------------------------------------------------------------------------------ */
+/* --- spending the budget -------------------------------------------------------------------------------------- */
 
 static double worth(const struct tuner *t, const struct tune_work *w)
 {
@@ -190,7 +190,7 @@ static enum status decide_all(struct tuner *t, struct err *err)
     return st;
 }
 
-/* --- the whole pass ------------------------------------------------------------------------------------------------------- */
+/* --- the whole pass ------------------------------------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
 {
@@ -277,7 +277,7 @@ static enum status check_whole(struct tuner *t, struct tune_result *out, struct 
     return st == ST_OK && !out->winners_used ? back_to_guesses(t, err) : st;
 }
 
-/* --- the answer ------------------------------------------------------------------------------------------------------------ */
+/* --- the answer ----------------------------------------------------------------------------------------------- */
 
 static struct tune_outcome outcome_of(const struct tuner *t, const struct tune_work *w)
 {

@@ -71,8 +71,8 @@ struct tune_device {
                           size_t *count, struct err *err);
     /* One sample: time of one pass of the segment, from enough launches for 1 ms between two events. */
     enum status (*sample)(void *context, int segment, const struct tune_choice *choice, double *ns, struct err *err);
-    /* The choice is what all segments of the same text use from now on; plans of neither choice nor guess may go (indices
-     * of the others stay). Called again with the guess for both if the whole pass was not faster. */
+    /* The choice is what all segments of the same text use from now on; plans of neither choice nor guess may go
+     * (indices of the others stay). Called again with the guess for both if the whole pass was not faster. */
     enum status (*keep)(void *context, int segment, const struct tune_choice *choice, const struct tune_choice *guess,
                         struct err *err);
     /* Time of one forward pass, with the winners or with every segment's guess; clock_mhz: of the multiprocessors

@@ -30,7 +30,7 @@ static int parts_of(const struct tune_run_state *run, const struct tune_work *w)
     return run->request->segments[w->segment].parts;
 }
 
-/* --- which ways a level has ---------------------------------------------------------------------------------------- */
+/* --- which ways a level has ----------------------------------------------------------------------------------- */
 
 static int first_good(const struct tune_work *w, int slot, int level)
 {
@@ -59,7 +59,7 @@ static void set_level(struct tune_choice *c, const struct tune_work *w)
             c->level = (int)w->ways.way[c->way[i]].level;
 }
 
-/* --- building ------------------------------------------------------------------------------------------------------ */
+/* --- building ------------------------------------------------------------------------------------------------- */
 
 enum status tune_build(struct tune_run_state *run, struct tune_work *w, unsigned levels, int most, struct err *err)
 {
@@ -81,7 +81,7 @@ enum status tune_build(struct tune_run_state *run, struct tune_work *w, unsigned
     return ST_OK;
 }
 
-/* --- checking ------------------------------------------------------------------------------------------------------ */
+/* --- checking ------------------------------------------------------------------------------------------------- */
 
 bool tune_agree(const float *want, const float *got, size_t count, double limit)
 {
@@ -192,7 +192,7 @@ static enum status check_all(struct tune_run_state *run, struct tune_work *w, st
     return st;
 }
 
-/* --- racing -------------------------------------------------------------------------------------------------------- */
+/* --- racing --------------------------------------------------------------------------------------------------- */
 
 struct heat {
     struct tune_run_state *run;

@@ -150,7 +150,7 @@ static void spill(const char *path, const char *bytes, size_t size)
     fclose(f);
 }
 
-/* --- what comes back ------------------------------------------------------------------------------------------------- */
+/* --- what comes back ------------------------------------------------------------------------------------------ */
 
 static void what_was_added_comes_back(void **state)
 {
@@ -270,7 +270,7 @@ static void names_are_safe(void **state)
     cache_close(c);
 }
 
-/* --- broken files ------------------------------------------------------------------------------------------------------ */
+/* --- broken files --------------------------------------------------------------------------------------------- */
 
 /* A line that was cut is gone, those before it are there; the next save mends the file. */
 static void cut_at_every_byte(void **state)
@@ -415,7 +415,7 @@ static void a_plan_that_changed_is_none(void **state)
     remove_folder(dir);
 }
 
-/* --- others, and folders that do not want -------------------------------------------------------------------------------- */
+/* --- others, and folders that do not want --------------------------------------------------------------------- */
 
 /* Eight processes add ten entries each at the same time: all eighty are there. */
 static void writers_do_not_lose_entries(void **state)

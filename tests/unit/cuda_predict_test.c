@@ -105,8 +105,9 @@ static void the_largest_that_fits(void **state)
 {
     (void)state;
     struct err err = { .status = ST_OK };
-    static const struct { uint64_t free_mib, held_mib, device_gib; int batch; } rows[] = {
-        { 23000, 0, 24, 0 }, { 600, 0, 24, 0 }, { 500, 300, 24, 0 }, { 100, 0, 24, 0 }, { 80000, 0, 80, 0 }, { 0, 0, 24, 0 },
+    static const struct { uint64_t free_mib, held_mib, device_gib; } rows[] = {
+        { 23000, 0, 24 }, { 600, 0, 24 }, { 500, 300, 24 }, { 100, 0, 24 }, { 80000, 0, 80 },
+        { 0, 0, 24 },
     };
     for (size_t i = 0; i < LEN(rows); i++) {
         uint64_t space = rows[i].free_mib * MIB, held = rows[i].held_mib * MIB, device = rows[i].device_gib * GIB;

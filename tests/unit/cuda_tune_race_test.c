@@ -164,7 +164,7 @@ static int one_after_another(struct track *t, int lanes)
     return race_winner(&r);
 }
 
-/* Lane 3 of 4 is 6 % faster than the rest; the clocks lose 0.5 % with every sample, which is 6 % per lane for the twin. */
+/* Lane 3 of 4 is 6 % faster than the rest; the clocks lose 0.5 % with every sample: 6 % per lane for the twin. */
 static void drift_does_not_decide(void **state)
 {
     (void)state;

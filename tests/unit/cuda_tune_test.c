@@ -210,7 +210,7 @@ static enum status whole(void *context, bool winners, double *ns, double *clock_
     return ST_OK;
 }
 
-/* --- segments ------------------------------------------------------------------------------------------------------- */
+/* --- segments ------------------------------------------------------------------------------------------------- */
 
 static const struct row single[] = {            /* totals: 6000 more at F0, 3000 more at F1 */
     { 0, 0, "a0", 20000, 0, TRUE_VALUES },   { 0, 0, "a1", 17000, 512, TRUE_VALUES },
@@ -281,7 +281,7 @@ static struct tune_result tune_mode(struct world *w, enum tune_mode mode, struct
     return tune(w, &r, cache);
 }
 
-/* --- choosing --------------------------------------------------------------------------------------------------------- */
+/* --- choosing ------------------------------------------------------------------------------------------------- */
 
 static void the_table_decides(void **state)
 {
@@ -367,7 +367,7 @@ static void a_guess_that_fails_gives_way(void **state)
     assert_non_null(strstr(err.text, "does not run"));
 }
 
-/* --- results ------------------------------------------------------------------------------------------------------------ */
+/* --- results -------------------------------------------------------------------------------------------------- */
 
 static const struct { float want[4], got[4]; double limit; bool agree; } agreements[] = {
     { { 1, 2, 3, 4 }, { 1, 2, 3, 4 }, 1e-6, true },
@@ -415,11 +415,11 @@ static void results_agree_or_not(void **state)
     assert_true(tune_agree(want, got, LEN(want), 4e-3));
 }
 
-/* --- budget and modes ----------------------------------------------------------------------------------------------------- */
+/* --- budget and modes ----------------------------------------------------------------------------------------- */
 
-/* pair is worth 8 x 30000, single 4 x 20000, plain 2 x 5000: that order. A sample is 1 ms: pair takes 2 x 24 in races of its
- * parts (3 % apart, so twelve rounds) and 18 in the last one (four lanes, one drops after 3 rounds, two after 5), with building
- * and checking 68 ms; single as much again. */
+/* pair is worth 8 x 30000, single 4 x 20000, plain 2 x 5000: that order. A sample is 1 ms: pair takes 2 x 24 in
+ * races of its parts (3 % apart, so twelve rounds) and 18 in the last one (four lanes, one drops after 3 rounds, two
+ * after 5), with building and checking 68 ms; single as much again. */
 static void the_budget_goes_to_the_dearest(void **state)
 {
     (void)state;
@@ -474,7 +474,7 @@ static void modes_have_names(void **state)
     assert_non_null(strstr(err.text, "auto, cache, fresh or off"));
 }
 
-/* --- the whole pass --------------------------------------------------------------------------------------------------------- */
+/* --- the whole pass ------------------------------------------------------------------------------------------- */
 
 static void not_faster_is_not_used(void **state)
 {
@@ -513,7 +513,7 @@ static void pairs_at_different_clocks_do_not_count(void **state)
     }
 }
 
-/* --- the cache ---------------------------------------------------------------------------------------------------------------- */
+/* --- the cache ------------------------------------------------------------------------------------------------ */
 
 static void remove_folder(const char *dir)
 {
@@ -641,7 +641,7 @@ static void what_was_taken_back_stays_taken_back(void **state)
     remove_folder(dir);
 }
 
-/* --- failures --------------------------------------------------------------------------------------------------------------- */
+/* --- failures ------------------------------------------------------------------------------------------------- */
 
 static void fatal_statuses_end_the_run(void **state)
 {

@@ -1,0 +1,348 @@
+/* Plans cut into segments: on a plan of two convolutions whose every small change must take F1 or F2 away, and on the
+ * three networks, where the counts follow from their architecture. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernels/base/model_config.h"
+#include "kernels/cuda/signature.h"
+#include "kernels/graph/rewrite.h"
+#include "kernels/lower/lower.h"
+#include "kernels/models/models.h"
+
+#define LEN(rows) (sizeof(rows) / sizeof *(rows))
+#define MUST(call) do { if ((call) != ST_OK) fail_msg("%s", err.text); } while (0)
+
+/* --- two convolutions ----------------------------------------------------------------------------------------- */
+
+enum change {
+    NOTHING, NO_STATS, MAP_IN_STATS, NO_RELU, RELU_IN_TERM, RESIDUAL, POOLED, MEANED, POINTED, DOTTED, SIGMOID,
+    NORM_OF_SUM, INTO_SLICE, SECOND_READER, RAW_READ_AGAIN, COEFFICIENTS_READ_AGAIN, OTHER_COEFFICIENTS, RESIZED,
+    READ_IN_PLACE
+};
+
+struct pair {
+    struct plan *p;
+    int image, raw, stored, out, scale, shift, extra;
+};
+
+static int add_conv(struct pair *t, int src, int dst)
+{
+    const struct buffer *from = &t->p->buffers[src], *to = &t->p->buffers[dst];
+    const struct conv_shape shape = { .n = 1, .h = from->h, .w = from->w, .c = from->c, .k = to->c, .out_h = to->h,
+                                      .out_w = to->w, .kernel_h = 3, .kernel_w = 3, .stride = 1, .pad_h = 1, .pad_w = 1,
+                                      .groups = 1, .type = FUSED_F16 };
+    return plan_step(t->p, &(struct step){ .kind = STEP_CONV, .u.conv = { .src = src, .dst = dst, .shape = shape } });
+}
+
+static struct apply_step apply_of_raw(const struct pair *t)
+{
+    const struct term_ref none = { PLAN_NONE, PLAN_NONE, PLAN_NONE, PLAN_NONE, false, FUSED_SAME };
+    struct apply_step a = { .terms = 1, .h = 32, .w = 32, .c = 48, .c_real = 48, .act = FUSED_RELU, .dst = t->stored,
+                            .pool = PLAN_NONE, .channel_mean = PLAN_NONE, .point = PLAN_NONE, .dot = PLAN_NONE };
+    for (int i = 0; i < FUSED_TERMS_MAX; i++)
+        a.term[i] = none;
+    a.term[0].src = t->raw;
+    a.term[0].scale = t->scale;
+    a.term[0].shift = t->shift;
+    return a;
+}
+
+static void change_apply(struct pair *t, struct apply_step *a, enum change change)
+{
+    switch (change) {
+    case NO_RELU:            a->act = FUSED_NONE; break;
+    case RELU_IN_TERM:       a->act = FUSED_NONE; a->term[0].relu = true; break;
+    case RESIDUAL:           a->terms = 2; a->term[1] = a->term[0]; a->term[1].src = t->image;
+                             a->term[1].scale = a->term[1].shift = PLAN_NONE; break;
+    case POOLED:             a->pool = t->extra; break;
+    case MEANED:             a->channel_mean = plan_floats(t->p, 48); break;
+    case POINTED:            a->point = plan_floats(t->p, 2048); break;
+    case DOTTED:             a->dot = plan_floats(t->p, 1024); break;
+    case SIGMOID:            a->act = FUSED_SIGMOID; break;
+    case NORM_OF_SUM:        a->has_norm = true;
+                             a->norm = (struct norm_ref){ plan_constant(t->p, 48), plan_constant(t->p, 48),
+                                                          plan_floats(t->p, 48), plan_floats(t->p, 48), PLAN_NONE,
+                                                          PLAN_NONE }; break;
+    case OTHER_COEFFICIENTS: a->term[0].scale = plan_floats(t->p, 48); break;
+    case RESIZED:            a->term[0].resize = FUSED_HALF_PIXEL; break;
+    case READ_IN_PLACE:      a->dst = t->stored = t->raw; break;
+    default:                 break;
+    }
+}
+
+static struct step plain_read(const struct pair *t, int src)
+{
+    struct step s = { .kind = STEP_APPLY, .u.apply = apply_of_raw(t) };
+    s.u.apply.term[0] = (struct term_ref){ src, PLAN_NONE, PLAN_NONE, PLAN_NONE, false, FUSED_SAME };
+    s.u.apply.dst = t->extra;
+    return s;
+}
+
+/* image -> conv -> raw -> norm, relu -> stored -> conv -> out -> norm. */
+static struct pair pair_new(enum change change)
+{
+    struct pair t = { .p = plan_new(FUSED_F16, 8) };
+    const struct channel_map map = channel_map_simple(48), wide = channel_map_simple(96);
+    assert_non_null(t.p);
+    t.image = plan_tensor(t.p, 32, 32, 48, &map);
+    t.raw = plan_tensor(t.p, 32, 32, 48, &map);
+    t.stored = change == INTO_SLICE ? plan_slice(t.p, plan_tensor(t.p, 32, 32, 96, &wide), 48, 48, 48)
+                                    : plan_tensor(t.p, 32, 32, 48, &map);
+    t.out = plan_tensor(t.p, 32, 32, 48, &map);
+    t.extra = plan_tensor(t.p, 32, 32, 48, &map);
+    t.scale = plan_floats(t.p, 48);
+    t.shift = plan_floats(t.p, 48);
+    plan_step(t.p, &(struct step){ .kind = STEP_PACK, .u.pack = { .dst = t.image } });
+    add_conv(&t, t.image, t.raw);
+    struct stats_step stats = { .src = t.raw, .pixel = change == MAP_IN_STATS ? plan_floats(t.p, 1024) : PLAN_NONE,
+                                .norm = { NULL, NULL, t.scale, t.shift, PLAN_NONE, PLAN_NONE } };
+    if (change != NO_STATS)
+        plan_step(t.p, &(struct step){ .kind = STEP_STATS, .u.stats = stats });
+    struct step apply = { .kind = STEP_APPLY, .u.apply = apply_of_raw(&t) };
+    change_apply(&t, &apply.u.apply, change);
+    plan_step(t.p, &apply);
+    add_conv(&t, t.stored, t.out);
+    stats.src = t.out;
+    stats.pixel = PLAN_NONE;
+    stats.norm.scale = plan_floats(t.p, 48);
+    stats.norm.shift = plan_floats(t.p, 48);
+    plan_step(t.p, &(struct step){ .kind = STEP_STATS, .u.stats = stats });
+    if (change == SECOND_READER || change == RAW_READ_AGAIN) {
+        struct step again = plain_read(&t, change == SECOND_READER ? t.stored : t.raw);
+        plan_step(t.p, &again);
+    }
+    if (change == COEFFICIENTS_READ_AGAIN) {
+        struct step again = plain_read(&t, t.out);
+        again.u.apply.term[0].scale = t.scale;
+        plan_step(t.p, &again);
+    }
+    t.p->output_buffer = t.extra;
+    struct err err = { .status = ST_OK };
+    MUST(plan_finish(t.p, &err));
+    return t;
+}
+
+static const struct {
+    enum change change;
+    bool linked, sums;      /* of the first convolution */
+    const char *post;
+} changes[] = {
+    { NOTHING, true, true, "post=in+relu consumers=1" },
+    { RELU_IN_TERM, true, true, "post=in+relu consumers=1" },
+    { READ_IN_PLACE, true, true, "post=in+relu consumers=1" },
+    { NO_STATS, false, false, "post=- consumers=1" },
+    { MAP_IN_STATS, false, false, "post=map+in+relu consumers=1" },
+    { NO_RELU, false, true, "post=in consumers=1" },
+    { RESIDUAL, false, true, "post=in+res+relu consumers=1" },
+    { POOLED, false, true, "post=in+relu+pool consumers=1" },
+    { MEANED, false, true, "post=in+relu+mean consumers=1" },
+    { POINTED, false, true, "post=in+relu+point consumers=1" },
+    { DOTTED, false, true, "post=in+relu+dot consumers=1" },
+    { SIGMOID, false, true, "post=in+sigmoid consumers=1" },
+    { NORM_OF_SUM, false, true, "post=in+relu+in consumers=1" },
+    { INTO_SLICE, false, true, "post=in+relu consumers=1" },
+    { SECOND_READER, false, true, "post=in+relu consumers=2" },
+    { RAW_READ_AGAIN, false, true, "post=in+relu consumers=1" },
+    { COEFFICIENTS_READ_AGAIN, false, true, "post=in+relu consumers=1" },
+    { OTHER_COEFFICIENTS, false, true, "post=in+relu consumers=1" },
+    { RESIZED, false, true, "post=in+relu consumers=1" },
+};
+
+static void each_change_counts(void **state)
+{
+    (void)state;
+    struct err err = { .status = ST_OK };
+    for (size_t i = 0; i < LEN(changes); i++) {
+        struct pair t = pair_new(changes[i].change);
+        struct segment *s;
+        int count;
+        MUST(segments_of_plan(&s, &count, t.p, GPU_F16, &err));
+        if (count != (changes[i].linked ? 1 : 2) || s[0].parts != (changes[i].linked ? 2 : 1) ||
+            s[0].part[0].sums != changes[i].sums)
+            fail_msg("change %zu: %d segments, %d parts, sums %d", i, count, s[0].parts, s[0].part[0].sums);
+        char line[SIGNATURE_STEP_MAX];
+        signature_part(line, t.p, &s[0].part[0], GPU_F16);
+        assert_non_null(strstr(line, changes[i].post));
+        assert_int_equal(s[0].part[1].prologue, changes[i].linked);
+        free(s);
+        plan_free(t.p);
+    }
+}
+
+static void the_line_says_everything(void **state)
+{
+    (void)state;
+    struct err err = { .status = ST_OK };
+    struct pair t = pair_new(NOTHING), u = pair_new(INTO_SLICE);
+    struct segment *s;
+    int count;
+    MUST(segments_of_plan(&s, &count, t.p, GPU_BF16, &err));
+    assert_string_equal(s[0].text, "conv3x3s1p1 g1 c48 k48 h32 w32 ld48/48 bf16 post=in+relu consumers=1 > "
+                                   "conv3x3s1p1 g1 c48 k48 h32 w32 ld48/48 bf16 post=in consumers=0");
+    free(s);
+    MUST(segments_of_plan(&s, &count, u.p, GPU_F16, &err));
+    assert_string_equal(s[1].text, "conv3x3s1p1 g1 c48 k48 h32 w32 ld96/48 f16 post=in consumers=0");
+    /* one of them reads a slice: another cost, another line */
+    assert_string_not_equal(s[0].text, s[1].text);
+    assert_int_equal(s[1].same, 1);
+    free(s);
+    plan_free(t.p);
+    plan_free(u.p);
+}
+
+static void wants_follow_the_level(void **state)
+{
+    (void)state;
+    struct err err = { .status = ST_OK };
+    struct pair t = pair_new(NOTHING);
+    struct segment *s;
+    int count;
+    MUST(segments_of_plan(&s, &count, t.p, GPU_F16, &err));
+    static const struct { int slot, level; bool stats, prologue; } rows[] = {
+        { 0, 0, false, false }, { 0, 1, true, false }, { 0, 2, true, false },
+        { 1, 0, false, false }, { 1, 1, true, false }, { 1, 2, true, true },
+    };
+    for (size_t i = 0; i < LEN(rows); i++) {
+        struct conv_want w = segment_want(t.p, &s[0], rows[i].slot, rows[i].level, 5, GPU_F16);
+        assert_int_equal(w.stats, rows[i].stats);
+        assert_int_equal(w.prologue, rows[i].prologue);
+        assert_int_equal(w.shape.n, 5);
+        assert_int_equal(w.src_stride, 0);
+    }
+    free(s);
+    plan_free(t.p);
+    t = pair_new(INTO_SLICE);
+    MUST(segments_of_plan(&s, &count, t.p, GPU_F16, &err));
+    assert_int_equal(segment_want(t.p, &s[1], 0, 0, 1, GPU_F16).src_stride, 96);
+    free(s);
+    plan_free(t.p);
+}
+
+static void small_layers_stay_at_f0(void **state)
+{
+    (void)state;
+    struct segment s = { .parts = 2, .part = { { .sums = true }, { .sums = true, .prologue = true } } };
+    const double large[] = { 20e3, 25e3 }, small[] = { 20e3, 19e3 };
+    assert_int_equal(segment_levels(&s, large), 7);
+    assert_int_equal(segment_levels(&s, small), 1);
+    s.part[1].prologue = false;
+    assert_int_equal(segment_levels(&s, large), 3);
+    s.part[0].sums = s.part[1].sums = false;
+    assert_int_equal(segment_levels(&s, large), 1);
+}
+
+/* --- the networks --------------------------------------------------------------------------------------------- */
+
+static enum status keep_nothing(int *index, void *context, const struct conv_shape *shape, const float *plain,
+                                struct err *err)
+{
+    (void)context;
+    (void)shape;
+    (void)plain;
+    (void)err;
+    *index = 0;
+    return ST_OK;
+}
+
+static struct plan *plan_of_model(const char *model, int side)
+{
+    struct err err = { .status = ST_OK };
+    struct model_config config;
+    struct graph *built, *g = NULL;
+    struct weights plain, w;
+    struct plan *p = NULL;
+    const struct lower_target target = { FUSED_F16, 8, keep_nothing, NULL };
+    MUST(model_config_read(&config, "configs/models", model, &err));
+    MUST(model_build(&built, &config, (int[]){ 3, side, side }, &err));
+    MUST(weights_load(&plain, built, "seeded", &err));
+    MUST(rewrite_all(&g, &w, built, &plain, &err));
+    MUST(lower_graph(&p, g, &w, &target, &err));
+    weights_free(&w);
+    weights_free(&plain);
+    graph_free(g);
+    graph_free(built);
+    return p;
+}
+
+/* Every convolution is in exactly one segment; F2 only behind sums; what a segment names exists and reads it. */
+static size_t segments_wrong(const struct plan *p, const struct segment *s, int count)
+{
+    size_t wrong = 0;
+    int *seen = calloc((size_t)p->step_count, sizeof *seen);
+    assert_non_null(seen);
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < s[i].parts; k++) {
+            const struct segment_part *part = &s[i].part[k];
+            seen[part->conv]++;
+            wrong += p->steps[part->conv].kind != STEP_CONV;
+            wrong += part->sums && p->steps[part->stats].u.stats.src != p->steps[part->conv].u.conv.dst;
+            wrong += part->prologue && (k == 0 || !s[i].part[k - 1].sums || s[i].part[k - 1].apply == PLAN_NONE);
+            wrong += part->prologue &&
+                     p->steps[s[i].part[k - 1].apply].u.apply.dst != p->steps[part->conv].u.conv.src;
+        }
+    for (int i = 0; i < p->step_count; i++)
+        wrong += seen[i] != (p->steps[i].kind == STEP_CONV);
+    free(seen);
+    return wrong;
+}
+
+/* HRNet: 307 convolutions, the head's as four, the last one a product in the pass before it; 306 norms, the head's of a
+ * sum; one link in each of 104 Basic blocks, two in each of 4 Bottlenecks, the stem's one and 16 between the halvings
+ * of its fuse layers. Small: one in each of its 7 blocks down (the bridge's with them) and 5 up. Advanced: stages of 3, 3,
+ * 4, 4 blocks and 2 of the bridge, 4 up. -1: not counted here. */
+static const struct { const char *model; int convs, links, sums; } networks[] = {
+    { "hrnet", 307 + 3 - 1, 104 + 8 + 1 + 16, 306 - 1 },
+    { "resunet_small", -1, 7 + 5, -1 },
+    { "resunet_advanced", -1, 3 + 3 + 4 + 4 + 2 + 4, -1 },
+};
+
+static void networks_are_cut(void **state)
+{
+    (void)state;
+    struct err err = { .status = ST_OK };
+    for (size_t i = 0; i < LEN(networks); i++) {
+        struct plan *p = plan_of_model(networks[i].model, 64);
+        struct segment *s;
+        int count, convs = 0, links = 0, sums = 0, distinct = 0, counted = 0;
+        MUST(segments_of_plan(&s, &count, p, GPU_F16, &err));
+        assert_int_equal(segments_wrong(p, s, count), 0);
+        for (int k = 0; k < count; k++) {
+            convs += s[k].parts;
+            links += s[k].parts - 1;
+            distinct += s[k].same == k;
+            counted += s[k].same == k ? s[k].count : 0;
+            for (int part = 0; part < s[k].parts; part++)
+                sums += s[k].part[part].sums;
+            assert_string_equal(s[s[k].same].text, s[k].text);
+        }
+        assert_int_equal(counted, count);
+        print_message("%s: %d convolutions, %d segments, %d distinct, %d with sums, %d prologues\n",
+                      networks[i].model, convs, count, distinct, sums, links);
+        assert_int_equal(links, networks[i].links);
+        if (networks[i].convs >= 0) {
+            assert_int_equal(convs, networks[i].convs);
+            assert_int_equal(sums, networks[i].sums);
+        }
+        s[0].part[0].conv = s[1].part[0].conv; /* the wrong twin: one convolution twice, one never */
+        assert_true(segments_wrong(p, s, count) > 0);
+        free(s);
+        plan_free(p);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_change_counts),     cmocka_unit_test(the_line_says_everything),
+        cmocka_unit_test(wants_follow_the_level), cmocka_unit_test(small_layers_stay_at_f0),
+        cmocka_unit_test(networks_are_cut),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
