@@ -107,6 +107,7 @@ endif
 cuda-tests := $(wildcard tests/unit/cuda_*_test.c tests/unit/cuda_*_test.cpp)
 cuda-tests-toolkit := $(call including,$(cuda-tests),$(cuda-headers))
 cuda-tests-here := $(filter-out $(if $(cuda),,$(cuda-tests-toolkit)),$(cuda-tests))
+$(addprefix $(out)/,$(basename $(cuda-tests-toolkit))): | $(fakes)
 $(out)/tests/unit/cuda_%: $(out)/obj/tests/unit/cuda_%.o $(cuda-test-libs) $(call archives,kernels/lower kernels/reference $(worker-rooms))
 	@mkdir -p $(@D)
 	$(say) "link $@"
