@@ -9,21 +9,21 @@
 
 #define REASONS_MAX 700     /* of the library's chain: the sentence has ERR_TEXT_MAX */
 #define NOTE(name) (UINT32_C(1) << CUDNN_NUMERICAL_NOTE_##name)
-#define WINOGRADS (NOTE(WINOGRAD) | NOTE(WINOGRAD_TILE_4x4) | NOTE(WINOGRAD_TILE_6x6) | NOTE(WINOGRAD_TILE_13x13))
+/* Sums in another order from run to run, inputs or sums of fewer digits than storage and float, transforms. */
+#define LOSSY (NOTE(NONDETERMINISTIC) | NOTE(DOWN_CONVERT_INPUTS) | NOTE(REDUCED_PRECISION_REDUCTION) | NOTE(FFT) | \
+               NOTE(WINOGRAD) | NOTE(WINOGRAD_TILE_4x4) | NOTE(WINOGRAD_TILE_6x6) | NOTE(WINOGRAD_TILE_13x13))
 
 typedef cudnnBackendDescriptor_t descriptor; /* a pointer without a type, used in every line here */
 
-/* What each kind of arithmetic may not do. Sums in another order from run to run are out everywhere. f32 in and out
- * silently means TF32 unless tensor cores are refused. */
+/* What each kind of arithmetic may not do. f32 in and out silently means TF32 unless tensor cores are refused. */
 static const struct {
     cudnnDataType_t storage;
     uint32_t forbidden;
 } maths[] = {
-    [GPU_F32]  = { CUDNN_DATA_FLOAT, NOTE(NONDETERMINISTIC) | NOTE(TENSOR_CORE) | NOTE(DOWN_CONVERT_INPUTS) |
-                                     NOTE(REDUCED_PRECISION_REDUCTION) | NOTE(FFT) | WINOGRADS },
-    [GPU_TF32] = { CUDNN_DATA_FLOAT, NOTE(NONDETERMINISTIC) },
-    [GPU_F16]  = { CUDNN_DATA_HALF, NOTE(NONDETERMINISTIC) },
-    [GPU_BF16] = { CUDNN_DATA_BFLOAT16, NOTE(NONDETERMINISTIC) },
+    [GPU_F32]  = { CUDNN_DATA_FLOAT, LOSSY | NOTE(TENSOR_CORE) },
+    [GPU_TF32] = { CUDNN_DATA_FLOAT, LOSSY },
+    [GPU_F16]  = { CUDNN_DATA_HALF, LOSSY },
+    [GPU_BF16] = { CUDNN_DATA_BFLOAT16, LOSSY },
 };
 
 bool graph_numerics_allowed(uint32_t numerics, enum gpu_math math)

@@ -18,7 +18,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from tap import tell  # noqa: E402
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-TOOLS = os.path.join(os.environ.get("BENCH_BIN", os.path.join(ROOT, "build", "release-gcc", "bin")), "..", "gpu")
+BIN = os.path.abspath(os.environ.get("BENCH_BIN", os.path.join(ROOT, "build", "release-gcc", "bin")))
+TOOLS = os.path.join(os.path.dirname(BIN), "gpu")
 FILE = os.path.join(ROOT, "results", "reference", "cudnn_plans.csv")
 DEVICES = ["h100", "a100", "a5000"]
 BATCHES = ["1", "8", "64"]
