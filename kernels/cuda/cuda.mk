@@ -43,7 +43,7 @@ $(out)/obj/%.shim.o: %.cu Makefile
 	@mkdir -p $(@D)
 	$(say) "c++  $< (shim)"
 	$(do)$(CXX) $(cxxflags) -DCUDA_SHIM -x c++ -c -o $@ $<
-# the same for every variant and compiler
+# the same for every variant and compiler; NAME.ptxas says what each kernel takes (tests/golden/cuda_registers_test.py)
 nvcc-out   := $(BUILD)/nvcc
 nvccflags   = -O3 -lineinfo -std=c++17 -I. -cudart static -Xfatbin=-compress-all \
               $(foreach a,$(cuda-archs),-gencode arch=compute_$(a),code=sm_$(a)) \
@@ -51,7 +51,9 @@ nvccflags   = -O3 -lineinfo -std=c++17 -I. -cudart static -Xfatbin=-compress-all
 $(nvcc-out)/%.o: %.cu Makefile kernels/cuda/cuda.mk
 	@mkdir -p $(@D)
 	$(say) "nvcc $<"
-	$(do)$(nvcc) $(nvccflags) -MD -MF $(@:.o=.d) -c -o $@ $<
+	$(do)$(nvcc) --version | sed -n 's/.*release.*, V/nvcc /p' > $(@:.o=.ptxas); \
+	   $(nvcc) $(nvccflags) -Xptxas -v -MD -MF $(@:.o=.d) -c -o $@ $< 2>> $(@:.o=.ptxas); code=$$?; \
+	   grep -v '^nvcc [0-9]\|^ptxas info\|bytes stack frame' $(@:.o=.ptxas) >&2; exit $$code
 
 define archive-rule
 	@mkdir -p $(@D); rm -f $@; $(AR) rcs $@ $^
