@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernels/cuda/errors.h"
 #include "tests/gpu/fake/cudart.h"
 
 #define OK(call) assert_int_equal(call, cudaSuccess)
@@ -379,6 +380,21 @@ static void mistakes_end_the_program(void **state)
     }
 }
 
+/* The names that our classifier has are those of the header: the fake takes its own from there. */
+static void errors_have_their_names(void **state)
+{
+    (void)state;
+    int known = 0;
+    for (int code = 1; code < 1000; code++) {
+        struct gpu_fault fault = gpu_fault_of(FAULT_CUDA, code, true);
+        if (!fault.name[0])
+            continue;
+        assert_string_equal(fault.name, cudaGetErrorName((cudaError_t)code));
+        known++;
+    }
+    assert_int_equal(known, 25);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +409,7 @@ int main(void)
         cmocka_unit_test(the_nth_call_fails_once),
         cmocka_unit_test(a_lost_device_stays_lost),
         cmocka_unit_test(mistakes_end_the_program),
+        cmocka_unit_test(errors_have_their_names),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
