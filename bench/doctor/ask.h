@@ -12,7 +12,8 @@ void ask_nodes(int fd, const void *context);
 /* context NULL. {"dlopen": PATH} or {"dlopen_error": TEXT}, then "init", "error_string", "driver_version",
  * "version", "devices" [..]; before each call {"calling": FUNCTION}. */
 void ask_nvml(int fd, const void *context);
-/* context NULL. The same with "init", "driver_version" (12080), "count", "devices" [{uuid, name, address, capability}]. */
+/* context NULL. The same with "init", "driver_version" (12080), "count", "devices" [{uuid, name, address,
+ * capability}]. */
 void ask_cuda(int fd, const void *context);
 /* context: const struct engine_config. {"engine": its hello, or {"error": {..}}}. */
 void ask_engine(int fd, const void *context);

@@ -64,8 +64,8 @@ static void uuid_text(char out[48], const unsigned char uuid[16])
 {
     size_t used = (size_t)snprintf(out, 48, "GPU-");
     for (int i = 0; i < 16; i++)
-        used += (size_t)snprintf(out + used, 48 - used, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
-                                 uuid[i]);
+        used += (size_t)snprintf(out + used, 48 - used, "%s%02x",
+                                 i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
 }
 
 static json_t *device_json(const struct cuda *c, int ordinal)

@@ -17,8 +17,8 @@ static json_t *hello_json(const struct worker_hello *hello)
                                                  hello->devices[i].name));
     for (size_t i = 0; i < hello->precision_count; i++)
         json_array_append_new(precisions, json_string(hello->precisions[i]));
-    return json_pack("{s:s, s:o, s:o, s:o}", "engine", hello->engine, "versions", versions, "devices", devices,
-                     "precisions", precisions);
+    return json_pack("{s:s, s:o, s:o, s:o}", "engine", hello->engine, "versions", versions, "devices",
+                     devices, "precisions", precisions);
 }
 
 static json_t *error_json(const char *kind, const struct err *err)

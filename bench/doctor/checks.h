@@ -1,5 +1,5 @@
-/* checks.h - the checks of bench doctor: a table of rows, each with the outcomes it can have and a pure function
- * of the facts. The same facts give the same findings, on a machine and on a tree. */
+/* checks.h - the checks of bench doctor: a table of rows, each with the outcomes it can have and a pure
+ * function of the facts. The same facts give the same findings, on a machine and on a tree. */
 #ifndef DOCTOR_CHECKS_H
 #define DOCTOR_CHECKS_H
 
@@ -51,9 +51,10 @@ struct check {
 const struct check *check_at(size_t i);
 
 /* The groups that the table is made of, in this order. */
-extern const struct check checks_gpu[], checks_visible[], checks_driver[], checks_state[], checks_cpu[], checks_engine[];
-extern const size_t checks_gpu_count, checks_visible_count, checks_driver_count, checks_state_count, checks_cpu_count,
-    checks_engine_count;
+extern const struct check checks_gpu[], checks_visible[], checks_driver[], checks_state[], checks_cpu[],
+    checks_engine[];
+extern const size_t checks_gpu_count, checks_visible_count, checks_driver_count, checks_state_count,
+    checks_cpu_count, checks_engine_count;
 
 /* --- findings ------------------------------------------------------------------------------------------- */
 
@@ -79,8 +80,8 @@ struct doctor_ask {
 /* The parts of the facts that the checks chosen by `only`, and those they need, rest on. 0 checks begin so:
  * false. */
 bool findings_parts(unsigned *parts, const char *only);
-/* Judges the facts. Findings come in the order of the table. findings_free takes them back. ST_INTERNAL: out of
- * memory. */
+/* Judges the facts. Findings come in the order of the table. findings_free takes them back. ST_INTERNAL: out
+ * of memory. */
 enum status findings_make(struct findings *out, const struct facts *facts, const struct doctor_ask *ask,
                           struct err *err);
 void findings_free(struct findings *f);
@@ -101,13 +102,14 @@ struct judge {
     size_t text_count;
 };
 
-/* A finding of the check: one of its outcomes, with the names filled in. All fills are kept as what was read. */
+/* A finding of the check: one of its outcomes, with the names filled in. All fills are kept as what was read.
+ */
 void judge_say(struct judge *j, const char *outcome, const struct gpu_fill *fills, size_t count);
 #define SAY(j, outcome, ...) \
     judge_say(j, outcome, (const struct gpu_fill[]){ __VA_ARGS__ }, \
               sizeof((const struct gpu_fill[]){ __VA_ARGS__ }) / sizeof(struct gpu_fill))
-/* A fail by an error number, in the words of the list of codes. said: the worker's own sentence, NULL: that of
- * the list. */
+/* A fail by an error number, in the words of the list of codes. said: the worker's own sentence, NULL: that
+ * of the list. */
 void judge_code(struct judge *j, enum gpu_api api, int code, const char *said, const struct gpu_fill *fills,
                 size_t count);
 /* What could not be read: its path or call, and why. */

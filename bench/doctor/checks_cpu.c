@@ -14,17 +14,22 @@
 
 static const struct outcome governor_outcomes[] = {
     { .name = "performance", LEVEL_OK, "governor performance on <count> processors (<driver>)", NULL },
-    { .name = "governor", LEVEL_WARN, "<other> of <count> processors run under the governor <governor> (<driver>)",
+    { .name = "governor", LEVEL_WARN,
+      "<other> of <count> processors run under the governor <governor> (<driver>)",
       "cpupower frequency-set -g performance" },
-    { .name = "capped", LEVEL_WARN, "the clock is capped at <max> of <hardware> MHz",
+    { .name = "capped", LEVEL_WARN,
+      "the clock is capped at <max> of <hardware> MHz",
       "cpupower frequency-set -u <hardware>MHz" },
-    { .name = "none", LEVEL_NOTE, "no cpufreq here, as in most virtual machines: clocks cannot be read", NULL },
+    { .name = "none", LEVEL_NOTE,
+      "no cpufreq here, as in most virtual machines: clocks cannot be read",
+      NULL },
 };
 
 static void look_governor(struct judge *j)
 {
     const struct facts_cpu *c = &j->facts->cpu;
-    const struct gpu_fill count = { "count", judge_text(j, "%d", c->with_governor) }, driver = { "driver", c->driver };
+    const struct gpu_fill count = { "count", judge_text(j, "%d", c->with_governor) },
+                          driver = { "driver", c->driver };
     if (!c->with_governor) {
         SAY(j, "none", count);
         return;
@@ -55,7 +60,8 @@ static void look_turbo(struct judge *j)
     if (row && row->is_number)
         SAY(j, row->number > 0 ? "on" : "off", { "turbo", row->number > 0 ? "on" : "off" });
     else
-        judge_unread(j, "intel_pstate/no_turbo and cpufreq/boost", row && *row->absent ? row->absent : "not_supported");
+        judge_unread(j, "intel_pstate/no_turbo and cpufreq/boost",
+                     row && *row->absent ? row->absent : "not_supported");
 }
 
 static const struct outcome smt_outcomes[] = {
@@ -66,10 +72,12 @@ static void look_smt(struct judge *j)
 {
     const struct field_row *smt = row_of(j, "smt"), *cores = row_of(j, "cpu_cores");
     if (!cores || !cores->is_number)
-        judge_unread(j, "the cores in /proc/cpuinfo", cores && *cores->absent ? cores->absent : "not_supported");
+        judge_unread(j, "the cores in /proc/cpuinfo",
+                     cores && *cores->absent ? cores->absent : "not_supported");
     else
         SAY(j, "smt", { "state", smt && *smt->text ? smt->text : "the kernel does not tell its state" },
-            { "threads", j->facts->cpu.online ? judge_text(j, "%d", j->facts->cpu.online) : "an unknown number of" },
+            { "threads",
+              j->facts->cpu.online ? judge_text(j, "%d", j->facts->cpu.online) : "an unknown number of" },
             { "cores", judge_text(j, "%.0f", cores->number) });
 }
 
@@ -78,9 +86,11 @@ static void look_smt(struct judge *j)
 static const struct outcome quota_outcomes[] = {
     { .name = "none", LEVEL_OK, "no CPU quota", NULL },
     { .name = "quota", LEVEL_NOTE, "a CPU quota of <quota> CPUs", NULL },
-    { .name = "oversubscribed", LEVEL_WARN, "OMP_NUM_THREADS=<threads>: <threads> threads on <quota> CPUs",
+    { .name = "oversubscribed", LEVEL_WARN,
+      "OMP_NUM_THREADS=<threads>: <threads> threads on <quota> CPUs",
       "use <fit> threads (OMP_NUM_THREADS=<fit>)" },
-    { .name = "throttled", LEVEL_WARN, "the quota throttled this group in <periods> periods within 1 s, while nothing of ours ran",
+    { .name = "throttled", LEVEL_WARN,
+      "the quota throttled this group in <periods> periods within 1 s, while nothing of ours ran",
       "give the group a larger quota, or stop what else runs in it" },
 };
 
@@ -110,8 +120,9 @@ static void look_affinity(struct judge *j)
 {
     const struct facts_cpu *c = &j->facts->cpu;
     if (!c->allowed || !c->online)
-        judge_unread(j, !c->allowed ? "Cpus_allowed_list of /proc/self/status" : "/sys/devices/system/cpu/online",
-                     "not_found");
+        judge_unread(
+            j, !c->allowed ? "Cpus_allowed_list of /proc/self/status" : "/sys/devices/system/cpu/online",
+            "not_found");
     else
         SAY(j, c->allowed < c->online ? "fewer" : "all", { "online", judge_text(j, "%d", c->online) },
             { "allowed", judge_text(j, "%d", c->allowed) }, { "list", c->allowed_list });
@@ -119,9 +130,11 @@ static void look_affinity(struct judge *j)
 
 static const struct outcome numa_outcomes[] = {
     { .name = "one", LEVEL_OK, "the processors that may be used are of one NUMA node (<nodes>)", NULL },
-    { .name = "spread", LEVEL_WARN, "the processors that may be used are of the NUMA nodes <nodes>",
+    { .name = "spread", LEVEL_WARN,
+      "the processors that may be used are of the NUMA nodes <nodes>",
       "keep a run on one node: numactl --cpunodebind=0 --membind=0" },
-    { .name = "far_gpu", LEVEL_WARN, "GPU <address> is at NUMA node <node>, the processors that may be used at <nodes>",
+    { .name = "far_gpu", LEVEL_WARN,
+      "GPU <address> is at NUMA node <node>, the processors that may be used at <nodes>",
       "numactl --cpunodebind=<node> --membind=<node>" },
 };
 
@@ -143,7 +156,9 @@ static void look_numa(struct judge *j)
 
 static const struct outcome isa_outcomes[] = {
     { .name = "isa", LEVEL_NOTE, "the processor has <flags>", NULL },
-    { .name = "none", LEVEL_NOTE, "the processor has none of avx2, avx512f, avx512_bf16, amx_bf16: bf16 is emulated", NULL },
+    { .name = "none", LEVEL_NOTE,
+      "the processor has none of avx2, avx512f, avx512_bf16, amx_bf16: bf16 is emulated",
+      NULL },
 };
 
 static void look_isa(struct judge *j)
@@ -165,11 +180,15 @@ static void look_isa(struct judge *j)
 #define STEAL_SHARE 0.005
 static const struct outcome load_outcomes[] = {
     { .name = "quiet", LEVEL_OK, "others used <busy> % of the processors within 1 s, steal <steal> %", NULL },
-    { .name = "busy", LEVEL_WARN, "others used <busy> % of the processors within 1 s (load <load>)",
+    { .name = "busy", LEVEL_WARN,
+      "others used <busy> % of the processors within 1 s (load <load>)",
       "stop them, or measure when they are done" },
-    { .name = "steal", LEVEL_WARN, "the hypervisor took <steal> % of the processors' time within 1 s",
+    { .name = "steal", LEVEL_WARN,
+      "the hypervisor took <steal> % of the processors' time within 1 s",
       "expect wider intervals; ask for dedicated processors" },
-    { .name = "hot", LEVEL_WARN, "the processors were throttled for heat <events> times within 1 s", "look at the cooling" },
+    { .name = "hot", LEVEL_WARN,
+      "the processors were throttled for heat <events> times within 1 s",
+      "look at the cooling" },
 };
 
 static void look_load(struct judge *j)
@@ -182,7 +201,8 @@ static void look_load(struct judge *j)
     const struct field_row *load = row_of(j, "load_1min");
     const struct gpu_fill b = { "busy", judge_text(j, "%.0f", 100 * busy) },
                           s = { "steal", judge_text(j, "%.1f", 100 * steal) },
-                          l = { "load", load && load->is_number ? judge_text(j, "%.2f", load->number) : "not told" };
+                          l = { "load",
+                                load && load->is_number ? judge_text(j, "%.2f", load->number) : "not told" };
     if (isnan(total)) {
         judge_unread(j, "/proc/stat", "not_found");
         return;
@@ -201,11 +221,15 @@ static void look_load(struct judge *j)
 
 static const struct outcome memory_outcomes[] = {
     { .name = "limit", LEVEL_OK, "<limit> may be used, <free> are free", NULL },
-    { .name = "address_space", LEVEL_WARN, "the address space of a process is limited to <bytes> bytes (ulimit -v)",
+    { .name = "address_space", LEVEL_WARN,
+      "the address space of a process is limited to <bytes> bytes (ulimit -v)",
       "ulimit -v unlimited" },
-    { .name = "killed", LEVEL_WARN, "the kernel has killed <count> processes of this group for lack of memory",
+    { .name = "killed", LEVEL_WARN,
+      "the kernel has killed <count> processes of this group for lack of memory",
       "raise the group's limit, or lower the batch sizes (--max-batch)" },
-    { .name = "swap", LEVEL_WARN, "<bytes> of swap are in use: measured times may contain the disk", "free memory, or swapoff" },
+    { .name = "swap", LEVEL_WARN,
+      "<bytes> of swap are in use: measured times may contain the disk",
+      "free memory, or swapoff" },
 };
 
 static const char *bytes_text(struct judge *j, uint64_t bytes)
@@ -234,7 +258,9 @@ static void look_memory(struct judge *j)
 
 static const struct outcome clock_outcomes[] = {
     { .name = "fast", LEVEL_OK, "clock source <source>", NULL },
-    { .name = "slow_clock", LEVEL_WARN, "clock source <source>, not tsc: reading the time may cost much more", NULL },
+    { .name = "slow_clock", LEVEL_WARN,
+      "clock source <source>, not tsc: reading the time may cost much more",
+      NULL },
 };
 
 static void look_clock(struct judge *j)

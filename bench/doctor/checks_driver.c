@@ -13,8 +13,8 @@
 static bool same_address(const char *a, const char *b)
 {
     unsigned da, ba, sa, fa, db, bb, sb, fb;
-    return sscanf(a, "%x:%x:%x.%x", &da, &ba, &sa, &fa) == 4 && sscanf(b, "%x:%x:%x.%x", &db, &bb, &sb, &fb) == 4 &&
-           da == db && ba == bb && sa == sb && fa == fb;
+    return sscanf(a, "%x:%x:%x.%x", &da, &ba, &sa, &fa) == 4 &&
+           sscanf(b, "%x:%x:%x.%x", &db, &bb, &sb, &fb) == 4 && da == db && ba == bb && sa == sb && fa == fb;
 }
 
 static const char *lost_address(const struct facts *f)
@@ -46,8 +46,8 @@ static const char *gpus(struct judge *j, int count)
 }
 
 /* What every sentence about a driver may name. */
-static void say_code(struct judge *j, enum gpu_api api, int code, const char *said, const struct fact_driver *d,
-                     const char *function)
+static void say_code(struct judge *j, enum gpu_api api, int code, const char *said,
+                     const struct fact_driver *d, const char *function)
 {
     const struct facts *f = j->facts;
     const char *lost = f->pci_count == 1 ? f->pci[0].address : lost_address(f);
@@ -60,7 +60,8 @@ static void say_code(struct judge *j, enum gpu_api api, int code, const char *sa
         { "driver", *f->module.text ? f->module.text : NULL },
         { "offers", *f->cuda.driver_version ? f->cuda.driver_version : NULL },
         { "wants", driver_runtime(f) },
-        { "capability", f->cuda.device_count && *f->cuda.devices[0].capability ? f->cuda.devices[0].capability : NULL },
+        { "capability",
+          f->cuda.device_count && *f->cuda.devices[0].capability ? f->cuda.devices[0].capability : NULL },
         { "kernel", f->kernel },
     };
     judge_code(j, api, code, said, fills, LEN(fills));
@@ -112,10 +113,13 @@ static void look_nvml(struct judge *j)
 static const struct outcome mismatch_outcomes[] = {
     { .name = "equal", LEVEL_OK, "kernel module and libraries are both <module>", NULL },
     { .name = "mismatch", LEVEL_FAIL, BOTH ": <why><codes>", "<remedy>" },
-    { .name = "mismatch_hidden", LEVEL_FAIL, BOTH ": both files say <module>, so another copy is loaded<codes>",
+    { .name = "mismatch_hidden", LEVEL_FAIL,
+      BOTH ": both files say <module>, so another copy is loaded<codes>",
       "look which copies there are: <path>, <cuda_path>" },
     { .name = "tolerated", LEVEL_WARN, BOTH ": works today, do not rely on it", "reboot at the next chance" },
-    { .name = "mismatch_half", LEVEL_FAIL, BOTH ": they differ<codes>", "reboot; in a container recreate it" },
+    { .name = "mismatch_half", LEVEL_FAIL,
+      BOTH ": they differ<codes>",
+      "reboot; in a container recreate it" },
 };
 
 static const char *mismatch_name(int order, bool half, bool refused)
@@ -131,8 +135,9 @@ static void explain_order(struct gpu_fill *why, struct gpu_fill *remedy, struct 
     const struct facts *f = j->facts;
     *why = (struct gpu_fill){ "why", "the packages were upgraded, the old module is still loaded (usually an "
                                      "unattended upgrade; running jobs go on)" };
-    *remedy = (struct gpu_fill){ "remedy", "reboot, or stop all GPU processes and reload: modprobe -r nvidia_uvm "
-                                           "nvidia_drm nvidia_modeset nvidia, then modprobe nvidia" };
+    *remedy =
+        (struct gpu_fill){ "remedy", "reboot, or stop all GPU processes and reload: modprobe -r nvidia_uvm "
+                                     "nvidia_drm nvidia_modeset nvidia, then modprobe nvidia" };
     if (order >= 0)
         return;
     why->value = judge_text(j, "an older copy is found first: %s", f->nvml_library.path);
@@ -155,19 +160,29 @@ static void look_mismatch(struct judge *j)
     const int order = half ? 0 : driver_compare_versions(l, m);
     explain_order(&why, &remedy, j, order);
     SAY(j, mismatch_name(order, half, refused),
-        { "module", *m ? m : *f->module.absent ? judge_text(j, "unknown (%s)", f->module.absent) : "unknown" },
+        { "module", *m                  ? m
+                    : *f->module.absent ? judge_text(j, "unknown (%s)", f->module.absent)
+                                        : "unknown" },
         { "library", *l ? l : "unknown (no version in its name or answer)" },
         { "path", *f->nvml_library.path ? f->nvml_library.path : "no file" },
         { "cuda_path", *f->cuda_library.path ? f->cuda_library.path : "no libcuda" }, why, remedy,
-        { "codes", nvml && cuda ? " (NVML 18, CUDA 803)" : nvml ? " (NVML 18)" : cuda ? " (CUDA 803)" : "" });
+        { "codes", nvml && cuda ? " (NVML 18, CUDA 803)"
+                   : nvml       ? " (NVML 18)"
+                   : cuda       ? " (CUDA 803)"
+                                : "" });
 }
 
 /* --- gpu.cuda ------------------------------------------------------------------------------------------- */
 
 static const struct outcome cuda_outcomes[] = {
-    { .name = "ok", LEVEL_OK, "CUDA driver offers <offers>, the worker's runtime is <wants>; it sees <count>", NULL },
-    { .name = "driver_only", LEVEL_OK, "CUDA driver offers <offers> and sees <count>; no CUDA worker told its runtime", NULL },
-    HANG, CRASHED,
+    { .name = "ok", LEVEL_OK,
+      "CUDA driver offers <offers>, the worker's runtime is <wants>; it sees <count>",
+      NULL },
+    { .name = "driver_only", LEVEL_OK,
+      "CUDA driver offers <offers> and sees <count>; no CUDA worker told its runtime",
+      NULL },
+    HANG,
+    CRASHED,
 };
 
 static void look_cuda(struct judge *j)
@@ -193,14 +208,17 @@ static const struct outcome count_outcomes[] = {
     { .name = "equal", LEVEL_OK, "PCI, NVML and CUDA agree on <count>", NULL },
     { .name = "fewer", LEVEL_NOTE, "the PCI bus shows <pci>, this container was given <nvml>", NULL },
     { .name = "hidden", LEVEL_NOTE, "NVML sees <nvml>, CUDA <cuda>: see gpu.visibility", NULL },
-    { .name = "lost", LEVEL_FAIL, "PCI lists <address>, NVML does not", "read the kernel log for that address" },
+    { .name = "lost", LEVEL_FAIL,
+      "PCI lists <address>, NVML does not",
+      "read the kernel log for that address" },
 };
 
 static void look_count(struct judge *j)
 {
     const struct facts *f = j->facts;
     const char *lost = f->wsl ? NULL : lost_address(f);
-    const struct gpu_fill nvml = { "nvml", gpus(j, f->nvml.count) }, cuda = { "cuda", gpus(j, f->cuda.count) },
+    const struct gpu_fill nvml = { "nvml", gpus(j, f->nvml.count) },
+                          cuda = { "cuda", gpus(j, f->cuda.count) },
                           pci = { "pci", gpus(j, (int)f->pci_count) };
     if (f->nvml.count < 0 || f->cuda.count < 0)
         judge_unread(j, "the number of GPUs", "not told");
@@ -218,13 +236,25 @@ static void look_count(struct judge *j)
 
 #define OUTCOMES(list) .outcomes = list, .outcome_count = LEN(list)
 const struct check checks_driver[] = {
-    { .id = "gpu.nvml", .needs = { "gpu.nodes", "gpu.libraries" }, .parts = FACTS_NVML, .look = look_nvml,
+    { .id = "gpu.nvml",
+      .needs = { "gpu.nodes", "gpu.libraries" },
+      .parts = FACTS_NVML,
+      .look = look_nvml,
       OUTCOMES(nvml_outcomes) },
-    { .id = "gpu.mismatch", .needs = { "gpu.module", "gpu.libraries" }, .parts = FACTS_NVML | FACTS_CUDA,
-      .look = look_mismatch, OUTCOMES(mismatch_outcomes) },
-    { .id = "gpu.cuda", .needs = { "gpu.nvml", "gpu.mismatch", "gpu.visibility" },
-      .parts = FACTS_CUDA | FACTS_ENGINES, .look = look_cuda, OUTCOMES(cuda_outcomes) },
-    { .id = "gpu.count", .needs = { "gpu.nvml", "gpu.cuda" }, .parts = FACTS_NVML | FACTS_CUDA, .look = look_count,
+    { .id = "gpu.mismatch",
+      .needs = { "gpu.module", "gpu.libraries" },
+      .parts = FACTS_NVML | FACTS_CUDA,
+      .look = look_mismatch,
+      OUTCOMES(mismatch_outcomes) },
+    { .id = "gpu.cuda",
+      .needs = { "gpu.nvml", "gpu.mismatch", "gpu.visibility" },
+      .parts = FACTS_CUDA | FACTS_ENGINES,
+      .look = look_cuda,
+      OUTCOMES(cuda_outcomes) },
+    { .id = "gpu.count",
+      .needs = { "gpu.nvml", "gpu.cuda" },
+      .parts = FACTS_NVML | FACTS_CUDA,
+      .look = look_count,
       OUTCOMES(count_outcomes) },
 };
 const size_t checks_driver_count = LEN(checks_driver);

@@ -18,9 +18,14 @@ static bool has_node(const struct facts *f, const char *path)
 
 static const struct outcome pci_outcomes[] = {
     { .name = "found", LEVEL_OK, "<count> on the PCI bus: <addresses>", NULL },
-    { .name = "wsl", LEVEL_NOTE, "this is WSL: the GPU is /dev/dxg, module and nodes are Windows' own", NULL },
+    { .name = "wsl", LEVEL_NOTE,
+      "this is WSL: the GPU is /dev/dxg, module and nodes are Windows' own",
+      NULL },
     { .name = "unlisted", LEVEL_NOTE, "the PCI bus shows no NVIDIA GPU, but /dev/nvidiactl is there", NULL },
-    { .name = "none", LEVEL_NOTE, "no NVIDIA GPU on the PCI bus: only CPU engines can run", NULL, .stops = true,
+    { .name = "none", LEVEL_NOTE,
+      "no NVIDIA GPU on the PCI bus: only CPU engines can run",
+      NULL,
+      .stops = true,
       .required = true },
 };
 
@@ -31,7 +36,8 @@ static void look_pci(struct judge *j)
     for (size_t i = 0; i < f->pci_count; i++)
         addresses = judge_text(j, "%s%s%s", addresses, i ? ", " : "", f->pci[i].address);
     if (f->pci_count)
-        SAY(j, "found", { "count", judge_text(j, "%zu NVIDIA GPU%s", f->pci_count, f->pci_count > 1 ? "s" : "") },
+        SAY(j, "found",
+            { "count", judge_text(j, "%zu NVIDIA GPU%s", f->pci_count, f->pci_count > 1 ? "s" : "") },
             { "addresses", addresses });
     else if (f->wsl)
         SAY(j, "wsl", { "device", "/dev/dxg" });
@@ -48,11 +54,17 @@ static void look_pci(struct judge *j)
 
 static const struct outcome module_outcomes[] = {
     { .name = "loaded", LEVEL_OK, "the nvidia kernel module <version> is loaded", NULL },
-    { .name = "nouveau", LEVEL_FAIL, "the nouveau driver holds the GPU", "blacklist nouveau, install the nvidia driver, reboot" },
-    { .name = "not_loaded", LEVEL_FAIL, "the nvidia kernel module is not loaded",
-      "modprobe nvidia; if that is refused, read dmesg (Secure Boot, or no module built for kernel <kernel>)" },
-    { .name = "unparsable", LEVEL_WARN, "the nvidia kernel module is loaded, but its version cannot be made out of "
-                                "/sys/module/nvidia/version and /proc/driver/nvidia/version", NULL },
+    { .name = "nouveau", LEVEL_FAIL,
+      "the nouveau driver holds the GPU",
+      "blacklist nouveau, install the nvidia driver, reboot" },
+    { .name = "not_loaded", LEVEL_FAIL,
+      "the nvidia kernel module is not loaded",
+      "modprobe nvidia; if that is refused, read dmesg (Secure Boot, or no module built for kernel "
+      "<kernel>)" },
+    { .name = "unparsable", LEVEL_WARN,
+      "the nvidia kernel module is loaded, but its version cannot be made out of "
+      "/sys/module/nvidia/version and /proc/driver/nvidia/version",
+      NULL },
 };
 
 static void look_module(struct judge *j)
@@ -78,15 +90,21 @@ static const struct outcome container_outcomes[] = {
     { .name = "host", LEVEL_OK, "no container", NULL },
     { .name = "container", LEVEL_OK, "a container (<sign>) on a host that shows no NVIDIA driver", NULL },
     { .name = "with_gpu", LEVEL_OK, "a container (<sign>) with a GPU", NULL },
-    { .name = "not_requested", LEVEL_NOTE, "the host has driver <module>, this container (<sign>) was given no GPU",
+    { .name = "not_requested", LEVEL_NOTE,
+      "the host has driver <module>, this container (<sign>) was given no GPU",
       "ask for one when the container is created (docker run --gpus all, in Compose a device reservation)",
-      .stops = true, .required = true },
-    { .name = "half_mounted", LEVEL_FAIL, "device nodes are in this container (<sign>), the driver's libraries are not",
+      .stops = true,
+      .required = true },
+    { .name = "half_mounted", LEVEL_FAIL,
+      "device nodes are in this container (<sign>), the driver's libraries are not",
       "recreate it with NVIDIA_DRIVER_CAPABILITIES=compute,utility" },
-    { .name = "outdated", LEVEL_FAIL, "the driver's libraries in this container (<sign>) are of another version than the "
-                              "host's module",
-      RECREATE ": its libraries were mounted when it was created", .open = true },
-    { .name = "rules_lost", LEVEL_FAIL, "the device nodes are in this container (<sign>), but may not be used: <seen>",
+    { .name = "outdated", LEVEL_FAIL,
+      "the driver's libraries in this container (<sign>) are of another version than the "
+      "host's module",
+      RECREATE ": its libraries were mounted when it was created",
+      .open = true },
+    { .name = "rules_lost", LEVEL_FAIL,
+      "the device nodes are in this container (<sign>), but may not be used: <seen>",
       RECREATE ": its device rules are gone (a reload of the daemon takes them)" },
 };
 
@@ -188,15 +206,21 @@ static void look_nodes(struct judge *j)
 
 static const struct outcome library_outcomes[] = {
     { .name = "found", LEVEL_OK, "libcuda <cuda> and libnvidia-ml <nvml> of <folder>", NULL },
-    { .name = "missing", LEVEL_FAIL, "<library> not found",
-      "host: install the driver's user-space package; container: NVIDIA_DRIVER_CAPABILITIES lacks <capability>" },
-    { .name = "stub", LEVEL_FAIL, "libcuda.so.1 is the linker's stub in <folder>", "take <folder> out of LD_LIBRARY_PATH" },
-    { .name = "two_versions", LEVEL_FAIL, "libcuda is <cuda>, libnvidia-ml <nvml>",
+    { .name = "missing", LEVEL_FAIL,
+      "<library> not found",
+      "host: install the driver's user-space package; container: NVIDIA_DRIVER_CAPABILITIES lacks "
+      "<capability>" },
+    { .name = "stub", LEVEL_FAIL,
+      "libcuda.so.1 is the linker's stub in <folder>",
+      "take <folder> out of LD_LIBRARY_PATH" },
+    { .name = "two_versions", LEVEL_FAIL,
+      "libcuda is <cuda>, libnvidia-ml <nvml>",
       "one of them is a leftover: <cuda_path>, <nvml_path>" },
     { .name = "compat", LEVEL_NOTE, "forward-compatibility libcuda <cuda> in <folder>", NULL },
 };
 
-static void say_missing(struct judge *j, const struct fact_library *l, const char *name, const char *capability)
+static void say_missing(struct judge *j, const struct fact_library *l, const char *name,
+                        const char *capability)
 {
     SAY(j, "missing", { "library", name }, { "capability", capability },
         { "loader", *l->absent ? l->absent : NULL });

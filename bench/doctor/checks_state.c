@@ -56,7 +56,8 @@ static const char *number(struct judge *j, double value)
 
 static const struct outcome persistence_outcomes[] = {
     { .name = "on", LEVEL_OK, "<gpu>: persistence mode is on", NULL },
-    { .name = "cold", LEVEL_WARN, "<gpu>: persistence mode is off: the first call after idle pays for starting the driver",
+    { .name = "cold", LEVEL_WARN,
+      "<gpu>: persistence mode is off: the first call after idle pays for starting the driver",
       "start nvidia-persistenced" },
 };
 
@@ -72,8 +73,11 @@ static void look_persistence(struct judge *j)
 }
 
 static const struct outcome ecc_outcomes[] = {
-    { .name = "mode", LEVEL_NOTE, "<gpu>: ECC is <mode>, no uncorrected errors since the driver was loaded", NULL },
-    { .name = "ecc", LEVEL_FAIL, "<gpu>: <errors> uncorrected memory errors since the driver was loaded",
+    { .name = "mode", LEVEL_NOTE,
+      "<gpu>: ECC is <mode>, no uncorrected errors since the driver was loaded",
+      NULL },
+    { .name = "ecc", LEVEL_FAIL,
+      "<gpu>: <errors> uncorrected memory errors since the driver was loaded",
       "read the kernel log; reset the GPU or replace it" },
     { .name = "remap_failed", LEVEL_FAIL, "<gpu>: a row of its memory could not be remapped", "replace it" },
     { .name = "pending", LEVEL_WARN, "<gpu>: <what> waits for a reset", "reset the GPU at the next chance" },
@@ -104,8 +108,11 @@ static void look_ecc(struct judge *j)
 
 static const struct outcome mig_outcomes[] = {
     { .name = "off", LEVEL_OK, "<gpu>: MIG is off", NULL },
-    { .name = "mig", LEVEL_NOTE, "<gpu>: MIG is on with <instances> instances: utilisation cannot be read", NULL },
-    { .name = "mig_empty", LEVEL_FAIL, "<gpu>: MIG is on and has no instance: CUDA sees no device",
+    { .name = "mig", LEVEL_NOTE,
+      "<gpu>: MIG is on with <instances> instances: utilisation cannot be read",
+      NULL },
+    { .name = "mig_empty", LEVEL_FAIL,
+      "<gpu>: MIG is on and has no instance: CUDA sees no device",
       "an administrator creates one (nvidia-smi mig -cgi PROFILE -C), or turns MIG off" },
 };
 
@@ -126,8 +133,10 @@ static void look_mig(struct judge *j)
 
 static const struct outcome power_outcomes[] = {
     { .name = "full", LEVEL_OK, "<gpu>: power limit <limit> W", NULL },
-    { .name = "capped", LEVEL_WARN, "<gpu>: power limit <limit> W of <default> W: comparable only with runs under the same "
-                                    "limit", "an administrator sets nvidia-smi -pl <default>" },
+    { .name = "capped", LEVEL_WARN,
+      "<gpu>: power limit <limit> W of <default> W: comparable only with runs under the same "
+      "limit",
+      "an administrator sets nvidia-smi -pl <default>" },
     { .name = "capping", LEVEL_NOTE, "<gpu>: the software power cap holds the clocks down now", NULL },
 };
 
@@ -175,14 +184,15 @@ static void throttle_of(struct judge *j, size_t gpu, const double *v)
                  slowdown = field(d, "slowdown_celsius", &reason);
     const unsigned long long first = (unsigned long long)v[0];
     const struct gpu_fill name = { "gpu", gpu_name(j, gpu) }, bits = { "reasons", number(j, v[0]) };
-    names = reason_names(j, isnan(later) ? first : first & (unsigned long long)later); /* NaN: nothing changed */
+    names =
+        reason_names(j, isnan(later) ? first : first & (unsigned long long)later); /* NaN: nothing changed */
     const bool near = !isnan(celsius) && !isnan(slowdown) && celsius >= slowdown - NEAR_CELSIUS;
     if (*names)
         SAY(j, "throttled", name, bits, { "why", judge_text(j, "throttled: %s", names) });
     if (near)
         SAY(j, "throttled", name, bits,
-            { "why", judge_text(j, "%.0f C, within %d degrees of the slowdown at %.0f C", celsius, NEAR_CELSIUS,
-                                slowdown) });
+            { "why", judge_text(j, "%.0f C, within %d degrees of the slowdown at %.0f C", celsius,
+                                NEAR_CELSIUS, slowdown) });
     if (!*names && !near)
         SAY(j, "free", name, bits);
 }
@@ -195,7 +205,9 @@ static void look_throttle(struct judge *j)
 
 static const struct outcome pcie_outcomes[] = {
     { .name = "full", LEVEL_OK, "<gpu>: PCIe x<width>", NULL },
-    { .name = "narrow", LEVEL_WARN, "<gpu>: PCIe x<width> of x<max>", "reseat the card, or take another slot" },
+    { .name = "narrow", LEVEL_WARN,
+      "<gpu>: PCIe x<width> of x<max>",
+      "reseat the card, or take another slot" },
 };
 
 static void pcie_of(struct judge *j, size_t gpu, const double *v)
@@ -237,8 +249,10 @@ static void look_mode(struct judge *j)
 #define SHARED_PART 0.05
 static const struct outcome memory_outcomes[] = {
     { .name = "free", LEVEL_OK, "<gpu>: <free> of <total> MiB are free", NULL },
-    { .name = "shared", LEVEL_WARN, "<gpu>: <used> of <total> MiB are in use (<processes>): the memory budget counts what "
-                                    "others hold", "end those processes, or measure when they are done" },
+    { .name = "shared", LEVEL_WARN,
+      "<gpu>: <used> of <total> MiB are in use (<processes>): the memory budget counts what "
+      "others hold",
+      "end those processes, or measure when they are done" },
 };
 
 static void memory_of(struct judge *j, size_t gpu, const double *v)
@@ -253,8 +267,8 @@ static void memory_of(struct judge *j, size_t gpu, const double *v)
                          bytes > 0 ? judge_text(j, "%.0f MiB", bytes / MIB) : "size not told");
     }
     SAY(j, v[1] > SHARED_PART * v[0] ? "shared" : "free", { "gpu", gpu_name(j, gpu) },
-        { "total", number(j, v[0] / MIB) }, { "used", number(j, v[1] / MIB) }, { "free", number(j, v[2] / MIB) },
-        { "processes", *all ? all : "by processes that are not told" });
+        { "total", number(j, v[0] / MIB) }, { "used", number(j, v[1] / MIB) },
+        { "free", number(j, v[2] / MIB) }, { "processes", *all ? all : "by processes that are not told" });
 }
 
 static void look_memory(struct judge *j)
@@ -265,9 +279,11 @@ static void look_memory(struct judge *j)
 
 /* --- the table ------------------------------------------------------------------------------------------ */
 
-#define STATE(name, list) \
-    { .id = "gpu." #name, .needs = { "gpu.nvml" }, .parts = FACTS_NVML, .look = look_##name, .outcomes = list, \
-      .outcome_count = LEN(list) }
+#define STATE(name, list)                                                                                    \
+    {                                                                                                        \
+        .id = "gpu." #name, .needs = { "gpu.nvml" }, .parts = FACTS_NVML, .look = look_##name,               \
+        .outcomes = list, .outcome_count = LEN(list)                                                         \
+    }
 const struct check checks_state[] = {
     STATE(persistence, persistence_outcomes), STATE(ecc, ecc_outcomes), STATE(mig, mig_outcomes),
     STATE(power, power_outcomes), STATE(throttle, throttle_outcomes), STATE(pcie, pcie_outcomes),

@@ -15,13 +15,20 @@
 static const struct outcome visibility_outcomes[] = {
     { .name = "all", LEVEL_OK, LIST " is not set: every GPU can be used<created>", NULL },
     { .name = "list", LEVEL_NOTE, LIST "=<list>: <devices><created>", NULL },
-    { .name = "empty", LEVEL_NOTE, LIST "=\"<list>\": every GPU is hidden<created>", "unset " LIST " to use one",
-      .stops = true, .required = true },
-    { .name = "not_a_list", LEVEL_FAIL, LIST "=<list> is not a device list, CUDA takes it as no device<created>",
+    { .name = "empty", LEVEL_NOTE,
+      LIST "=\"<list>\": every GPU is hidden<created>",
+      "unset " LIST " to use one",
+      .stops = true,
+      .required = true },
+    { .name = "not_a_list", LEVEL_FAIL,
+      LIST "=<list> is not a device list, CUDA takes it as no device<created>",
       "unset it, or set it to 0,1 or GPU-uuid" },
-    { .name = "beyond", LEVEL_FAIL, LIST "=<list>: <item> names no GPU (<range>), it and all after it are ignored<created>",
+    { .name = "beyond", LEVEL_FAIL,
+      LIST "=<list>: <item> names no GPU (<range>), it and all after it are ignored<created>",
       "name GPUs that are here, or unset it" },
-    { .name = "order", LEVEL_WARN, "GPUs of different models: cuda:0 is NVML index <index>", "CUDA_DEVICE_ORDER=PCI_BUS_ID" },
+    { .name = "order", LEVEL_WARN,
+      "GPUs of different models: cuda:0 is NVML index <index>",
+      "CUDA_DEVICE_ORDER=PCI_BUS_ID" },
 };
 
 /* GPUs that are known, and by which uuids. */
@@ -33,7 +40,9 @@ struct known {
 
 static struct known known_gpus(const struct facts *f)
 {
-    struct known k = { .count = f->nvml.count, .devices = f->nvml.devices, .device_count = f->nvml.device_count };
+    struct known k = { .count = f->nvml.count,
+                       .devices = f->nvml.devices,
+                       .device_count = f->nvml.device_count };
     if (k.count < 0 && f->pci_count && !*f->container)
         k.count = (int)f->pci_count;
     return k;
@@ -68,7 +77,9 @@ static const char *device_of(struct judge *j, const char *item, const struct kno
 
 static const char *range_text(struct judge *j, const struct known *k)
 {
-    return k->count == 0 ? "there is none" : k->count == 1 ? "only 0 is here" : judge_text(j, "0..%d", k->count - 1);
+    return k->count == 0   ? "there is none"
+           : k->count == 1 ? "only 0 is here"
+                           : judge_text(j, "0..%d", k->count - 1);
 }
 
 /* A list of numbers and uuids: what each one names, up to the first that names nothing. */
@@ -84,7 +95,8 @@ static void look_list(struct judge *j, const char *list, struct gpu_fill created
         item += strspn(item, " ");
         const char *device = device_of(j, item, &k, &bad);
         if (bad)
-            SAY(j, "beyond", text, created, { "item", judge_text(j, "%s", item) }, { "range", range_text(j, &k) });
+            SAY(j, "beyond", text, created, { "item", judge_text(j, "%s", item) },
+                { "range", range_text(j, &k) });
         else
             devices = judge_text(j, "%s%scuda:%d is %s", devices, index ? ", " : "", index, device);
         index++;
@@ -125,8 +137,10 @@ static void look_visibility(struct judge *j)
     const struct facts *f = j->facts;
     const char *list = facts_env(f, LIST), *container = facts_env(f, "NVIDIA_VISIBLE_DEVICES");
     const struct gpu_fill created = {
-        "created", container ? judge_text(j, "; NVIDIA_VISIBLE_DEVICES=%s acts only when a container is created",
-                                          container) : ""
+        "created",
+        container
+            ? judge_text(j, "; NVIDIA_VISIBLE_DEVICES=%s acts only when a container is created", container)
+            : ""
     };
     const struct gpu_fill text = { "list", list };
     if (!f->env)
@@ -147,7 +161,8 @@ static void look_visibility(struct judge *j)
 static const struct outcome toolkit_outcomes[] = {
     { .name = "runtime", LEVEL_OK, "/etc/docker/daemon.json has the runtime nvidia", NULL },
     { .name = "cdi", LEVEL_OK, "/etc/cdi describes devices for containers", NULL },
-    { .name = "not_set_up", LEVEL_NOTE, "the container toolkit is installed, but neither daemon.json nor /etc/cdi names a GPU",
+    { .name = "not_set_up", LEVEL_NOTE,
+      "the container toolkit is installed, but neither daemon.json nor /etc/cdi names a GPU",
       "nvidia-ctk runtime configure, or nvidia-ctk cdi generate" },
     { .name = "absent", LEVEL_NOTE, "no container toolkit: containers get no GPU", NULL },
 };
@@ -167,15 +182,21 @@ static void look_toolkit(struct judge *j)
 static const struct outcome env_outcomes[] = {
     { .name = "none", LEVEL_OK, "no variable is set that changes numbers", NULL },
     { .name = "recorded", LEVEL_NOTE, "variables that change numbers: <variables>", NULL },
-    { .name = "serial", LEVEL_WARN, "CUDA_LAUNCH_BLOCKING=<value>: every launch waits for its kernel", "unset it" },
-    { .name = "tf32", LEVEL_WARN, "NVIDIA_TF32_OVERRIDE=<value> overrides the precision that was asked for", "unset it" },
-    { .name = "isa", LEVEL_WARN, "<variable>=<value> keeps the CPU engine below what the processor has (<has>)", "unset it" },
+    { .name = "serial", LEVEL_WARN,
+      "CUDA_LAUNCH_BLOCKING=<value>: every launch waits for its kernel",
+      "unset it" },
+    { .name = "tf32", LEVEL_WARN,
+      "NVIDIA_TF32_OVERRIDE=<value> overrides the precision that was asked for",
+      "unset it" },
+    { .name = "isa", LEVEL_WARN,
+      "<variable>=<value> keeps the CPU engine below what the processor has (<has>)",
+      "unset it" },
 };
 
 static bool changes_numbers(const char *name)
 {
-    static const char *const beginnings[] = { "CUDA_", "CUDNN_", "OMP_", "KMP_", "GOMP_", "MKL_", "ONEDNN_", "DNNL_",
-                                              "OPENBLAS_", "MALLOC_" };
+    static const char *const beginnings[] = { "CUDA_", "CUDNN_",  "OMP_",  "KMP_",      "GOMP_",
+                                              "MKL_",  "ONEDNN_", "DNNL_", "OPENBLAS_", "MALLOC_" };
     static const char *const names[] = { "NVIDIA_TF32_OVERRIDE", "LD_PRELOAD", "LD_LIBRARY_PATH" };
     for (size_t i = 0; i < LEN(beginnings); i++)
         if (strncmp(name, beginnings[i], strlen(beginnings[i])) == 0)

@@ -33,9 +33,9 @@ struct child {
 /* In the child: one line for the parent. Takes the object over; NULL is left out. */
 void child_say(int fd, json_t *object);
 
-/* Runs all at once and waits until each has ended, was killed after its limit, or *interrupt is set (NULL: never);
- * a child that cannot even be killed is left behind. false: no process could be made for at least one, which
- * is `crashed`. */
+/* Runs all at once and waits until each has ended, was killed after its limit, or *interrupt is set (NULL:
+ * never); a child that cannot even be killed is left behind. false: no process could be made for at least
+ * one, which is `crashed`. */
 bool children_run(struct child *children, size_t count, const volatile sig_atomic_t *interrupt);
 
 #endif

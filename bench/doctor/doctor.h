@@ -17,9 +17,9 @@ struct doctor {
     bool strict;                     /* warnings, and what could not be read, count as bad news */
 };
 
-/* Prints to out. ST_OK; ST_ENVIRONMENT: a check failed; ST_BAD_NEWS: --strict and a warning or an unread check
- * (both are printed: err has no text); ST_USAGE, ST_CONFIG: --only or --root or its facts.json are wrong;
- * ST_INTERRUPTED; ST_INTERNAL. */
+/* Prints to out. ST_OK; ST_ENVIRONMENT: a check failed; ST_BAD_NEWS: --strict and a warning or an unread
+ * check (both are printed: err has no text); ST_USAGE, ST_CONFIG: --only or --root or its facts.json are
+ * wrong; ST_INTERRUPTED; ST_INTERNAL. */
 enum status doctor_run(FILE *out, const struct doctor *doctor, const volatile sig_atomic_t *interrupt,
                        struct err *err);
 

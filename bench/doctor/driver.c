@@ -30,7 +30,7 @@ const char *driver_runtime(const struct facts *f)
 {
     const struct fact_engine *engine = facts_engine(f, "cuda");
     const json_t *versions = engine ? json_object_get(engine->answer, "versions") : NULL;
-    return json_string_value(json_object_get(versions, "cuda"));
+    return json_string_value(json_object_get(versions, "cudart"));
 }
 
 int driver_worker_code(const struct facts *f, const char **message)

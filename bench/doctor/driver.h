@@ -7,8 +7,8 @@
 
 /* Dotted numbers: < 0, 0, > 0 as a is older than, equal to, newer than b. 535.54 is older than 535.104. */
 int driver_compare_versions(const char *a, const char *b);
-/* Driver version of the library: the end of libnvidia-ml's file name, else what stands behind the first dot of
- * NVML's own version; "" unknown. */
+/* Driver version of the library: the end of libnvidia-ml's file name, else what stands behind the first dot
+ * of NVML's own version; "" unknown. */
 const char *driver_library_version(const struct facts *f);
 /* CUDA runtime of the CUDA worker; NULL: it did not tell. */
 const char *driver_runtime(const struct facts *f);

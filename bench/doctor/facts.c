@@ -41,8 +41,8 @@ static enum status read_answers(struct facts *f, struct err *err)
     return ST_OK;
 }
 
-enum status facts_read(struct facts **out, const char *root, unsigned parts, const volatile sig_atomic_t *interrupt,
-                       struct err *err)
+enum status facts_read(struct facts **out, const char *root, unsigned parts,
+                       const volatile sig_atomic_t *interrupt, struct err *err)
 {
     struct facts *f = *out = calloc(1, sizeof *f);
     if (!f)

@@ -62,7 +62,7 @@ struct fact_library {
 struct fact_device {
     char uuid[96], name[96], address[24];
     char capability[16];             /* "8.6"; CUDA only */
-    json_t *state;                   /* NVML only: its fields, each a value, or a text that says why not; borrowed */
+    json_t *state; /* NVML only: its fields, each a value, or a text that says why not; borrowed */
 };
 struct fact_driver {                 /* NVML or the CUDA driver */
     char absent[PROCFS_REASON];      /* "": it was asked */
@@ -118,7 +118,7 @@ struct facts_memory {
 
 struct facts {
     char root[PROCFS_PATH_MAX];      /* "": this machine */
-    json_t *answers;                 /* env, uid, nodes, nvml, cuda, engines: facts.json, or what the children said */
+    json_t *answers; /* env, uid, nodes, nvml, cuda, engines: facts.json, or what the children said */
     unsigned long uid;
     bool uid_known;
     const json_t *env;               /* object of texts; NULL: not told */
@@ -150,12 +150,12 @@ struct facts {
     size_t engine_count;
 };
 
-/* Reads what `parts` asks for, of this machine (root NULL) or of the tree at root, whose facts.json stands for
- * everything that is no file: env, uid, nodes, nvml, cuda, engines. Nothing of the machine is opened then but
- * the tree. Takes at most about FACTS_ENGINE_LIMIT_S. ST_USAGE: root is no folder; ST_CONFIG: facts.json is
- * broken; ST_INTERRUPTED; ST_INTERNAL. *out is given to facts_free in every case. */
-enum status facts_read(struct facts **out, const char *root, unsigned parts, const volatile sig_atomic_t *interrupt,
-                       struct err *err);
+/* Reads what `parts` asks for, of this machine (root NULL) or of the tree at root, whose facts.json stands
+ * for everything that is no file: env, uid, nodes, nvml, cuda, engines. Nothing of the machine is opened then
+ * but the tree. Takes at most about FACTS_ENGINE_LIMIT_S. ST_USAGE: root is no folder; ST_CONFIG: facts.json
+ * is broken; ST_INTERRUPTED; ST_INTERNAL. *out is given to facts_free in every case. */
+enum status facts_read(struct facts **out, const char *root, unsigned parts,
+                       const volatile sig_atomic_t *interrupt, struct err *err);
 void facts_free(struct facts *f);
 
 /* The variable, NULL: not set, or not told. */

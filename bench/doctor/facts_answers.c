@@ -1,5 +1,5 @@
-/* Answers (JSON of the children, or of facts.json) into the fields of the facts. What is missing or of another
- * type counts as not told. */
+/* Answers (JSON of the children, or of facts.json) into the fields of the facts. What is missing or of
+ * another type counts as not told. */
 #include "bench/doctor/facts.h"
 
 #include <stdio.h>

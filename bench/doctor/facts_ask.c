@@ -44,7 +44,8 @@ static void add(struct questions *q, const char *part, void (*work)(int fd, cons
     if (q->count == CHILDREN_MAX)
         return;
     q->part[q->count] = part;
-    q->children[q->count++] = (struct child){ .work = work, .context = context, .limit_ns = limit_s * CHILD_S };
+    q->children[q->count++] =
+        (struct child){ .work = work, .context = context, .limit_ns = limit_s * CHILD_S };
 }
 
 static enum status add_engines(struct questions *q, struct facts *f, struct err *err)
@@ -86,7 +87,8 @@ static json_t *engine_answer(const struct child *c)
     if (answer)
         return json_incref(answer);
     return json_pack("{s:{s:s, s:s}}", "error", "kind", "no_answer", "message",
-                     c->late ? "the worker neither answered nor could it be ended" : "the worker could not be asked");
+                     c->late ? "the worker neither answered nor could it be ended"
+                             : "the worker could not be asked");
 }
 
 static void take(struct facts *f, struct questions *q)
@@ -107,7 +109,8 @@ static void take(struct facts *f, struct questions *q)
     json_decref(engines);
 }
 
-enum status facts_ask(struct facts *f, unsigned parts, const volatile sig_atomic_t *interrupt, struct err *err)
+enum status facts_ask(struct facts *f, unsigned parts, const volatile sig_atomic_t *interrupt,
+                      struct err *err)
 {
     struct questions *q = calloc(1, sizeof *q);
     f->answers = json_pack("{s:o, s:I}", "env", environment_json(), "uid", (json_int_t)geteuid());

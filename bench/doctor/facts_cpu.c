@@ -133,8 +133,8 @@ static void sample_stat(struct fact_sample *s, const char *root, bool second)
     char text[4096];
     double user, nice, kernel, idle, wait, irq, softirq, steal;
     if (!read_sample(text, sizeof text, root, "/proc/stat", second) ||
-        sscanf(text, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &user, &nice, &kernel, &idle, &wait, &irq, &softirq,
-               &steal) != 8)
+        sscanf(text, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &user, &nice, &kernel, &idle, &wait, &irq,
+               &softirq, &steal) != 8)
         return;
     s->busy = user + nice + kernel + irq + softirq;
     s->steal = steal;
@@ -150,7 +150,8 @@ static void sample_group(struct fact_sample *s, const char *root, bool second)
         char path[2 * CGROUP_PATH_MAX], text[4096];
         uint64_t periods, usec;
         cgroup_file(path, &level, "cpu.stat");
-        if (read_sample(text, sizeof text, root, path, second) && cgroup_throttled(&periods, &usec, &level, text))
+        if (read_sample(text, sizeof text, root, path, second) &&
+            cgroup_throttled(&periods, &usec, &level, text))
             s->throttled = (isnan(s->throttled) ? 0 : s->throttled) + (double)periods;
     } while (cgroup_up(&level));
 }
@@ -197,8 +198,8 @@ static void read_memory(struct facts_memory *m, const char *root)
     m->limit_known = host_memory_limit(&m->limit_bytes, root, 0);
     m->free_known = host_memory_available(&m->free_bytes, root, 0);
     m->killed_known = host_oom_kills(&m->killed, root, 0);
-    if (procfs_read(text, sizeof text, root, "/proc/meminfo") && procfs_find_number(&total, text, "SwapTotal") &&
-        procfs_find_number(&left, text, "SwapFree")) {
+    if (procfs_read(text, sizeof text, root, "/proc/meminfo") &&
+        procfs_find_number(&total, text, "SwapTotal") && procfs_find_number(&left, text, "SwapFree")) {
         m->swap_known = true;
         m->swap_bytes = total > left ? (total - left) * 1024 : 0;
     }

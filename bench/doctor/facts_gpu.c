@@ -69,7 +69,8 @@ static void read_nodes(struct facts *f)
         return;
     for (size_t i = 0; i < count && f->node_count < LEN(f->nodes); i++) {
         const char *name = names[i]->d_name;
-        if (strcmp(name, "nvidiactl") != 0 && strcmp(name, "nvidia-uvm") != 0 && !isdigit((unsigned char)name[6]))
+        if (strcmp(name, "nvidiactl") != 0 && strcmp(name, "nvidia-uvm") != 0 &&
+            !isdigit((unsigned char)name[6]))
             continue;
         struct fact_node *node = &f->nodes[f->node_count++];
         snprintf(node->path, sizeof node->path, "/dev/%.50s", name);
@@ -154,7 +155,8 @@ static void read_toolkit(struct facts *f)
     struct dirent **names;
     size_t count;
     char text[16384];
-    json_t *daemon = tree_read(text, sizeof text, f->root, "/etc/docker/daemon.json") ? json_loads(text, 0, NULL) : NULL;
+    json_t *daemon =
+        tree_read(text, sizeof text, f->root, "/etc/docker/daemon.json") ? json_loads(text, 0, NULL) : NULL;
     f->docker_runtime = json_object_get(json_object_get(daemon, "runtimes"), "nvidia") != NULL;
     json_decref(daemon);
     if (tree_list(&names, &count, f->root, "/etc/cdi", "")) {
@@ -162,7 +164,8 @@ static void read_toolkit(struct facts *f)
             f->cdi |= strstr(names[i]->d_name, ".yaml") != NULL || strstr(names[i]->d_name, ".json") != NULL;
         tree_list_free(names, count);
     }
-    f->toolkit = tree_exists(f->root, "/usr/bin/nvidia-ctk") || tree_exists(f->root, "/usr/bin/nvidia-container-cli");
+    f->toolkit =
+        tree_exists(f->root, "/usr/bin/nvidia-ctk") || tree_exists(f->root, "/usr/bin/nvidia-container-cli");
 }
 
 void facts_read_gpu(struct facts *f)

@@ -115,7 +115,8 @@ static char *filled(struct judge *j, const char *text, const struct gpu_fill *fi
 static void keep(struct finding *f, const struct gpu_fill *fills, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        json_object_set_new(f->read, fills[i].name, fills[i].value ? json_string(fills[i].value) : json_null());
+        json_object_set_new(f->read, fills[i].name,
+                            fills[i].value ? json_string(fills[i].value) : json_null());
 }
 
 void judge_say(struct judge *j, const char *outcome, const struct gpu_fill *fills, size_t count)

@@ -13,12 +13,15 @@
 
 static const char *colour_of(const struct paint *paint, enum level level)
 {
-    return level == LEVEL_OK ? paint->good : level == LEVEL_WARN || level == LEVEL_FAIL ? paint->warn : paint->dim;
+    return level == LEVEL_OK                            ? paint->good
+           : level == LEVEL_WARN || level == LEVEL_FAIL ? paint->warn
+                                                        : paint->dim;
 }
 
 static void print_finding(FILE *out, const struct finding *f, const struct paint *paint)
 {
-    fprintf(out, "%s%-6s%s  %-*s  ", colour_of(paint, f->level), level_name(f->level), paint->off, ID_WIDTH, f->id);
+    fprintf(out, "%s%-6s%s  %-*s  ", colour_of(paint, f->level), level_name(f->level), paint->off, ID_WIDTH,
+            f->id);
     paint_plain(out, f->sentence);
     fputc('\n', out);
     if (!f->remedy)
@@ -56,10 +59,12 @@ enum status print_findings_json(FILE *out, const struct findings *findings, int 
     json_t *checks = json_array();
     clock_stamp(at, clock_unix_s());
     for (size_t i = 0; i < findings->count; i++)
-        json_array_append_new(checks, finding_json(&findings->list[i])); /* NULL: refused, the count is checked */
-    json_t *all = json_pack("{s:i, s:s, s:s, s:i, s:O}", "schema", 1, "bench_version", build_version(), "at", at,
-                            "exit_code", exit_code, "checks", checks);
-    char *text = all && json_array_size(checks) == findings->count ? json_write_text(all, JSON_INDENTED) : NULL;
+        json_array_append_new(checks,
+                              finding_json(&findings->list[i])); /* NULL: refused, the count is checked */
+    json_t *all = json_pack("{s:i, s:s, s:s, s:i, s:O}", "schema", 1, "bench_version", build_version(), "at",
+                            at, "exit_code", exit_code, "checks", checks);
+    char *text =
+        all && json_array_size(checks) == findings->count ? json_write_text(all, JSON_INDENTED) : NULL;
     json_decref(checks);
     json_decref(all);
     if (!text)

@@ -13,9 +13,12 @@ static const struct gpu_code rows[] = {
 };
 
 static const struct gpu_code unknown = {
-    .code = -1, .outcome = "unknown", .sentence = "<function> returned <code> (<error>)",
-    .remedy = "container: recreate it (a reload of the daemon takes its device rules), check /dev/nvidia-uvm; "
-              "host: read the kernel log, reboot"
+    .code = -1,
+    .outcome = "unknown",
+    .sentence = "<function> returned <code> (<error>)",
+    .remedy =
+        "container: recreate it (a reload of the daemon takes its device rules), check /dev/nvidia-uvm; "
+        "host: read the kernel log, reboot"
 };
 
 const struct gpu_code *gpu_code_find(enum gpu_api api, int code)

@@ -465,14 +465,15 @@ def a_link_does_not_leave_the_tree(folder):
 
 
 def mistakes_are_told(folder):
-    tree = write_tree(os.path.join(folder, "tree"), {FACTS: {}})
+    tree = write_tree(os.path.join(folder, "tree"), {FACTS: {"engines": {}}})
     write(os.path.join(folder, "broken", FACTS), "{,}")
     write(os.path.join(folder, "list", FACTS), "[]")
     for arguments, code, word in (
             (["--root", "no-such"], 2, "no-such"), (["--root", os.path.join(tree, FACTS)], 2, "no folder"),
             (["--root", "/"], 2, "this machine"), (["--root", "broken"], 2, "facts.json:1"),
             (["--root", "list"], 2, "JSON object"), (["--only", "gpu.moduel"], 2, 'did you mean "gpu.module"'),
-            (["--only", "nothing-at-all"], 2, "no check begins"), (["--require-engine", ""], 2, "require-engine"),
+            (["--only", "nothing-at-all"], 2, "no check begins"),
+            (["--only", "engine.none-such", "--root", tree], 2, "no check begins"), (["--require-engine", ""], 2, "require-engine"),
             (["word"], 2, "word"), (["--compose", "x.yaml"], 2, "has no flag")):
         done = doctor(folder, *arguments)
         check(done.returncode == code and word in done.stderr and done.stdout == "", "%s: %d %s" % (

@@ -129,7 +129,7 @@ def host(gpus=1, module=DRIVER, library=DRIVER):
                               "address": "0000:%02x:00.0" % (i + 1)} for i in range(gpus)]},
     })
     tree[FACTS]["engines"]["cuda"] = {
-        "engine": "cuda", "versions": {"cuda": "12.4", "cudnn": "9.8.0"}, "precisions": ["f32", "tf32", "f16", "bf16"],
+        "engine": "cuda", "versions": {"cudart": "12.4", "cudnn": "9.8.0"}, "precisions": ["f32", "tf32", "f16", "bf16"],
         "devices": [{"id": "cuda:%d" % i, "name": "NVIDIA RTX A5000"} for i in range(gpus)]}
     return tree
 

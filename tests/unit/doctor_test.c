@@ -49,7 +49,12 @@ static void versions_compare_as_dotted_numbers(void **state)
 /* --- the classifier of the mismatch --------------------------------------------------------------------- */
 
 /* Both versions and both codes -> what is said; the table of the manual, row by row. */
-static const struct { const char *module, *library; int nvml, cuda; enum level level; const char *outcome; } rows[] = {
+static const struct {
+    const char *module, *library;
+    int nvml, cuda;
+    enum level level;
+    const char *outcome;
+} rows[] = {
     { "570.133.20", "570.133.20", 0, 0, LEVEL_OK, "equal" },
     { "570.86.15", "570.133.20", 18, 0, LEVEL_FAIL, "mismatch" },
     { "570.86.15", "570.133.20", 0, 803, LEVEL_FAIL, "mismatch" },
@@ -60,7 +65,8 @@ static const struct { const char *module, *library; int nvml, cuda; enum level l
     { "", "570.133.20", 18, 0, LEVEL_FAIL, "mismatch_half" },
     { "570.86.15", "", 0, 803, LEVEL_FAIL, "mismatch_half" },
     { "", "570.133.20", 0, 0, LEVEL_UNREAD, "unread" },
-    { "570.86.15", "570.133.20", 803, 18, LEVEL_WARN, "tolerated" }, /* each number in the other's list: no mismatch */
+    { "570.86.15", "570.133.20", 803, 18, LEVEL_WARN,
+      "tolerated" }, /* each number in the other's list: no mismatch */
 };
 
 static struct facts *facts_of(const char *module, const char *library, int nvml, int cuda)
@@ -282,8 +288,8 @@ static void links_stay_inside_the_root(void **state)
     put_link(root, "/folder", "/etc");
     put_link(root, "/etc/loop", "loop");
     put_link(root, "/etc/outside", "/etc/passwd"); /* is there on the machine, not in the tree */
-    static const char *const good[] = { "/etc/real", "/etc/absolute", "/etc/relative", "/etc/up", "/folder/absolute",
-                                        "//etc/./../etc/real" };
+    static const char *const good[] = { "/etc/real", "/etc/absolute",    "/etc/relative",
+                                        "/etc/up",   "/folder/absolute", "//etc/./../etc/real" };
     for (size_t i = 0; i < LEN(good); i++) {
         assert_true(tree_resolve(inside, root, good[i]));
         assert_string_equal(inside, "/etc/real");
