@@ -35,6 +35,9 @@ cxxflags = -std=c++17 -Wall -Wextra $(if $(WERROR)$(CI),-Werror) -I. -D_GNU_SOUR
 
 $(out)/obj/kernels/cuda/%.o $(out)/obj/tests/gpu/%.o $(out)/obj/tests/unit/cuda_%.o: private CFLAGS += $(if $(cuda),-isystem $(CUDA)/include)
 
+# what the worker says it has code for
+$(out)/obj/kernels/cuda/device.o: private CFLAGS += -DCUDA_ARCHS_BUILT='"$(cuda-archs)"'
+
 $(out)/obj/%.o: %.cpp Makefile
 	@mkdir -p $(@D)
 	$(say) "c++  $<"
