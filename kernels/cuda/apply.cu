@@ -4,15 +4,6 @@
 
 #include "kernels/cuda/apply_body.cuh"
 
-typedef void (*apply_function)(apply_args);
-
-#define ROW(terms, plain, gated, resized, square, sums) \
-    { apply_kernel<apply_kind<float, terms, plain, gated, resized, square, sums>>, \
-      apply_kernel<apply_kind<b16, terms, plain, gated, resized, square, sums>>, \
-      apply_kernel<apply_kind<h16, terms, plain, gated, resized, square, sums>> },
-static const apply_function made[][3] = { APPLY_LIST(ROW) };
-#undef ROW
-
 /* [square][sums]; a square has no sums of a norm: these are a pass of their own */
 static const apply_function general[2][3] = {
     { apply_kernel<apply_general<false, APPLY_NO_SUMS, false>>, apply_kernel<apply_general<false, APPLY_MEAN, false>>,
@@ -23,10 +14,11 @@ static const apply_function general[2][3] = {
 
 static int apply_pass_run(const fused_apply &op, enum apply_pass pass, const gpu_place &at)
 {
+    static apply_function (*const made[])(int row) = { apply_made_f32, apply_made_bf16, apply_made_f16 };
     const int row = apply_choose(&op, pass);
     if (row == APPLY_GENERAL)
         return apply_run("apply", general[apply_square(&op, pass)][apply_sums_of(&op, pass)], op, pass, at);
-    return apply_run("apply", made[row][op.term[0].src.type], op, pass, at);
+    return apply_run("apply", made[op.term[0].src.type](row), op, pass, at);
 }
 
 int gpu_apply(const struct fused_apply *op, const struct gpu_place *at)

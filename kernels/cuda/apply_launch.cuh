@@ -54,4 +54,10 @@ inline int apply_run(const char *name, void (*kernel)(apply_args), const fused_a
 /* apply_points.cu */
 int apply_points_run(const fused_apply &op, const gpu_place &at);
 
+/* The kernel for a row of APPLY_LIST; a file for each type, so that they compile side by side. */
+typedef void (*apply_function)(apply_args);
+apply_function apply_made_f32(int row);
+apply_function apply_made_bf16(int row);
+apply_function apply_made_f16(int row);
+
 #endif
