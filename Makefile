@@ -25,7 +25,7 @@ commit := $(shell git describe --always --dirty --abbrev=10 2>/dev/null)
 cflags  = -std=c11 $(warn) -I. -D_GNU_SOURCE -fopenmp -MMD -MP $(flags-$(VARIANT)) $(CFLAGS)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-test deps-fuzz run test check check-cli memcheck bench-harness bench-kernels bench-convolutions bench-instructions bench-decisions bench-nightly fuzz fuzz-run install clean \
+.PHONY: all deps deps-test deps-fuzz run test check check-cli memcheck bench-harness bench-kernels bench-convolutions bench-instructions bench-decisions bench-nightly check-plans fuzz fuzz-run install clean \
         help
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -189,6 +189,10 @@ bench-convolutions: $(out)/tests/bench/cpu_convolutions_speed  ## convolutions i
 bench-instructions: $(out)/tests/bench/cpu_fused_speed  ## instructions of every fused kernel (valgrind), beside the recorded ones
 	@tests/bench/instructions.py $< $(wildcard results/reference/cpu_fused_instructions.csv)
 
+# --- what cuDNN has for every layer, asked without a GPU --------------------------------------------------------------
+check-plans: $(plan-tools)  ## every plan of cuDNN for every layer, beside the recorded ones (10 minutes; ARGS=--update)
+	@BENCH_BIN=$(abspath $(out)/bin) tests/golden/cudnn_plans_test.py --all $(ARGS)
+
 # --- fuzzing: libFuzzer, each target FUZZ_S seconds; findings stay in build/fuzz-clang -----------------------------
 fuzz-targets := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz: deps-fuzz  ## fuzz every reader for FUZZ_S seconds (300)
@@ -220,7 +224,7 @@ install: all  ## copy programs, configurations and plot scripts to PREFIX (/usr/
 	install -m 644 $(wildcard plots/*) $(DESTDIR)$(PREFIX)/share/bench/plots
 
 help:  ## show this list
-	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile kernels/cuda/cuda.mk
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile
 clean:  ## remove everything that was built (results stay)
 	rm -rf $(BUILD)
 

@@ -136,6 +136,3 @@ $(out)/gpu/null/libcuda.so.1: tests/gpu/null_driver.c tests/gpu/null_driver_rest
 	   -Wl,-soname,libcuda.so.1 -o $@ $(filter %.c,$^)
 endif
 test-build check-cli: $(plan-tools)
-check-plans: $(plan-tools)  ## every plan of cuDNN for every layer, beside the committed list (minutes; ARGS=--update writes it)
-	@BENCH_BIN=$(abspath $(out)/bin) tests/golden/cudnn_plans_test.py --all $(ARGS)
-.PHONY: check-plans
