@@ -8,6 +8,7 @@
 #include "bench/output/details.h"
 #include "bench/output/document.h"
 #include "bench/output/replace.h"
+#include "bench/output/side_by_side.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/json.h"
 #include "kernels/base/len.h"
@@ -220,6 +221,8 @@ json_t *curves_json(const struct campaign *campaign)
     json_t *targets = document_array(&d, out, "targets");
     for (size_t t = 0; t < campaign->target_count; t++)
         document_append(&d, targets, target_json(&d, campaign, &campaign->targets[t]));
+    if (side_by_side_applies(campaign))
+        document_put(&d, out, "side_by_side", side_json(campaign));
     if (d.failed) {
         json_decref(out);
         return NULL;

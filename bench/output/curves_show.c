@@ -7,6 +7,7 @@
 
 #include "bench/output/decided.h"
 #include "bench/output/details.h"
+#include "bench/output/side_by_side.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/len.h"
 #include "kernels/base/text.h"
@@ -269,6 +270,10 @@ void curves_show(FILE *file, const struct campaign *campaign, const struct show_
         write_whys(file, t, options->colour);
     }
     fprintf(file, "\n");
+    if (side_by_side_applies(campaign)) {
+        side_write_text(file, campaign, options->model, options->colour);
+        fprintf(file, "\n");
+    }
     write_environment(file, campaign, &paint);
 }
 

@@ -12,6 +12,7 @@
 #include "bench/output/html.h"
 #include "bench/output/pareto.h"
 #include "bench/output/replace.h"
+#include "bench/output/side_by_side.h"
 #include "bench/output/why_table.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/home.h"
@@ -95,10 +96,30 @@ static void write_verdict(const struct page *p, const struct target_view *t)
     fprintf(p->file, "</div>\n");
 }
 
+/* CPU and GPU at the same work. */
+static void write_side_by_side(const struct page *p)
+{
+    struct side_row *rows;
+    size_t count;
+    side_rows(&rows, &count, p->campaign);
+    const struct table table = { .fields = side_fields, .field_count = side_field_count, .rows = rows,
+                                 .row_size = sizeof *rows, .row_count = count, .marked = -1 };
+    if (count) {
+        fprintf(p->file, "<h2>GPU over CPU</h2>\n<p class=\"faint\">Images per second of the GPU over those of the CPU, "
+                         "measured in this campaign at the same work: model, weights, precision, input, mode. Low and high: "
+                         "95&nbsp;%% interval over the rounds of both races; verified: medians over fresh executions with "
+                         "their range.</p>\n<div class=\"scroll\">");
+        html_table(p->file, &table);
+        fprintf(p->file, "</div>\n");
+    }
+    free(rows);
+}
+
 static void write_verdicts(const struct page *p)
 {
     for (size_t i = 0; i < p->campaign->target_count; i++)
         write_verdict(p, &p->campaign->targets[i]);
+    write_side_by_side(p);
 }
 
 /* --- warnings --- */

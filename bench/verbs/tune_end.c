@@ -9,6 +9,7 @@
 #include "bench/output/batch_sizes_write.h"
 #include "bench/output/curves.h"
 #include "bench/output/decided.h"
+#include "bench/output/side_by_side.h"
 #include "bench/output/table.h"
 #include "kernels/base/len.h"
 #include "kernels/base/text.h"
@@ -150,6 +151,10 @@ void tune_end_print(const struct tune_end *end)
     const struct files *files = end->files;
     curves_summary(stdout, end->campaign, table_colour(stdout));
     putchar('\n');
+    if (side_by_side_applies(end->campaign)) {
+        side_write_text(stdout, end->campaign, NULL, table_colour(stdout));
+        putchar('\n');
+    }
     print_next_steps(end->program, end->campaign);
     print_outcome(end->campaign);
     print_time(end->campaign, end->plan);
