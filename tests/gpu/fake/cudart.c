@@ -308,8 +308,9 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int device)
     const struct card *card = card_of(fake.script.sm);
     memset(p, 0, sizeof *p);
     snprintf(p->name, sizeof p->name, "%s", card->name);
-    for (size_t i = 0; i < sizeof p->uuid.bytes; i++)
-        p->uuid.bytes[i] = (char)(0x10 + (int)i + device);
+    /* 11111111-2222-3333-4444-555555555555; of the next device the last byte is one more */
+    memcpy(p->uuid.bytes, "\x11\x11\x11\x11\x22\x22\x33\x33\x44\x44UUUUUU", sizeof p->uuid.bytes);
+    p->uuid.bytes[15] = (char)(p->uuid.bytes[15] + device);
     p->totalGlobalMem = fake.script.memory;
     p->sharedMemPerBlock = 49152;
     p->sharedMemPerBlockOptin = card->optin;
