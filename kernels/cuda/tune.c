@@ -153,13 +153,29 @@ static enum status keep(struct tuner *t, const struct tune_work *w, const struct
     return d->keep(d->context, w->segment, &choice->choice, &w->guess.choice, err);
 }
 
-/* Builds everything, checks, races; without time only the guess is built. */
+/* As many ways as the time left allows, *most 0: none but the guess. The first segment of a run is built with one way
+ * each before, to learn what that takes; there is no second time if no more can be had. */
+static enum status build_affordable(struct tuner *t, struct tune_work *w, int *most, struct err *err)
+{
+    unsigned levels = t->run.request->levels[w->segment] | 1u;
+    bool first = t->run.way_ns <= 0 && tune_time_left(&t->run);
+    enum status st = first ? tune_build(&t->run, w, levels, 1, err) : ST_OK;
+    if (st != ST_OK)
+        return st;
+    *most = tune_affordable(&t->run, w, levels);
+    if (first && *most <= 1) {
+        *most = 1;
+        return ST_OK;
+    }
+    return *most > 0 ? tune_build(&t->run, w, levels, *most, err) : tune_build(&t->run, w, 1u, 1, err);
+}
+
+/* Builds, checks, races; without time only the guess is built. */
 static enum status decide(struct tuner *t, struct tune_work *w, bool measure, struct err *err)
 {
-    const struct tune_request *r = t->run.request;
-    bool time = measure && tune_time_left(&t->run);
-    enum status st = tune_build(&t->run, w, time ? r->levels[w->segment] | 1u : 1u, time ? r->ways_most : 1, err);
-    if (st == ST_OK && time && tune_time_left(&t->run))
+    int most = 0;
+    enum status st = measure ? build_affordable(t, w, &most, err) : tune_build(&t->run, w, 1u, 1, err);
+    if (st == ST_OK && most > 0 && tune_time_left(&t->run))
         st = tune_measure(&t->run, w, err);
     if (st == ST_OK && w->source == TUNE_MEASURED)
         remember(t, w, &w->winner, &w->runner_up);
@@ -222,6 +238,13 @@ static bool worth_checking(const struct tuner *t)
     return false;
 }
 
+/* What fails as a whole is not used, however fast its parts were. */
+static enum status without_winners(struct tune_result *out)
+{
+    out->winners_used = false;
+    return ST_OK;
+}
+
 /* Winners against guesses, in ABBA order; the medians over the pairs that count. */
 static enum status compare_whole(struct tuner *t, struct tune_result *out, struct err *err)
 {
@@ -234,7 +257,7 @@ static enum status compare_whole(struct tuner *t, struct tune_result *out, struc
             int winners = (pair + k) % 2 == 0;
             enum status st = d->whole(d->context, winners, &time[winners], &clock[winners], err);
             if (st != ST_OK)
-                return st;
+                return race_fatal(st) || !winners ? st : without_winners(out);
         }
         if (!clocks_agree(clock) || !(time[0] > 0) || !(time[1] > 0))
             continue;

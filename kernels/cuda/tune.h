@@ -111,7 +111,7 @@ struct tune_result {
     int count;
     int segments, cached, measured, heuristic, rejected;      /* of the answer; segments = count */
     uint64_t build_ns, measure_ns;
-    bool whole_checked, winners_used;             /* the final check was done; its verdict */
+    bool whole_checked, winners_used;             /* the final check was done; its verdict (false too if it failed) */
     double whole_winners_ns, whole_guess_ns;      /* medians of its pairs; 0 without */
     int whole_pairs;                              /* pairs that counted, of 10 */
     size_t workspace;                             /* the largest of all choices */

@@ -12,6 +12,19 @@ bool tune_time_left(const struct tune_run_state *run)
     return run->device->now_ns(run->device->context) - run->start_ns < run->request->budget_ns;
 }
 
+int tune_affordable(const struct tune_run_state *run, const struct tune_work *w, unsigned levels)
+{
+    uint64_t spent_ns = run->device->now_ns(run->device->context) - run->start_ns;
+    int lists = 0, most = run->request->ways_most;
+    if (spent_ns >= run->request->budget_ns)
+        return 0;
+    for (int level = TUNE_F0; level < TUNE_LEVELS; level++)
+        if (levels >> level & 1u)
+            lists += run->request->segments[w->segment].parts;
+    double each_ns = run->way_ns * lists, left_ns = (double)(run->request->budget_ns - spent_ns);
+    return each_ns * most <= left_ns ? most : (int)(left_ns / each_ns);
+}
+
 struct tune_choice tune_no_choice(void)
 {
     struct tune_choice none = { .level = TUNE_F0 };
@@ -67,9 +80,12 @@ enum status tune_build(struct tune_run_state *run, struct tune_work *w, unsigned
     uint64_t start_ns = d->now_ns(d->context);
     w->ways.count = 0;
     enum status st = d->build(d->context, w->segment, levels, most, &w->ways, err);
-    run->build_ns += d->now_ns(d->context) - start_ns;
+    uint64_t took_ns = d->now_ns(d->context) - start_ns;
+    run->build_ns += took_ns;
     if (st != ST_OK)
         return st;
+    if (w->ways.count > 0)
+        run->way_ns = fmax(run->way_ns, (double)took_ns / w->ways.count);
     memset(w->state, 0, sizeof w->state);
     w->guess = (struct tune_timed){ .choice = tune_no_choice(), .there = true };
     for (int slot = 0; slot < parts_of(run, w); slot++) {
@@ -178,13 +194,13 @@ static enum status check_way(struct tune_run_state *run, struct tune_work *w, in
     return ST_OK;
 }
 
-/* Lower levels first: higher ones stand on them. */
+/* Lower levels first: higher ones stand on them. Once time is up nothing is raced, so nothing needs a check. */
 static enum status check_all(struct tune_run_state *run, struct tune_work *w, struct err *err)
 {
     size_t want = 0;
     enum status st = reference(run, w, &want, err);
     for (int level = TUNE_F0; level < TUNE_LEVELS && st == ST_OK; level++)
-        for (int i = 0; i < w->ways.count && st == ST_OK; i++) {
+        for (int i = 0; i < w->ways.count && st == ST_OK && tune_time_left(run); i++) {
             const struct tune_way *way = &w->ways.way[i];
             if ((int)way->level == level && w->state[i] == WAY_GOOD && i != w->guess.choice.way[way->slot])
                 st = check_way(run, w, i, want, err);

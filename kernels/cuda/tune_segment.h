@@ -32,10 +32,14 @@ struct tune_run_state {
     const struct tune_request *request;
     const struct tune_device *device;
     uint64_t start_ns, build_ns, measure_ns;
+    double way_ns;                      /* what building one way took, at most so far on average of a segment; 0: not
+                                         * known yet. Up to 2 s where a library compiles it. */
     float *want, *got;                  /* [TUNE_VALUES_MAX] */
 };
 
 bool tune_time_left(const struct tune_run_state *run);
+/* Ways per part and level that can be built in the time that is left: 0 .. ways_most. */
+int tune_affordable(const struct tune_run_state *run, const struct tune_work *w, unsigned levels);
 struct tune_choice tune_no_choice(void);
 bool tune_same_choice(const struct tune_choice *a, const struct tune_choice *b);
 /* Builds the ways at `levels`, `most` for each part and level, and sets the guess: the first F0 way of each part. */
