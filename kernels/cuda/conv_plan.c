@@ -63,9 +63,9 @@ int conv_plan_first_image(const struct conv_groups *groups, int n, int i)
     return first + groups->images <= n ? first : n - groups->images;
 }
 
-/* --- the graph ------------------------------------------------------------------------------------------------------- */
-static cudnnBackendDescriptor_t add_images(struct graph_draft *draft, int64_t id, cudnnDataType_t type, bool is_virtual,
-                                           const int64_t dims[4], int64_t stride)
+/* --- the graph ---------------------------------------------------------------------------------------- */
+static cudnnBackendDescriptor_t add_images(struct graph_draft *draft, int64_t id, cudnnDataType_t type,
+                                           bool is_virtual, const int64_t dims[4], int64_t stride)
 {
     struct graph_tensor t = graph_images(id, type, dims[0], dims[1], dims[2], dims[3], stride);
     t.is_virtual = is_virtual;
@@ -73,13 +73,14 @@ static cudnnBackendDescriptor_t add_images(struct graph_draft *draft, int64_t id
 }
 
 /* One value per channel: [1, channels, 1, 1]. */
-static cudnnBackendDescriptor_t add_row(struct graph_draft *draft, int64_t id, cudnnDataType_t type, int64_t channels)
+static cudnnBackendDescriptor_t add_row(struct graph_draft *draft, int64_t id, cudnnDataType_t type,
+                                        int64_t channels)
 {
     return add_images(draft, id, type, false, (int64_t[4]){ 1, channels, 1, 1 }, 0);
 }
 
-/* relu(scale * src + shift) as the convolution's input, never stored. Its last tensor has the storage type: then the
- * engines that were compiled ahead take it. */
+/* relu(scale * src + shift) as the convolution's input, never stored. Its last tensor has the storage type:
+ * then the engines that were compiled ahead take it. */
 static cudnnBackendDescriptor_t add_prologue(struct graph_draft *draft, cudnnBackendDescriptor_t src,
                                              const int64_t dims[4], cudnnDataType_t type)
 {
@@ -105,7 +106,8 @@ static int64_t image_alignment(const struct conv_want *want, int64_t image)
 static cudnnBackendDescriptor_t add_end(struct graph_draft *draft, int64_t id, const struct conv_want *want,
                                         const int64_t dims[4], int64_t stride)
 {
-    struct graph_tensor t = graph_images(id, graph_storage(want->math), dims[0], dims[1], dims[2], dims[3], stride);
+    struct graph_tensor t = graph_images(id, graph_storage(want->math), dims[0], dims[1], dims[2], dims[3],
+                                         stride);
     t.alignment = image_alignment(want, t.strides[0]);
     return graph_tensor_add(draft, &t);
 }
@@ -134,9 +136,10 @@ static void draft_graph(struct graph_draft *draft, const struct conv_want *want,
                         add_row(draft, ID_SQUARE, CUDNN_DATA_FLOAT, s->k));
 }
 
-/* --- plans ----------------------------------------------------------------------------------------------------------- */
+/* --- plans -------------------------------------------------------------------------------------------- */
 /* Wraps each plan; on failure those that are not wrapped yet stay the caller's. */
-static enum status wrap(struct conv_plan **out, const struct conv_want *want, struct graph_plan *graph, struct err *err)
+static enum status wrap(struct conv_plan **out, const struct conv_want *want, struct graph_plan *graph,
+                        struct err *err)
 {
     struct conv_plan *plan = calloc(1, sizeof *plan);
     if (!plan)
@@ -215,14 +218,14 @@ void conv_plan_name(const struct conv_plan *plan, char *text, size_t size)
     snprintf(text, size, "cudnn:%lld", (long long)plan->graph.engine);
 }
 
-/* --- running --------------------------------------------------------------------------------------------------------- */
+/* --- running ------------------------------------------------------------------------------------------ */
 static const void *at(const void *start, int64_t elements, int64_t bytes)
 {
     return start ? (const char *)start + elements * bytes : NULL;
 }
 
-enum status conv_plan_run(const struct conv_plan *plan, const struct conv_buffers *b, struct CUstream_st *stream,
-                          struct err *err)
+enum status conv_plan_run(const struct conv_plan *plan, const struct conv_buffers *b,
+                          struct CUstream_st *stream, struct err *err)
 {
     const struct conv_want *want = &plan->want;
     const int64_t bytes = element_bytes(want), f32 = sizeof(float);
@@ -244,7 +247,7 @@ enum status conv_plan_run(const struct conv_plan *plan, const struct conv_buffer
         for (int row = 0; row < RUN_IDS_MAX; row++)
             if (rows[row].used) {
                 ids[count] = rows[row].id;
-                pointers[count++] = (void *)(uintptr_t)rows[row].start; /* the graph knows what it only reads */
+                pointers[count++] = (void *)(uintptr_t)rows[row].start; /* src is only read */
             }
         enum status st = graph_plan_run(&plan->graph, count, ids, pointers, b->workspace, stream, err);
         if (st != ST_OK)
@@ -253,7 +256,7 @@ enum status conv_plan_run(const struct conv_plan *plan, const struct conv_buffer
     return ST_OK;
 }
 
-/* --- to and from text ------------------------------------------------------------------------------------------------ */
+/* --- to and from text --------------------------------------------------------------------------------- */
 char *conv_plan_save(const struct conv_plan *plan, struct err *err)
 {
     return graph_plan_save(&plan->graph, err);
@@ -276,8 +279,8 @@ enum status conv_plan_load(struct conv_plan **out, const struct gpu_libraries *l
 bool conv_plan_runtime_works(const struct gpu_libraries *libraries, struct err *err)
 {
     const struct conv_want want = {
-        .shape = { .n = 1, .h = 8, .w = 8, .c = 8, .k = 8, .out_h = 8, .out_w = 8, .kernel_h = 1, .kernel_w = 1,
-                   .stride = 1, .groups = 1, .type = FUSED_F32 },
+        .shape = { .n = 1, .h = 8, .w = 8, .c = 8, .k = 8, .out_h = 8, .out_w = 8, .kernel_h = 1,
+                   .kernel_w = 1, .stride = 1, .groups = 1, .type = FUSED_F32 },
         .math = GPU_TF32, .stats = true,
     };
     struct conv_plan **plans = NULL;

@@ -1,12 +1,12 @@
 /* conv_plan.h - cuDNN's ways for one convolution step (conv.h): plans of the graph API.
  *
- * Patterns: convolution; + bias; + sums (GenStats); and each of them behind a prologue (scale, shift, relu of src).
- * Strided, grouped, 1x1 to 7x7, pixels of src and dst farther apart than their channels.
+ * Patterns: convolution; + bias; + sums (GenStats); and each of them behind a prologue (scale, shift, relu of
+ * src). Strided, grouped, 1x1 to 7x7, pixels of src and dst farther apart than their channels.
  *
- * cuDNN's sums run over n, h and w, and its prologue knows one scale per channel: a want with stats or prologue runs
- * image by image, n launches with pointers that advance. Any other runs at once, or in equal groups of images where a
- * tensor would have 2^31 elements or more (the last group begins earlier where they do not fit evenly: some images are
- * then written twice, with the same values).
+ * cuDNN's sums run over n, h and w, and its prologue knows one scale per channel: a want with stats or
+ * prologue runs image by image, n launches with pointers that advance. Any other runs at once, or in equal
+ * groups of images where a tensor would have 2^31 elements or more (the last group begins earlier where they
+ * do not fit evenly: some images are then written twice, with the same values).
  *
  * conv_plan_list and _load give, conv_plan_free takes back; the libraries are borrowed for their life. */
 #ifndef CUDA_CONV_PLAN_H
@@ -34,13 +34,13 @@ enum status conv_plan_run(const struct conv_plan *plan, const struct conv_buffer
 
 /* For the cache: JSON text, to be freed; NULL with err. */
 char *conv_plan_save(const struct conv_plan *plan, struct err *err);
-/* The plan that was saved for the same want, library version and device. ST_INVALID: no such text, or its workspace
- * differs; else what cuDNN said: build anew. */
+/* The plan that was saved for the same want, library version and device. ST_INVALID: no such text, or its
+ * workspace differs; else what cuDNN said: build anew. */
 enum status conv_plan_load(struct conv_plan **out, const struct gpu_libraries *libraries,
                            const struct conv_want *want, const char *text, size_t size, struct err *err);
 
-/* Can engines that are compiled at run time be built here (NVRTC found)? Builds one small plan to know. The reason is
- * in err if not. */
+/* Can engines that are compiled at run time be built here (NVRTC found)? Builds one small plan to know. The
+ * reason is in err if not. */
 bool conv_plan_runtime_works(const struct gpu_libraries *libraries, struct err *err);
 
 /* Images of one launch, all equal; launches = ceil(n / images). Pure. */

@@ -24,7 +24,8 @@ enum status cublaslt_api_load(struct cublaslt_api *api, void *library, const cha
                    CUBLAS_VER_MAJOR);
 }
 
-enum status cublaslt_check(const struct cublaslt_api *api, cublasStatus_t code, const char *what, struct err *err)
+enum status cublaslt_check(const struct cublaslt_api *api, cublasStatus_t code, const char *what,
+                           struct err *err)
 {
     if (code == CUBLAS_STATUS_SUCCESS)
         return ST_OK;

@@ -12,39 +12,32 @@ void graph_draft_begin(struct graph_draft *draft, const struct gpu_libraries *li
 void graph_draft_end(struct graph_draft *draft)
 {
     for (int i = draft->owned_count; i-- > 0;)
-        draft->libraries->cudnn.cudnnBackendDestroyDescriptor(draft->owned[i]);
+        cudnn_destroy(&draft->libraries->cudnn, draft->owned[i]);
     draft->owned_count = draft->operation_count = 0;
-}
-
-static void check(struct graph_draft *draft, cudnnStatus_t code, const char *what)
-{
-    draft->status = cudnn_check(&draft->libraries->cudnn, code, what, draft->err);
 }
 
 static cudnnBackendDescriptor_t create(struct graph_draft *draft, cudnnBackendDescriptorType_t type)
 {
+    cudnnBackendDescriptor_t descriptor = NULL;
     if (draft->status != ST_OK)
         return NULL;
-    if (draft->owned_count == DRAFT_DESCRIPTORS_MAX) {
+    if (draft->owned_count == DRAFT_DESCRIPTORS_MAX)
         draft->status = err_set(draft->err, ST_INTERNAL, "an operation graph of more than %d descriptors",
                                 DRAFT_DESCRIPTORS_MAX);
-        return NULL;
-    }
-    cudnnBackendDescriptor_t descriptor = NULL;
-    check(draft, draft->libraries->cudnn.cudnnBackendCreateDescriptor(type, &descriptor),
-          "cudnnBackendCreateDescriptor");
-    if (draft->status != ST_OK)
-        return NULL;
-    draft->owned[draft->owned_count++] = descriptor;
+    else
+        draft->status = cudnn_create(&draft->libraries->cudnn, &descriptor, type, draft->err);
+    if (draft->status == ST_OK)
+        draft->owned[draft->owned_count++] = descriptor;
     return descriptor;
 }
 
-static void set(struct graph_draft *draft, cudnnBackendDescriptor_t descriptor, cudnnBackendAttributeName_t name,
-                cudnnBackendAttributeType_t type, int64_t count, const void *values)
+static void set(struct graph_draft *draft, cudnnBackendDescriptor_t descriptor,
+                cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, int64_t count,
+                const void *values)
 {
     if (draft->status == ST_OK)
-        check(draft, draft->libraries->cudnn.cudnnBackendSetAttribute(descriptor, name, type, count, values),
-              "cudnnBackendSetAttribute");
+        draft->status = cudnn_set(&draft->libraries->cudnn, descriptor, name, type, count, values,
+                                  draft->err);
 }
 
 static void set_descriptor(struct graph_draft *draft, cudnnBackendDescriptor_t descriptor,
@@ -53,15 +46,16 @@ static void set_descriptor(struct graph_draft *draft, cudnnBackendDescriptor_t d
     set(draft, descriptor, name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &value);
 }
 
-static void finalize(struct graph_draft *draft, cudnnBackendDescriptor_t descriptor)
+static void finalize(struct graph_draft *draft, cudnnBackendDescriptor_t descriptor, const char *what)
 {
     if (draft->status == ST_OK)
-        check(draft, draft->libraries->cudnn.cudnnBackendFinalize(descriptor), "cudnnBackendFinalize");
+        draft->status = cudnn_finalize(&draft->libraries->cudnn, descriptor, what, draft->err);
 }
 
-static void finalize_operation(struct graph_draft *draft, cudnnBackendDescriptor_t operation)
+static void finalize_operation(struct graph_draft *draft, cudnnBackendDescriptor_t operation,
+                               const char *what)
 {
-    finalize(draft, operation);
+    finalize(draft, operation, what);
     if (draft->status != ST_OK)
         return;
     if (draft->operation_count == DRAFT_OPERATIONS_MAX) {
@@ -94,12 +88,13 @@ cudnnBackendDescriptor_t graph_tensor_add(struct graph_draft *draft, const struc
         set(draft, d, CUDNN_ATTR_TENSOR_IS_VIRTUAL, CUDNN_TYPE_BOOLEAN, 1, &yes);
     if (tensor->by_value)
         set(draft, d, CUDNN_ATTR_TENSOR_IS_BY_VALUE, CUDNN_TYPE_BOOLEAN, 1, &yes);
-    finalize(draft, d);
+    finalize(draft, d, "a tensor");
     return draft->status == ST_OK ? d : NULL;
 }
 
-void graph_convolution(struct graph_draft *draft, const struct graph_window *window, cudnnBackendDescriptor_t src,
-                       cudnnBackendDescriptor_t weights, cudnnBackendDescriptor_t dst)
+void graph_convolution(struct graph_draft *draft, const struct graph_window *window,
+                       cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t weights,
+                       cudnnBackendDescriptor_t dst)
 {
     const cudnnDataType_t compute = CUDNN_DATA_FLOAT;
     const cudnnConvolutionMode_t mode = CUDNN_CROSS_CORRELATION;
@@ -113,7 +108,7 @@ void graph_convolution(struct graph_draft *draft, const struct graph_window *win
     set(draft, c, CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, CUDNN_TYPE_INT64, 2, window->pad);
     set(draft, c, CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, CUDNN_TYPE_INT64, 2, window->stride);
     set(draft, c, CUDNN_ATTR_CONVOLUTION_DILATIONS, CUDNN_TYPE_INT64, 2, dilations);
-    finalize(draft, c);
+    finalize(draft, c, "a convolution");
     cudnnBackendDescriptor_t o = create(draft, CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR);
     set_descriptor(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, c);
     set_descriptor(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, src);
@@ -121,7 +116,7 @@ void graph_convolution(struct graph_draft *draft, const struct graph_window *win
     set_descriptor(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, dst);
     set(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, CUDNN_TYPE_FLOAT, 1, &one);
     set(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, CUDNN_TYPE_FLOAT, 1, &zero);
-    finalize_operation(draft, o);
+    finalize_operation(draft, o, "a convolution's operation");
 }
 
 void graph_pointwise(struct graph_draft *draft, cudnnPointwiseMode_t mode, cudnnBackendDescriptor_t src,
@@ -131,14 +126,14 @@ void graph_pointwise(struct graph_draft *draft, cudnnPointwiseMode_t mode, cudnn
     cudnnBackendDescriptor_t p = create(draft, CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
     set(draft, p, CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &mode);
     set(draft, p, CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, 1, &precision);
-    finalize(draft, p);
+    finalize(draft, p, "a pointwise mode");
     cudnnBackendDescriptor_t o = create(draft, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
     set_descriptor(draft, o, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, p);
     set_descriptor(draft, o, CUDNN_ATTR_OPERATION_POINTWISE_XDESC, src);
     if (other)
         set_descriptor(draft, o, CUDNN_ATTR_OPERATION_POINTWISE_BDESC, other);
     set_descriptor(draft, o, CUDNN_ATTR_OPERATION_POINTWISE_YDESC, dst);
-    finalize_operation(draft, o);
+    finalize_operation(draft, o, "a pointwise operation");
 }
 
 void graph_gen_stats(struct graph_draft *draft, cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t sum,
@@ -152,12 +147,12 @@ void graph_gen_stats(struct graph_draft *draft, cudnnBackendDescriptor_t src, cu
     set_descriptor(draft, o, CUDNN_ATTR_OPERATION_GENSTATS_XDESC, src);
     set_descriptor(draft, o, CUDNN_ATTR_OPERATION_GENSTATS_SUMDESC, sum);
     set_descriptor(draft, o, CUDNN_ATTR_OPERATION_GENSTATS_SQSUMDESC, square);
-    finalize_operation(draft, o);
+    finalize_operation(draft, o, "the sums");
 }
 
 #if CUDNN_VERSION >= 91300
 void graph_sdpa(struct graph_draft *draft, cudnnBackendDescriptor_t query, cudnnBackendDescriptor_t key,
-                     cudnnBackendDescriptor_t value, cudnnBackendDescriptor_t dst, cudnnBackendDescriptor_t scale)
+                cudnnBackendDescriptor_t value, cudnnBackendDescriptor_t dst, cudnnBackendDescriptor_t scale)
 {
     cudnnBackendDescriptor_t o = create(draft, CUDNN_BACKEND_OPERATION_SDPA_FWD_DESCRIPTOR);
     set_descriptor(draft, o, CUDNN_ATTR_OPERATION_SDPA_FWD_QDESC, query);
@@ -165,15 +160,17 @@ void graph_sdpa(struct graph_draft *draft, cudnnBackendDescriptor_t query, cudnn
     set_descriptor(draft, o, CUDNN_ATTR_OPERATION_SDPA_FWD_VDESC, value);
     set_descriptor(draft, o, CUDNN_ATTR_OPERATION_SDPA_FWD_ODESC, dst);
     set_descriptor(draft, o, CUDNN_ATTR_OPERATION_SDPA_FWD_SCALEDESC, scale);
-    finalize_operation(draft, o);
+    finalize_operation(draft, o, "the attention");
 }
 #else
 void graph_sdpa(struct graph_draft *draft, cudnnBackendDescriptor_t query, cudnnBackendDescriptor_t key,
-                     cudnnBackendDescriptor_t value, cudnnBackendDescriptor_t dst, cudnnBackendDescriptor_t scale)
+                cudnnBackendDescriptor_t value, cudnnBackendDescriptor_t dst, cudnnBackendDescriptor_t scale)
 {
     (void)query, (void)key, (void)value, (void)dst, (void)scale;
     if (draft->status == ST_OK)
-        draft->status = err_set(draft->err, ST_UNSUPPORTED, "attention in one operation came with cuDNN 9.13; this "
-                                "program was built with the headers of %d.%d", CUDNN_MAJOR, CUDNN_MINOR);
+        draft->status = err_set(draft->err, ST_UNSUPPORTED,
+                                "attention in one operation came with cuDNN 9.13; this "
+                                "program was built with the headers of %d.%d",
+                                CUDNN_MAJOR, CUDNN_MINOR);
 }
 #endif

@@ -54,7 +54,8 @@ static void open_cublaslt(struct gpu_libraries *l, const struct library_search *
 {
     library_find(&l->cublaslt_at, LIBRARY_CUBLASLT, search);
     struct err err = { 0 };
-    struct gpu_library_probe probe = { .found = l->cublaslt_at.handle != NULL, .tried = l->cublaslt_at.tried };
+    struct gpu_library_probe probe = { .found = l->cublaslt_at.handle != NULL,
+                                       .tried = l->cublaslt_at.tried };
     enum status st = ST_OK;
     if (probe.found) {
         st = cublaslt_api_load(&l->cublaslt, l->cublaslt_at.handle, l->cublaslt_at.path, &err);
@@ -69,7 +70,8 @@ static void open_cublaslt(struct gpu_libraries *l, const struct library_search *
         warn(l, "%s", err.text);
 }
 
-enum status gpu_libraries_open(struct gpu_libraries **out, const struct library_search *search, struct err *err)
+enum status gpu_libraries_open(struct gpu_libraries **out, const struct library_search *search,
+                               struct err *err)
 {
     *out = NULL;
     struct gpu_libraries *l = calloc(1, sizeof *l);
@@ -94,8 +96,7 @@ void gpu_libraries_close(struct gpu_libraries *l)
         l->cublaslt.cublasLtDestroy(l->cublaslt_handle);
     if (l->cudnn_handle)
         l->cudnn.cudnnDestroy(l->cudnn_handle);
-    if (l->device)
-        l->cudnn.cudnnBackendDestroyDescriptor(l->device);
+    cudnn_destroy(&l->cudnn, l->device);
     library_found_close(&l->cublaslt_at);
     library_found_close(&l->cudnn_at);
     free(l);
@@ -103,23 +104,19 @@ void gpu_libraries_close(struct gpu_libraries *l)
 
 /* The description is final after its one attribute. */
 static enum status describe_device(struct gpu_libraries *l, cudnnBackendAttributeName_t name,
-                                   cudnnBackendAttributeType_t type, int64_t count, const void *value, struct err *err)
+                                   cudnnBackendAttributeType_t type, int64_t count, const void *value,
+                                   struct err *err)
 {
-    cudnnBackendDescriptor_t device = NULL;
-    enum status st = cudnn_check(&l->cudnn, l->cudnn.cudnnBackendCreateDescriptor(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR,
-                                                                                  &device),
-                                 "cudnnBackendCreateDescriptor of a device description", err);
-    if (st != ST_OK)
-        return st;
-    st = cudnn_check(&l->cudnn, l->cudnn.cudnnBackendSetAttribute(device, name, type, count, value),
-                     "cudnnBackendSetAttribute of a device description", err);
+    cudnnBackendDescriptor_t device;
+    enum status st = cudnn_create(&l->cudnn, &device, CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, err);
     if (st == ST_OK)
-        st = cudnn_check(&l->cudnn, l->cudnn.cudnnBackendFinalize(device),
-                         "cudnnBackendFinalize of a device description", err);
+        st = cudnn_set(&l->cudnn, device, name, type, count, value, err);
+    if (st == ST_OK)
+        st = cudnn_finalize(&l->cudnn, device, "a device description", err);
     if (st == ST_OK)
         l->device = device;
     else
-        l->cudnn.cudnnBackendDestroyDescriptor(device);
+        cudnn_destroy(&l->cudnn, device);
     return st;
 }
 
@@ -133,7 +130,8 @@ static enum status make_handles(struct gpu_libraries *l, struct err *err)
     enum status st = cudnn_check(&l->cudnn, code, "cudnnCreate", err);
     if (st != ST_OK || !l->has_cublaslt)
         return st;
-    return cublaslt_check(&l->cublaslt, l->cublaslt.cublasLtCreate(&l->cublaslt_handle), "cublasLtCreate", err);
+    return cublaslt_check(&l->cublaslt, l->cublaslt.cublasLtCreate(&l->cublaslt_handle), "cublasLtCreate",
+                          err);
 }
 
 enum status gpu_libraries_use_device(struct gpu_libraries *l, int device, struct err *err)
@@ -159,6 +157,6 @@ enum status gpu_libraries_use_json(struct gpu_libraries *l, const char *json, st
 
 char *gpu_libraries_device_json(const struct gpu_libraries *l, struct err *err)
 {
-    return cudnn_get_text(&l->cudnn, l->device, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, "the device description",
-                          err);
+    return cudnn_get_text(&l->cudnn, l->device, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION,
+                          "the device description", err);
 }

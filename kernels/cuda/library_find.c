@@ -24,7 +24,7 @@
 
 extern char **environ;
 
-/* Where a file lies under a root of Python packages; NULL ends. CUDA 13 wheels keep everything in one folder. */
+/* Where a file lies under a root of Python packages; NULL ends. CUDA 13 wheels have one folder for all. */
 struct place {
     const char *file;
     const char *under[4];
@@ -59,7 +59,8 @@ static void note_tried(struct library_found *found, const char *path, const char
     if (!text)
         return;
     found->tried = text;
-    found->tried_size += (size_t)sprintf(text + found->tried_size, "%s%s (%s)", found->tried_size ? "; " : "", path, why);
+    found->tried_size += (size_t)sprintf(text + found->tried_size, "%s%s (%s)", found->tried_size ? "; " : "",
+                                         path, why);
 }
 
 /* The loader's reason begins with the path again, which stands before it already. */
@@ -147,11 +148,13 @@ void library_found_close(struct library_found *found)
     memset(found, 0, sizeof *found);
 }
 
-/* --- asking a Python ---------------------------------------------------------------------------------------------- */
-/* In a process group of its own: `python3` is a shell script in some places, and all of it must end when it is late. */
+/* --- asking a Python ---------------------------------------------------------------------------------- */
+/* In a process group of its own: `python3` is a shell script in some places, and all of it must end when it
+ * is late. */
 static pid_t start_python(const char *python, int *out)
 {
-    static const char code[] = "import site; print(*site.getsitepackages(), site.getusersitepackages(), sep=':')";
+    static const char code[] =
+        "import site; print(*site.getsitepackages(), site.getusersitepackages(), sep=':')";
     char *arguments[] = { (char[]){ "python3" }, (char[]){ "-c" }, (char *)(uintptr_t)code, NULL };
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0)

@@ -1,5 +1,5 @@
-/* library_find.h - where cuDNN and cuBLASLt lie. First hit wins: the folders given, the loader's own path, the
- * site-packages of a Python, which alone is asked by starting a program, and only then. */
+/* library_find.h - where cuDNN and cuBLASLt lie. First hit wins: the folders given, the loader's own path,
+ * the site-packages of a Python, which alone is asked by starting a program, and only then. */
 #ifndef CUDA_LIBRARY_FIND_H
 #define CUDA_LIBRARY_FIND_H
 
@@ -11,9 +11,9 @@
 enum library { LIBRARY_CUDNN, LIBRARY_CUBLASLT };
 
 struct library_search {
-    const char *folders;    /* "a:b", each directly a folder of libraries or the root of Python packages; NULL: none */
+    const char *folders;    /* "a:b", each a folder of libraries or the root of Python packages; NULL: none */
     bool        loader;     /* by bare name: LD_LIBRARY_PATH, run path, /etc/ld.so.cache */
-    const char *python;     /* the program to ask for its site-packages, by path or by name in $PATH; NULL: ask nobody */
+    const char *python;     /* program to ask for its site-packages, by path or name in $PATH; NULL: nobody */
     int         python_ms;  /* how long it may take */
 };
 
@@ -27,13 +27,14 @@ struct library_found {
     size_t tried_size;
 };
 
-/* File name without folder: "libcudnn_graph.so.9", "libcublasLt.so.13" (the CUDA major that this was built for). */
+/* File name without folder: "libcudnn_graph.so.9", "libcublasLt.so.13" (the CUDA major that this was built
+ * for). */
 const char *library_file(enum library which);
 
-/* Never fails: found->handle says it. A file that is there and does not load is tried, noted and passed over. */
+/* Never fails: found->handle says it. A file that is there and does not load is noted and passed over. */
 void library_find(struct library_found *found, enum library which, const struct library_search *search);
-/* Frees the text; a second time does nothing. The library itself stays loaded until the process ends: these libraries
- * start threads and keep memory that they do not give back when they are unloaded. */
+/* Frees the text; a second time does nothing. The library itself stays loaded until the process ends: these
+ * libraries start threads and keep memory that they do not give back when they are unloaded. */
 void library_found_close(struct library_found *found);
 
 /* The site-packages folders of a Python, "a:b": what it prints within limit_ms with its stdin from /dev/null.

@@ -1,6 +1,7 @@
-/* sdpa_plan.h - softmax(Q K^T / sqrt(depth)) V of all heads as one cuDNN plan, in f16 or bf16, straight on the packed
- * result of the layer that made Q, K and V. f32 and tf32 have no such engine: products and row softmax instead.
- * sdpa_plan_list and _load give, sdpa_plan_free takes back; the libraries are borrowed for their life. */
+/* sdpa_plan.h - softmax(Q K^T / sqrt(depth)) V of all heads as one cuDNN plan, in f16 or bf16, straight on
+ * the packed result of the layer that made Q, K and V. f32 and tf32 have no such engine: products and row
+ * softmax instead. sdpa_plan_list and _load give, sdpa_plan_free takes back; the libraries are borrowed for
+ * their life. */
 #ifndef CUDA_SDPA_PLAN_H
 #define CUDA_SDPA_PLAN_H
 
@@ -8,7 +9,8 @@
 
 struct sdpa_plan;
 
-/* src (n, tokens, 3 * heads * depth): all heads of Q, then of K, then of V; dst (n, tokens, heads * depth); no gaps. */
+/* src (n, tokens, 3 * heads * depth): all heads of Q, then of K, then of V; dst (n, tokens, heads * depth);
+ * no gaps. */
 struct sdpa_want {
     int n, heads, depth, tokens;
     enum gpu_math math;

@@ -1,6 +1,7 @@
-/* A libcuda.so.1 without a GPU behind it, for building plans where there is none: engines of cuDNN that are compiled at
- * run time load their kernel into the driver when the plan is built. Loading succeeds here and nothing can run.
- * Used by the plan manifest alone. What a call does not need here, null_driver_rest.c answers. */
+/* A libcuda.so.1 without a GPU behind it, for building plans where there is none: engines of cuDNN that are
+ * compiled at run time load their kernel into the driver when the plan is built. Loading succeeds here and
+ * nothing can run. Used by the plan manifest alone. What a call does not need here, null_driver_rest.c
+ * answers. */
 #include <stddef.h>
 
 enum { SUCCESS = 0, NO_DEVICE = 100 };

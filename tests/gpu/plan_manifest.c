@@ -1,14 +1,16 @@
-/* plan-manifest - which plans cuDNN has for every convolution and attention of our networks, asked without a GPU.
+/* plan-manifest - which plans cuDNN has for every convolution and attention of our networks, asked without
+ * a GPU.
  *
  * usage: plan-manifest DEVICE quick|all N[,N...]
  * DEVICE is a card of device_json.h. One line per signature, pattern, arithmetic and batch size:
  *   SIGNATURE,PATTERN,MATH,N,RESULT
- * RESULT of a pattern that exists: ENGINE:PLANS:KIB, that is cuDNN's index of the first engine ("r" behind it: compiled
- * at run time), how many plans were built of those asked for (8 of a plain convolution, else 1), and the workspace of
- * the first; "xL" behind it: L launches for one call. Else none:LISTED:ARITHMETIC:WORKSPACE:FAILED, configurations
- * listed, and of these refused for their arithmetic, for their workspace, and failed.
- * Patterns with a prologue or sums run image by image, so that N = 1 stands for all. quick: those only in f16, whose
- * kernels come compiled. The first line is `cudnn VERSION`. Exit status 77 with the reason on stderr: not possible here. */
+ * RESULT of a pattern that exists: ENGINE:PLANS:KIB, that is cuDNN's index of the first engine ("r" behind
+ * it: compiled at run time), how many plans were built of those asked for (8 of a plain convolution, else 1),
+ * and the workspace of the first; "xL" behind it: L launches for one call. Else
+ * none:LISTED:ARITHMETIC:WORKSPACE:FAILED, configurations listed, and of these refused for their arithmetic,
+ * for their workspace, and failed. Patterns with a prologue or sums run image by image, so that N = 1 stands
+ * for all. quick: those only in f16, whose kernels come compiled. The first line is `cudnn VERSION`. Exit
+ * status 77 with the reason on stderr: not possible here. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +49,7 @@ struct manifest {
     bool quick;
 };
 
-/* --- collecting ------------------------------------------------------------------------------------------------------ */
+/* --- collecting --------------------------------------------------------------------------------------- */
 static enum status keep_nothing(int *index, void *context, const struct conv_shape *shape, const float *plain,
                                 struct err *err)
 {
@@ -60,10 +62,12 @@ static void signature(char *text, size_t size, const struct entry *e)
 {
     const struct conv_shape *s = &e->conv.shape;
     if (e->attention)
-        snprintf(text, size, "attention heads%d depth%d tokens%d", e->sdpa.heads, e->sdpa.depth, e->sdpa.tokens);
+        snprintf(text, size, "attention heads%d depth%d tokens%d", e->sdpa.heads, e->sdpa.depth,
+                 e->sdpa.tokens);
     else
-        snprintf(text, size, "conv%dx%ds%dp%d g%d c%d k%d h%d w%d ld%d/%d%s", s->kernel_h, s->kernel_w, s->stride,
-                 s->pad_h, s->groups, s->c, s->k, s->h, s->w, e->conv.src_stride ? e->conv.src_stride : s->c,
+        snprintf(text, size, "conv%dx%ds%dp%d g%d c%d k%d h%d w%d ld%d/%d%s", s->kernel_h, s->kernel_w,
+                 s->stride, s->pad_h, s->groups, s->c, s->k, s->h, s->w,
+                 e->conv.src_stride ? e->conv.src_stride : s->c,
                  e->conv.dst_stride ? e->conv.dst_stride : s->k, s->bias ? " bias" : "");
 }
 
@@ -124,7 +128,8 @@ static enum status add_model(struct manifest *m, const char *name, struct err *e
     struct graph *built = NULL, *g = NULL;
     struct weights plain = { 0 }, w = { 0 };
     struct plan *p = NULL;
-    const struct lower_target target = { .type = FUSED_F32, .channel_block = 8, .keep_weights = keep_nothing };
+    const struct lower_target target = { .type = FUSED_F32, .channel_block = 8,
+                                         .keep_weights = keep_nothing };
     enum status st = model_build_named(&built, name, (int[]){ 3, SIDE, SIDE }, "", err);
     if (st == ST_OK)
         st = weights_load(&plain, built, "seeded", err);
@@ -143,7 +148,7 @@ static enum status add_model(struct manifest *m, const char *name, struct err *e
     return st;
 }
 
-/* --- asking ---------------------------------------------------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------------------------------------- */
 struct answer {
     bool found, runtime;
     int64_t engine;
@@ -157,7 +162,8 @@ static enum status ask_convolution(struct answer *a, const struct manifest *m, c
 {
     struct conv_plan **plans = NULL;
     size_t most = want->prologue || want->stats ? 1 : PLAIN_MOST;
-    enum status st = conv_plan_list(&plans, &a->plans, m->libraries, want, most, WORKSPACE_CAP, &a->seen, err);
+    enum status st = conv_plan_list(&plans, &a->plans, m->libraries, want, most, WORKSPACE_CAP, &a->seen,
+                                    err);
     if (st == ST_OK) {
         const struct graph_plan *first = conv_plan_graph(plans[0]);
         a->engine = first->engine;
@@ -197,14 +203,16 @@ static void print_answer(const struct entry *e, enum gpu_math math, int n, const
         printf("none:%d:%d:%d:%d\n", a->seen.listed, a->seen.refused_by_notes, a->seen.refused_by_workspace,
                a->seen.failed);
     else {
-        printf("%lld%s:%zu:%zu", (long long)a->engine, a->runtime ? "r" : "", a->plans, (a->workspace + 1023) / 1024);
+        printf("%lld%s:%zu:%zu", (long long)a->engine, a->runtime ? "r" : "", a->plans,
+               (a->workspace + 1023) / 1024);
         printf(a->launches > 1 ? "x%d\n" : "\n", a->launches);
     }
     fflush(stdout);
 }
 
 /* ST_UNSUPPORTED is an answer; anything else ends the program. */
-static enum status ask(const struct manifest *m, const struct entry *e, enum gpu_math math, int n, struct err *err)
+static enum status ask(const struct manifest *m, const struct entry *e, enum gpu_math math, int n,
+                       struct err *err)
 {
     struct answer a = { 0 };
     enum status st;
@@ -247,7 +255,7 @@ static enum status ask_all(const struct manifest *m, struct err *err)
     return st;
 }
 
-/* --- the program ------------------------------------------------------------------------------------------------------- */
+/* --- the program -------------------------------------------------------------------------------------- */
 static const struct device_card *card_of(const char *key)
 {
     for (size_t i = 0; i < device_cards_count; i++)

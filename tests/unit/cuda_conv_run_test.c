@@ -1,5 +1,6 @@
-/* What a plan computes, on the fake cuDNN: every pattern in every storage type against sums of small integers, which
- * all of them hold exactly, so that results are equal or wrong. Images are kept apart, slices' gaps stay untouched. */
+/* What a plan computes, on the fake cuDNN: every pattern in every storage type against sums of small
+ * integers, which all of them hold exactly, so that results are equal or wrong. Images are kept apart,
+ * slices' gaps stay untouched. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,7 +42,7 @@ static struct gpu_libraries *open_fake(void)
     return l;
 }
 
-/* --- numbers on the host and on the device ------------------------------------------------------------------------------- */
+/* --- numbers on the host and on the device ------------------------------------------------------------ */
 static size_t bytes_of(enum gpu_math math) { return math == GPU_F16 || math == GPU_BF16 ? 2 : 4; }
 
 static void *device_of(const float *values, size_t count, enum gpu_math math)
@@ -91,7 +92,7 @@ static float *small_integers(size_t count, unsigned seed)
     return x;
 }
 
-/* --- a convolution beside its definition ---------------------------------------------------------------------------------- */
+/* --- a convolution beside its definition -------------------------------------------------------------- */
 struct numbers {
     size_t src, weights, dst;   /* counts, gaps between pixels included */
     float *x, *w, *bias, *scale, *shift;
@@ -137,15 +138,16 @@ static float dst_at(const struct conv_want *want, const struct numbers *v, int n
     for (int i = 0; i < s->kernel_h; i++)
         for (int j = 0; j < s->kernel_w; j++)
             for (int c = 0; c < depth; c++)
-                sum += seen_at(want, v, n, y * s->stride - s->pad_h + i, x * s->stride - s->pad_w + j, first + c) *
+                sum += seen_at(want, v, n, y * s->stride - s->pad_h + i, x * s->stride - s->pad_w + j,
+                               first + c) *
                        v->w[((k * s->kernel_h + i) * s->kernel_w + j) * depth + c];
     return sum;
 }
 
 #define GAP 77.0f    /* what lies between the pixels of a slice before and after */
 
-static size_t wrong_values(const struct conv_want *want, const struct numbers *v, const float *dst, const float *sum,
-                           const float *square)
+static size_t wrong_values(const struct conv_want *want, const struct numbers *v, const float *dst,
+                           const float *sum, const float *square)
 {
     const struct conv_shape *s = &want->shape;
     int ld = want->dst_stride ? want->dst_stride : s->k;
@@ -179,7 +181,8 @@ static size_t run_all(struct gpu_libraries *l, const struct conv_want *want, siz
     float *gaps = malloc(v.dst * sizeof *gaps);
     for (size_t i = 0; i < v.dst; i++)
         gaps[i] = GAP;
-    struct conv_buffers b = { .src = device_of(v.x, v.src, want->math), .weights = device_of(v.w, v.weights, want->math) };
+    struct conv_buffers b = { .src = device_of(v.x, v.src, want->math) };
+    b.weights = device_of(v.w, v.weights, want->math);
     b.bias = device_of(v.bias, (size_t)s->k, want->math);
     b.scale = device_of(v.scale, (size_t)(s->n * s->c), want->math);
     b.shift = device_of(v.shift, (size_t)(s->n * s->c), want->math);
@@ -209,25 +212,26 @@ static size_t run_all(struct gpu_libraries *l, const struct conv_want *want, siz
 
 /* n h w c k kernel stride groups, ld of src and dst; bias, prologue, stats */
 #define ROW(n_, h_, w_, c_, k_, size, step, parts, in, out, bias_, prologue_, stats_) \
-    { .shape = { .n = n_, .h = h_, .w = w_, .c = c_, .k = k_, .kernel_h = size, .kernel_w = size, .stride = step, \
-                 .pad_h = size / 2, .pad_w = size / 2, .groups = parts, .out_h = (h_ - 1) / step + 1, \
-                 .out_w = (w_ - 1) / step + 1, .bias = bias_ }, \
+    { .shape = { .n = n_, .h = h_, .w = w_, .c = c_, .k = k_, .kernel_h = size, .kernel_w = size, \
+                 .stride = step, .pad_h = size / 2, .pad_w = size / 2, .groups = parts, \
+                 .out_h = (h_ - 1) / step + 1, .out_w = (w_ - 1) / step + 1, .bias = bias_ }, \
       .src_stride = in, .dst_stride = out, .prologue = prologue_, .stats = stats_ }
 
 static const struct conv_want wants[] = {
-    ROW(1, 5, 7, 8, 8, 3, 1, 1, 0, 0, false, false, false),    /* the usual one */
+    ROW(1, 5, 7, 8, 8, 3, 1, 1, 0, 0, false, false, false), /* the usual one */
     ROW(3, 5, 4, 8, 16, 1, 1, 1, 0, 0, false, false, false),
-    ROW(2, 8, 6, 3, 8, 7, 2, 1, 0, 0, false, false, false),    /* the network's first, three channels */
-    ROW(2, 7, 7, 8, 8, 3, 2, 1, 0, 0, true, false, false),     /* odd size, stride 2, bias */
-    ROW(2, 4, 4, 8, 32, 1, 1, 1, 0, 0, true, false, false),    /* 1x1 with 4 K outputs: stands for a transposed one */
-    ROW(2, 5, 3, 8, 8, 3, 1, 8, 0, 0, false, false, false),    /* depthwise */
-    ROW(2, 4, 5, 16, 8, 3, 1, 2, 0, 0, false, false, false),   /* two groups */
-    ROW(2, 4, 5, 8, 8, 3, 1, 1, 24, 16, false, false, false),  /* from and into slices of channels */
-    ROW(3, 4, 5, 8, 8, 3, 1, 1, 0, 0, false, false, true),     /* sums of each image */
-    ROW(3, 4, 5, 8, 8, 3, 1, 1, 0, 0, false, true, false),     /* each image with its own coefficients */
-    ROW(3, 4, 5, 8, 16, 3, 2, 1, 16, 24, false, true, true),   /* everything */
-    ROW(2, 5, 5, 3, 8, 3, 1, 1, 0, 0, false, false, true),     /* images 75 elements apart: their pointers are not
-                                                                * 16-byte aligned */
+    ROW(2, 8, 6, 3, 8, 7, 2, 1, 0, 0, false, false, false), /* the network's first, three channels */
+    ROW(2, 7, 7, 8, 8, 3, 2, 1, 0, 0, true, false, false),  /* odd size, stride 2, bias */
+    ROW(2, 4, 4, 8, 32, 1, 1, 1, 0, 0, true, false,
+        false), /* 1x1 with 4 K outputs: stands for a transposed one */
+    ROW(2, 5, 3, 8, 8, 3, 1, 8, 0, 0, false, false, false),   /* depthwise */
+    ROW(2, 4, 5, 16, 8, 3, 1, 2, 0, 0, false, false, false),  /* two groups */
+    ROW(2, 4, 5, 8, 8, 3, 1, 1, 24, 16, false, false, false), /* from and into slices of channels */
+    ROW(3, 4, 5, 8, 8, 3, 1, 1, 0, 0, false, false, true),    /* sums of each image */
+    ROW(3, 4, 5, 8, 8, 3, 1, 1, 0, 0, false, true, false),    /* each image with its own coefficients */
+    ROW(3, 4, 5, 8, 16, 3, 2, 1, 16, 24, false, true, true),  /* everything */
+    ROW(2, 5, 5, 3, 8, 3, 1, 1, 0, 0, false, false, true), /* images 75 elements apart: their pointers are not
+                                                            * 16-byte aligned */
 };
 
 static void every_pattern_in_every_type(void **state)
@@ -287,7 +291,7 @@ static void wrong_numbers_are_seen(void **state)
     numbers_free(&v);
 }
 
-/* --- attention ------------------------------------------------------------------------------------------------------------ */
+/* --- attention ---------------------------------------------------------------------------------------- */
 static double attention_at(const float *src, const struct sdpa_want *w, int n, int head, int token, int d)
 {
     const int all = w->heads * w->depth, row = 3 * all;
@@ -309,7 +313,8 @@ static void attention_reads_packed_heads(void **state)
     (void)state;
     struct gpu_libraries *l = open_fake();
     for (int math = GPU_F16; math <= GPU_BF16; math++) {
-        const struct sdpa_want want = { .n = 2, .heads = 3, .depth = 8, .tokens = 10, .math = (enum gpu_math)math };
+        const struct sdpa_want want = { .n = 2, .heads = 3, .depth = 8, .tokens = 10,
+                                        .math = (enum gpu_math)math };
         const size_t rows = (size_t)(want.n * want.tokens), all = (size_t)(want.heads * want.depth);
         float *x = small_integers(rows * 3 * all, 9);
         void *src = device_of(x, rows * 3 * all, want.math), *dst = NULL, *workspace = NULL;
@@ -328,7 +333,8 @@ static void attention_reads_packed_heads(void **state)
                 for (int i = 0; i < (int)all; i++) {
                     double right = attention_at(x, &want, n, i / want.depth, token, i % want.depth);
                     double got = (double)y[(n * want.tokens + token) * (int)all + i];
-                    assert_true(fabs(got - right) <= (math == GPU_F16 ? 0x1p-11 : 0x1p-8)); /* half a unit at 1 */
+                    assert_true(fabs(got - right) <=
+                                (math == GPU_F16 ? 0x1p-11 : 0x1p-8)); /* half a unit at 1 */
                 }
         char *text = sdpa_plan_save(plans[0], &err);
         struct sdpa_plan *again;

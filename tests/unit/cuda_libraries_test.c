@@ -1,5 +1,5 @@
-/* Where the GPU libraries are looked for and in which order; what a Python is asked and how long; what is wrong with a
- * library that was found. A copy of any small library stands for them: only its place matters. */
+/* Where the GPU libraries are looked for and in which order; what a Python is asked and how long; what is
+ * wrong with a library that was found. A copy of any small library stands for them: its place counts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@
 #define PATH 1024
 #define TEXT 8192
 
-/* --- a folder for fixtures ------------------------------------------------------------------------------------------ */
+/* --- a folder for fixtures ---------------------------------------------------------------------------- */
 struct fixture {
     char root[PATH];
 };
@@ -59,7 +59,8 @@ static void put(const struct fixture *f, const char *path, const void *data, siz
 static void put_library(const struct fixture *f, const char *path)
 {
     char origin[PATH], small[2 * PATH];
-    void *handle = dlopen("libc.so.6", RTLD_NOW | RTLD_LOCAL); /* not libdl's: copies of it are loaded already */
+    /* libc's place, not libdl's: copies of that are loaded already */
+    void *handle = dlopen("libc.so.6", RTLD_NOW | RTLD_LOCAL);
     assert_non_null(handle);
     assert_int_equal(dlinfo(handle, RTLD_DI_ORIGIN, origin), 0);
     dlclose(handle);
@@ -121,7 +122,7 @@ static const char *found_in(struct library_found *found, const struct fixture *f
     return found->handle && strncmp(found->path, f->root, length) == 0 ? found->path + length + 1 : "";
 }
 
-/* --- order ---------------------------------------------------------------------------------------------------------- */
+/* --- order -------------------------------------------------------------------------------------------- */
 #define CUDNN "libcudnn_graph.so.9"
 
 static void folders_come_first_and_are_folders_or_roots(void **state)
@@ -205,7 +206,8 @@ static void nothing_found_says_what_was_tried(void **state)
     char folder[PATH], want[4][3 * PATH];
     struct library_found found;
     in(folder, f, "empty");
-    const struct library_search search = { .folders = folder, .python = "/nowhere/python3", .python_ms = 100 };
+    const struct library_search search = { .folders = folder, .python = "/nowhere/python3",
+                                           .python_ms = 100 };
     assert_string_equal(found_in(&found, f, LIBRARY_CUDNN, &search), "");
     assert_null(found.handle);
     snprintf(want[0], sizeof want[0], "%s/" CUDNN " (", folder);
@@ -220,7 +222,7 @@ static void nothing_found_says_what_was_tried(void **state)
     library_found_close(&found);
 }
 
-/* --- asking a Python -------------------------------------------------------------------------------------------------- */
+/* --- asking a Python ---------------------------------------------------------------------------------- */
 static void python_does_not_eat_our_input(void **state)
 {
     const struct fixture *f = *state;
@@ -295,7 +297,7 @@ static void a_python_that_fails_has_no_folders(void **state)
     free(text);
 }
 
-/* --- what is in a library that was found -------------------------------------------------------------------------------- */
+/* --- what is in a library that was found -------------------------------------------------------------- */
 static void a_library_without_the_calls_is_named(void **state)
 {
     const struct fixture *f = *state;
@@ -345,7 +347,7 @@ static void cublaslt_is_not_needed(void **state)
     gpu_libraries_close(NULL);
 }
 
-/* --- versions, by libraries that claim them ---------------------------------------------------------------------------- */
+/* --- versions, by libraries that claim them ----------------------------------------------------------- */
 static enum status open_claiming(const char *cudnn, const char *cublaslt, char *text, bool *has_cublaslt)
 {
     char self[PATH], folder[2 * PATH];
@@ -371,10 +373,15 @@ static enum status open_claiming(const char *cudnn, const char *cublaslt, char *
 static void versions_decide(void **state)
 {
     (void)state;
-    static const struct { const char *cudnn, *cublaslt; enum status st; bool has_cublaslt; const char *text; } rows[] = {
+    static const struct {
+        const char *cudnn, *cublaslt;
+        enum status st;
+        bool has_cublaslt;
+        const char *text;
+    } rows[] = {
         { NULL, NULL, ST_OK, true, "" },
         { "90707", NULL, ST_ENVIRONMENT, false, "cuDNN 9.7.7 was found" },
-        { "8907", NULL, ST_ENVIRONMENT, false, "was found" },              /* how version 8 counted */
+        { "8907", NULL, ST_ENVIRONMENT, false, "was found" }, /* how version 8 counted */
         { "100000", NULL, ST_ENVIRONMENT, false, "cuDNN 10.0.0 was found" },
         { "90800", NULL, ST_OK, true, "is older than" },
         { "99900", NULL, ST_OK, true, "" },

@@ -1,5 +1,6 @@
-/* Plans of cuDNN for devices that are not there: groups of images, arithmetic by notes, workspace, text and back; every
- * call failing once, with nothing left behind. What needs cuDNN itself is skipped where there is none. */
+/* Plans of cuDNN for devices that are not there: groups of images, arithmetic by notes, workspace, text and
+ * back; every call failing once, with nothing left behind. What needs cuDNN itself is skipped where there is
+ * none. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,21 +37,23 @@ const char *__lsan_default_suppressions(void)
 static struct conv_want want_of(int n, int side, int c, int k, int kernel, enum gpu_math math)
 {
     return (struct conv_want){
-        .shape = { .n = n, .h = side, .w = side, .c = c, .k = k, .out_h = side, .out_w = side, .kernel_h = kernel,
-                   .kernel_w = kernel, .stride = 1, .pad_h = kernel / 2, .pad_w = kernel / 2, .groups = 1 },
+        .shape = { .n = n, .h = side, .w = side, .c = c, .k = k, .out_h = side, .out_w = side,
+                   .kernel_h = kernel, .kernel_w = kernel, .stride = 1, .pad_h = kernel / 2,
+                   .pad_w = kernel / 2, .groups = 1 },
         .math = math,
     };
 }
 
-/* --- without the library ------------------------------------------------------------------------------------------------ */
+/* --- without the library ------------------------------------------------------------------------------ */
 
 /* 48 channels at 1024 x 1024: 2^31 / (48 * 2^20) = 42.67, so 42 images fit. */
 static void groups_stay_below_2_31_elements(void **state)
 {
     (void)state;
     static const struct { int n; bool stats, prologue; int images, launches; } rows[] = {
-        { 1, false, false, 1, 1 },   { 42, false, false, 42, 1 }, { 43, false, false, 22, 2 }, { 64, false, false, 32, 2 },
-        { 85, false, false, 29, 3 }, { 8, true, false, 1, 8 },    { 8, false, true, 1, 8 },    { 1, true, true, 1, 1 },
+        { 1, false, false, 1, 1 },   { 42, false, false, 42, 1 }, { 43, false, false, 22, 2 },
+        { 64, false, false, 32, 2 }, { 85, false, false, 29, 3 }, { 8, true, false, 1, 8 },
+        { 8, false, true, 1, 8 },    { 1, true, true, 1, 1 },
     };
     for (size_t r = 0; r < LEN(rows); r++) {
         struct conv_want want = want_of(rows[r].n, 1024, 48, 24, 3, GPU_F16);
@@ -103,7 +106,9 @@ static void devices_are_described_in_23_fields(void **state)
 {
     (void)state;
     static const struct { const char *key; int version, processors; json_int_t memory; } rows[] = {
-        { "h100", 900, 132, 85520809984 }, { "a100", 800, 108, 85051572224 }, { "a5000", 860, 64, 25294995456 },
+        { "h100", 900, 132, 85520809984 },
+        { "a100", 800, 108, 85051572224 },
+        { "a5000", 860, 64, 25294995456 },
     };
     assert_int_equal(device_cards_count, LEN(rows));
     for (size_t i = 0; i < LEN(rows); i++) {
@@ -115,16 +120,17 @@ static void devices_are_described_in_23_fields(void **state)
         assert_int_equal(json_object_size(object), 23);
         assert_string_equal(device_cards[i].key, rows[i].key);
         assert_int_equal(json_integer_value(json_object_get(object, "deviceVer")), rows[i].version);
-        assert_int_equal(json_integer_value(json_object_get(object, "multiProcessorCount")), rows[i].processors);
+        assert_int_equal(json_integer_value(json_object_get(object, "multiProcessorCount")),
+                         rows[i].processors);
         assert_int_equal(json_integer_value(json_object_get(object, "totalGlobalMem")), rows[i].memory);
         assert_int_equal(json_array_size(json_object_get(object, "maxGridSize")), 3);
         json_decref(object);
     }
 }
 
-/* --- with the library, for a device that is not there ---------------------------------------------------------------- */
-/* The library's calls with ours before them: descriptors are counted, and one call can fail. Function pointers carry no
- * context, so this is the one place with a variable of the file. */
+/* --- with the library, for a device that is not there ------------------------------------------------- */
+/* The library's calls with ours before them: descriptors are counted, and one call can fail. Function
+ * pointers carry no context, so this is the one place with a variable of the file. */
 static struct {
     struct cudnn_api real;
     int alive, calls, fail_at;  /* 0: none fails */
@@ -178,7 +184,7 @@ static struct gpu_libraries *open_for(size_t card)
     if (st != ST_OK) {
         print_message("# %s\n", err.text);
         gpu_libraries_close(l);
-        assert_int_equal(st, ST_UNSUPPORTED); /* another schema is an explained skip, anything else a failure */
+        assert_int_equal(st, ST_UNSUPPORTED); /* another schema is a skip, anything else a failure */
         skip();
     }
     memset(&spy, 0, sizeof spy);
@@ -320,8 +326,8 @@ static void what_cannot_be_says_why(void **state)
     close_balanced(l);
 }
 
-/* The i-th call fails, i = 1, 2, 3 ... until nothing meets the failure: each time an error or other plans, and no
- * descriptor left. */
+/* The i-th call fails, i = 1, 2, 3 ... until nothing meets the failure: each time an error or other plans,
+ * and no descriptor left. */
 static void every_call_may_fail(void **state)
 {
     (void)state;
@@ -361,7 +367,7 @@ static void every_call_may_fail(void **state)
 
 int main(void)
 {
-    /* cuDNN loads and unloads the compiler for every plan it would compile, and each time 71 KB stay behind */
+    /* cuDNN loads and unloads the compiler for every plan it would compile: 71 KB stay behind each time */
     dlopen("libnvrtc.so." NVRTC_MAJOR, RTLD_NOW | RTLD_LOCAL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_stay_below_2_31_elements),
