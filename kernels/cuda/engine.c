@@ -15,7 +15,6 @@ struct model {
     struct gpu_libraries *libraries;
     struct gpu_memory memory;
     struct gpu_options options;
-    char *cache_dir;                /* the option's own copy */
     struct net net;
     struct images images;
     struct ready ready;
@@ -125,18 +124,7 @@ static void close_model(struct model *m)
     if (!m->device.lost)
         gpu_libraries_close(m->libraries);
     gpu_device_close(&m->device);
-    free(m->cache_dir);
     free(m);
-}
-
-static enum status keep_options(struct model *m, const struct model_request *req, struct err *err)
-{
-    enum status st = gpu_options_read(&m->options, req->options, err);
-    if (st != ST_OK)
-        return st;
-    m->cache_dir = strdup(m->options.cache_dir); /* the request does not outlive the call */
-    m->options.cache_dir = m->cache_dir;
-    return m->cache_dir ? ST_OK : err_set(err, ST_OUT_OF_MEMORY, "no memory for the options");
 }
 
 static enum status open_model(struct model **out, struct model_info *info, const struct model_request *req,
@@ -149,7 +137,7 @@ static enum status open_model(struct model **out, struct model_info *info, const
     m->memory.device = &m->device;
     enum status st = check_request(&pipelined, req, err);
     if (st == ST_OK)
-        st = keep_options(m, req, err);
+        st = gpu_options_read(&m->options, req->options, err);
     if (st == ST_OK)
         st = open_device(m, req, err);
     if (st == ST_OK)

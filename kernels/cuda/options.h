@@ -1,4 +1,5 @@
-/* options.h - the engine's own members of `load`'s options. Strings are borrowed from the request. */
+/* options.h - the engine's own members of `load`'s options, and where they have other defaults: a JSON object in the
+ * environment variable BENCH_CUDA_OPTIONS, for whoever starts the worker by hand. */
 #ifndef CUDA_OPTIONS_H
 #define CUDA_OPTIONS_H
 
@@ -9,13 +10,14 @@
 #include "kernels/cuda/tune.h"
 
 #define OPTIONS_LEVEL_TUNED (-1)
+#define GPU_OPTIONS_VARIABLE "BENCH_CUDA_OPTIONS"
 
 struct gpu_options {
     bool stream;                    /* launch: "graph" (default) or "stream" */
     bool events_outside;            /* events: "graph" (default): inside the graph; "stream": round its launch */
     enum tune_mode tune;            /* tune: "auto" (default), "cache", "fresh", "off" */
     uint64_t tune_budget_ns;        /* tune_budget_ms: 60000 */
-    const char *cache_dir;          /* "" : nothing is stored */
+    char cache_dir[4096];           /* "": nothing is stored */
     size_t workspace_cap;           /* workspace_cap_bytes: 256 MiB */
     int level;                      /* level: "f0", "f1", "f2" everywhere and no tuning; OPTIONS_LEVEL_TUNED without */
     bool predict;                   /* predict: refuse what does not fit before trying (default true) */
