@@ -464,6 +464,34 @@ static void another_device_is_another_series(void **state)
     assert_string_not_equal(hash[0], hash[2]);
 }
 
+/* A campaign that was stopped goes on on the same GPU only. */
+static void another_device_cannot_go_on(void **state)
+{
+    (void)state;
+    static const struct { const char *uuid; enum status st; } rows[] = {
+        { GPU_UUID, ST_OK }, { "GPU-99999999-2222-3333-4444-555555555555", ST_USAGE },
+    };
+    for (size_t i = 0; i < 2; i++) {
+        struct world w;
+        struct err err = { 0 };
+        char script[512], nvml[128];
+        gpu_world_open(&w, CURVE, "");
+        world_give(&w, sizes, 3);
+        w.stop_after = 20;
+        assert_int_equal(world_run(&w, &err), ST_INTERRUPTED);
+        snprintf(script, sizeof script, CURVE "devices: [cuda:0]\ndevice_uuid: %s\n", rows[i].uuid);
+        snprintf(nvml, sizeof nvml, "device %s\n", rows[i].uuid);
+        world_write_script(&w, script);
+        fake_nvml_use(w.folder, nvml);
+        w.config.resume = true;
+        w.stop_after = 0;
+        const enum status st = world_run(&w, &err);
+        if (st != rows[i].st || (st != ST_OK && (!strstr(err.text, "device_uuid") || !strstr(err.text, GPU_UUID))))
+            fail_msg("%s: %s: %s", rows[i].uuid, status_kind(st), err.text);
+        world_close(&w);
+    }
+}
+
 int main(int argc, char **argv)
 {
     int served = world_serve(argc, argv);
@@ -483,6 +511,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_devices_memory_is_the_limit),
         cmocka_unit_test(the_drivers_view_is_a_peak),
         cmocka_unit_test(another_device_is_another_series),
+        cmocka_unit_test(another_device_cannot_go_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

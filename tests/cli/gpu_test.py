@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""CPU and GPU in one campaign, without a GPU: the scripted engine says it has both, the fake NVML what the device does."""
+import json
+import os
+import sqlite3
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from bench_runner import BIN, bench, check, environment, run_tests, scripted, tune_arguments, write  # noqa: E402
+
+UUID = "GPU-11111111-2222-3333-4444-555555555555"
+FAKE = os.path.join(os.path.dirname(BIN), "fake", "libnvidia-ml.so.1")
+BOTH = """
+time: virtual
+seed: 1
+curve: {fixed: 1ms, per_image: 1ms}
+noise: [{kind: normal, sigma: 0.003, per: block}]
+speed: {"cuda:0": 12}
+devices: ["cuda:0", "cpu:0"]
+device_uuid: %s
+""" % UUID
+
+
+def measure(folder, nvml, *more):
+    """One tune on both devices; its end and its folder of results."""
+    engine = scripted(folder, script=BOTH)
+    env = environment(BENCH_NVML_LIBRARY=FAKE, BENCH_FAKE_NVML=write(os.path.join(folder, "nvml"), nvml))
+    return bench(*tune_arguments(folder, engine, "--device", "cpu:0,cuda:0", "--batches", "1,2,4", "--quiet", *more),
+                 cwd=folder, env=env)
+
+
+def rows(folder, text):
+    store = sqlite3.connect(os.path.join(folder, "out", "bench.sqlite"))
+    try:
+        return store.execute(text).fetchall()
+    finally:
+        store.close()
+
+
+def both_are_measured(folder):
+    """--device cpu:0,cuda:0 measures both; NVML's readings are stored with the GPU's blocks only"""
+    done = measure(folder, "process children 1e9\nfield.74 step 5000\n")
+    check(done.returncode == 0, "exit %d: %s" % (done.returncode, done.stderr))
+    check("GPU over CPU" in done.stdout, done.stdout)
+    shown = json.loads(bench("show", "--json", "--out", os.path.join(folder, "out"), cwd=folder).stdout)
+    sides = shown["side_by_side"]
+    # nobody checked the output of a script: there is a reason, and no number
+    check(len(sides) == 1 and sides[0]["ratio"] is None and "unverified" in sides[0]["note"], str(sides))
+    on = {}
+    for device in "cpu:0", "cuda:0":
+        on[device] = rows(folder, "SELECT count(*) FROM telemetry AS f JOIN block AS b ON b.id = f.block JOIN execution AS e "
+                                  "ON e.id = b.execution WHERE f.name = 'gpu_sw_power_cap_ns' AND f.number = 5000 AND "
+                                  "e.target IN (SELECT target FROM target_state WHERE key LIKE '%%|%s|%%')" % device)[0][0]
+    check(on["cpu:0"] == 0 and on["cuda:0"] > 30, str(on))
+    uuid = rows(folder, "SELECT DISTINCT text, class_name FROM environment WHERE name = 'device_uuid'")
+    check(uuid == [(UUID, "key")], str(uuid))
+
+
+def a_broken_driver_leaves_the_cpu(folder):
+    """NVML 18: exit 3 with both versions in one sentence; the CPU's target is measured all the same"""
+    done = measure(folder, "init 18\nnvml 13.580.65.06\n")
+    check(done.returncode == 3, "exit %d: %s" % (done.returncode, done.stderr))
+    check("cuda:0" in done.stderr and "580.65.06 (NVML 18)" in done.stderr, done.stderr)
+    decided = rows(folder, "SELECT batch FROM decision WHERE batch > 0")
+    check(decided and {d[0] for d in decided} == {4}, str(decided))
+
+
+def a_missing_worker_is_one_sentence(folder):
+    """a GPU target whose worker does not start is skipped with the reason, exit 3"""
+    engine = write(os.path.join(folder, "gone.yaml"), "name: gone\ncommand: [no-such-worker]\ndevices: [cuda]\n")
+    cpu = scripted(folder, script=BOTH)
+    done = bench(*tune_arguments(folder, engine + "," + cpu, "--device", "cpu:0,cuda:0", "--batches", "1,2", "--quiet"),
+                 cwd=folder)
+    check(done.returncode == 3, "exit %d: %s" % (done.returncode, done.stderr))
+    check("no-such-worker" in done.stderr, done.stderr)
+    check(rows(folder, "SELECT count(*) FROM decision WHERE batch > 0")[0][0] >= 1, "the others were not measured")
+
+
+if __name__ == "__main__":
+    tests = [a_missing_worker_is_one_sentence]
+    if os.access(FAKE, os.R_OK):
+        tests += [both_are_measured, a_broken_driver_leaves_the_cpu]
+    else:
+        print("# %s is not built: only what needs no NVML is run" % FAKE)
+    sys.exit(run_tests(tests))
