@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Which plans cuDNN has for every layer of the networks on three GPUs, beside the committed list. No GPU is needed.
+"""Which plans cuDNN has for every layer of the networks on three GPUs, beside the recorded ones. Needs no GPU.
 
 usage: cudnn_plans_test.py [--all] [--update]
-Asks what is cheap: every convolution at batch 1 and the fused patterns in f16, whose kernels come compiled. --all asks
-everything (batches 1, 8, 64, all precisions; minutes, since cuDNN compiles), --update does that and writes
-results/reference/cudnn_plans.csv anew: read the difference before you keep it. What is in a cell: tests/gpu/plan_manifest.c.
+Asks what is cheap: every convolution at batch 1 and the fused patterns in f16, whose kernels come compiled.
+--all asks everything (batches 1, 8, 64, all precisions; minutes, since cuDNN compiles), --update does that and
+writes results/reference/cudnn_plans.csv anew: read the difference before you keep it. What is in a cell says
+tests/gpu/plan_manifest.c.
 """
 import concurrent.futures
 import csv
@@ -32,21 +33,21 @@ class Skip(Exception):
     """Why the library cannot be asked here."""
 
 
-# --- asking ------------------------------------------------------------------------------------------------------------
+# --- asking -----------------------------------------------------------------------------------------------
 def ask(device, everything):
     """(cuDNN's version, {(signature, pattern, math): {cell: result}}) of one device."""
     program = os.path.join(TOOLS, "plan-manifest")
     if not os.path.exists(program):
         raise Skip("no CUDA toolkit with cuDNN's headers here, so plan-manifest is not built")
     path = os.path.join(TOOLS, "null") + os.pathsep + os.environ.get("LD_LIBRARY_PATH", "")
-    done = subprocess.run([program, device, "all" if everything else "quick", ",".join(BATCHES if everything else ["1"])],
-                          env=dict(os.environ, LD_LIBRARY_PATH=path.rstrip(os.pathsep), BENCH_HOME=ROOT),
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          universal_newlines=True)
+    what = ["all", ",".join(BATCHES)] if everything else ["quick", "1"]
+    done = subprocess.run([program, device, *what], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, universal_newlines=True,
+                          env=dict(os.environ, LD_LIBRARY_PATH=path.rstrip(os.pathsep), BENCH_HOME=ROOT))
     if done.returncode == SKIPPED:
         raise Skip(done.stderr.strip())
     if done.returncode:
-        raise RuntimeError("plan-manifest %s ended with %d: %s" % (device, done.returncode, done.stderr.strip()))
+        raise RuntimeError("plan-manifest %s: %d: %s" % (device, done.returncode, done.stderr.strip()))
     return parse(device, done.stdout)
 
 
@@ -59,13 +60,14 @@ def parse(device, text):
     return first.split()[1], table
 
 
-# --- the committed list --------------------------------------------------------------------------------------------------
+# --- the committed list -----------------------------------------------------------------------------------
 def read():
     with open(FILE) as f:
         lines = f.read().splitlines()
     version = re.match(r"# cuDNN (\d+)", lines[0]).group(1)
     rows = csv.DictReader(line for line in lines if not line.startswith("#"))
-    return version, {tuple(row[key] for key in KEYS): {cell: row[cell] for cell in CELLS if row[cell]} for row in rows}
+    return version, {tuple(row[key] for key in KEYS): {cell: row[cell] for cell in CELLS if row[cell]}
+                     for row in rows}
 
 
 def write(version, table):
@@ -81,7 +83,7 @@ def write(version, table):
     os.rename(FILE + ".new", FILE)
 
 
-# --- judging -------------------------------------------------------------------------------------------------------------
+# --- judging ----------------------------------------------------------------------------------------------
 def differences(seen, listed, device):
     """Cells that were asked and are not as listed; questions that only one side has."""
     found = []
@@ -90,15 +92,15 @@ def differences(seen, listed, device):
             want = listed.get(key, {}).get(cell, "not listed")
             if result != want:
                 found.append("%s %s: %s, listed is %s" % (" ".join(key), cell, result, want))
-    questions = {key[:2] for key, cells in listed.items() if any(cell.startswith(device) for cell in cells)}
+    questions = {key[:2] for key, cells in listed.items() if any(map(re.compile(device).match, cells))}
     found += ["%s: listed, but no network asks it" % " ".join(key) for key in
               sorted(questions - {key[:2] for key in seen})]
     return found
 
 
 def gaps(listed):
-    """What the networks need and the list does not have: every plain convolution in every precision at every batch, and
-    attention in f16 and bf16. The fused patterns may be missing; strict f32 has none."""
+    """What the networks need and the list does not have: every plain convolution in every precision at every
+    batch, and attention in f16 and bf16. The fused patterns may be missing; strict f32 has none."""
     found = []
     for key, cells in listed.items():
         if key[1] in ("plain", "attention"):
@@ -118,7 +120,7 @@ def twins_are_rejected(listed):
     seen = {k: cells for k, cells in seen.items() if cells}
     if differences(seen, listed, "h100") or gaps(listed):
         return False
-    other = dict(seen, **{})
+    other = dict(seen)
     other[key] = {"h100_n1": "99:8:0"}
     fewer = {k: cells for k, cells in seen.items() if k[:2] != key[:2]}
     empty = dict(listed)
@@ -130,8 +132,9 @@ def twins_are_rejected(listed):
 
 def summary(listed):
     """Lines: per device, pattern and precision the questions, how many have a plan, and of what kind."""
-    yield "%-6s %-14s %-5s %10s %6s %12s %14s" % ("device", "pattern", "math", "signatures", "plans", "run-time", "workspace")
-    yield "%-6s %-14s %-5s %10s %6s %12s %14s" % ("", "", "", "x batches", "", "compiled", "median-max MiB")
+    form = "%-6s %-14s %-5s %10s %6s %12s %14s"
+    yield form % ("device", "pattern", "math", "signatures", "plans", "run-time", "workspace")
+    yield form % ("", "", "", "x batches", "", "compiled", "median-max MiB")
     for device in DEVICES:
         groups = {}
         for (_, pattern, math), cells in listed.items():
@@ -139,9 +142,8 @@ def summary(listed):
         for (pattern, math), results in groups.items():
             plans = [r.split(":") for r in results if not r.startswith("none")]
             sizes = sorted(int(p[2].split("x")[0]) / 1024 for p in plans) or [0]
-            yield "%-6s %-14s %-5s %10d %6d %12d %14s" % (
-                device, pattern, math, len(results), len(plans), sum(p[0].endswith("r") for p in plans),
-                "%.1f-%.1f" % (sizes[len(sizes) // 2], sizes[-1]) if plans else "-")
+            yield form % (device, pattern, math, len(results), len(plans), sum(p[0].endswith("r") for p in plans),
+                          "%.1f-%.1f" % (sizes[len(sizes) // 2], sizes[-1]) if plans else "-")
 
 
 def merge(tables):
@@ -166,7 +168,7 @@ def main():
             sys.exit("cannot ask: " + answers)
         write(answers[0][0], merge(table for _, table in answers))
     version, listed = read()
-    for device, answer in zip(DEVICES, answers if isinstance(answers, list) else [answers] * len(DEVICES)):
+    for device, answer in zip(DEVICES, answers if isinstance(answers, list) else [answers] * 3):
         name = "plans for %s are as listed%s" % (device, "" if everything else " (batch 1; fused ones in f16)")
         if isinstance(answer, str):
             print("ok - # SKIP %s: %s" % (name, answer.replace("\n", " ")))
