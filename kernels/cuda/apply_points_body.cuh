@@ -61,7 +61,7 @@ template <class K> __device__ __forceinline__ void points_gather(point_turn<K> *
 }
 
 template <class K>
-__global__ void __launch_bounds__(SPLIT_THREADS, 2) apply_points_kernel(const __grid_constant__ apply_args a)
+__global__ void __launch_bounds__(SPLIT_THREADS, K::blocks) apply_points_kernel(const __grid_constant__ apply_args a)
 {
     const size_t image = (size_t)a.first_image + (gridDim.y - 1 - blockIdx.y);
     const int chunk = (int)(gridDim.x - 1 - blockIdx.x);

@@ -44,12 +44,16 @@ struct apply_kind {
     static constexpr bool gated = GATED_, resized = RESIZED_, square = SQUARE_, points = false;
     static constexpr int terms = TERMS_, plain = PLAIN_, unroll = RESIZED_ || SQUARE_ ? 1 : APPLY_UNROLL;
     static constexpr enum apply_sums sums = SUMS_;
-    static constexpr int blocks = TERMS_ == 1 && !SQUARE_ ? 4 : TERMS_ <= 2 && !SQUARE_ ? 3 : 2; /* resident, at least */
+    /* resident at least: registers without spills on every architecture (one block has enough loads in flight where
+     * three terms of four pixels are 32 bytes each) */
+    static constexpr int blocks = SQUARE_ && TERMS_ > 1 && sizeof(T_) == 4 ? 1
+                                : SQUARE_ || TERMS_ > 2 || SUMS_ != APPLY_NO_SUMS ? 2 : TERMS_ == 2 ? 3 : 4;
 };
 /* Four terms and their neighbours would not fit beside the coefficients. */
 template <typename T_, int TERMS_, int PLAIN_, bool GATED_, bool RESIZED_, bool SQUARE_, enum apply_sums SUMS_>
 struct points_kind : apply_kind<T_, TERMS_, PLAIN_, GATED_, RESIZED_, SQUARE_, SUMS_> {
     static constexpr bool lazy = TERMS_ == 4;
+    static constexpr int blocks = TERMS_ == 4 && sizeof(T_) == 4 ? 1 : 2;
 };
 /* Everything at run time. */
 template <bool SQUARE_, enum apply_sums SUMS_, bool POINTS_>

@@ -4,6 +4,12 @@
 #include "kernels/cuda/norm.cuh"
 #include "kernels/cuda/sums.cuh"
 
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
+#define STATS_BLOCKS 2          /* resident, at least; with three a few registers would be spilled */
+#else
+#define STATS_BLOCKS 3
+#endif
+
 struct stats_args {
     fused_stats op;
     pixel_split split;
@@ -24,7 +30,7 @@ __device__ __forceinline__ float8 stats_load(const T *src, const float *factor, 
 }
 
 template <typename T>
-__global__ void __launch_bounds__(SPLIT_THREADS, 3) stats_kernel(struct stats_args a)
+__global__ void __launch_bounds__(SPLIT_THREADS, STATS_BLOCKS) stats_kernel(struct stats_args a)
 {
     DYN_SMEM(float, shared);
     const fused_view &v = a.op.src;

@@ -1,8 +1,11 @@
 /* cuda_kernel_help.h - for tests that run our GPU kernels on the CPU (C++, linked with the kernels built for the shim):
- * memory with guard zones, tensors that may be slices, every case run forward and in reverse. */
+ * memory with guard zones, tensors that may be slices, every case run forward and in reverse.
+ * With TESTS_ON_DEVICE the same tests run on a GPU (tests/gpu/device/): memory is what both sides reach, and the second
+ * run is in no other order than the first. */
 #ifndef TESTS_CUDA_KERNEL_HELP_H
 #define TESTS_CUDA_KERNEL_HELP_H
 
+#include <algorithm>
 #include <cmath>
 #include <csetjmp>
 #include <cstdarg>
@@ -21,7 +24,20 @@ extern "C" {
 }
 #include "kernels/base/half.h"
 #include "kernels/cuda/kernels.h"
+#ifdef TESTS_ON_DEVICE
+#include "tests/gpu/device/managed.h"
+#else
 #include "kernels/cuda/shim/call.h"
+
+template <typename T> using reached_by_both = std::allocator<T>;
+inline int run_to_end(const std::function<int()> &work, bool reverse)
+{
+    shim_set_reverse(reverse);
+    int error = work();
+    shim_set_reverse(false);
+    return error;
+}
+#endif
 
 /* A device as the tests know it: few multiprocessors, so that images have several blocks. */
 inline gpu_limits test_limits()
@@ -138,14 +154,11 @@ public:
     void run(const std::function<int()> &work)
     {
         std::vector<std::vector<unsigned char>> before = contents(), forward;
-        shim_set_reverse(false);
-        assert_int_equal(work(), 0);
+        assert_int_equal(run_to_end(work, false), 0);
         forward = contents();
         for (size_t i = 0; i < buffers.size(); i++)
-            buffers[i]->all = before[i];
-        shim_set_reverse(true);
-        assert_int_equal(work(), 0);
-        shim_set_reverse(false);
+            std::copy(before[i].begin(), before[i].end(), buffers[i]->all.begin());
+        assert_int_equal(run_to_end(work, true), 0);
         std::vector<std::vector<unsigned char>> reverse = contents();
         for (size_t i = 0; i < buffers.size(); i++)
             if (forward[i] != reverse[i])
@@ -156,8 +169,8 @@ public:
     {
         for (size_t i = 0; i < buffers.size(); i++) {
             const buffer &b = *buffers[i];
-            for (size_t j = 0; j < b.all.size(); j++)
-                if ((j < b.first || j >= b.first + b.count) && b.all[j] != guard_byte)
+            for (size_t j = 0; j < b.all.size(); j = j + 1 == b.first ? j + 1 + b.count : j + 1)
+                if (b.all[j] != guard_byte)
                     fail_msg("buffer %zu: byte %td outside its %zu bytes was written", i, (ptrdiff_t)(j - b.first),
                              b.count);
         }
@@ -167,7 +180,7 @@ public:
 
 private:
     struct buffer {
-        std::vector<unsigned char> all;
+        std::vector<unsigned char, reached_by_both<unsigned char>> all;
         size_t first, count;
     };
     static constexpr size_t guard = 256;
@@ -180,7 +193,7 @@ private:
     {
         std::vector<std::vector<unsigned char>> all;
         for (const auto &b : buffers)
-            all.push_back(b->all);
+            all.emplace_back(b->all.begin(), b->all.end());
         return all;
     }
 };
