@@ -62,21 +62,22 @@ const char *cache_path(const struct cache *c)
     return c->path;
 }
 
-/* --- one entry as JSON ---------------------------------------------------------------------------------------- */
+/* --- one entry as JSON ---------------------------------------------------------------------------------- */
 
 static json_t *choice_json(const struct cache_choice *choice)
 {
     json_t *parts = json_array();
     for (int i = 0; i < choice->parts; i++) {
         const struct cache_part *p = &choice->part[i];
-        json_array_append_new(parts, json_pack("{s:i, s:s, s:I, s:s}", "level", p->level, "name", p->name, "workspace",
-                                               (json_int_t)p->workspace, "plan", p->plan));
+        json_array_append_new(parts, json_pack("{s:i, s:s, s:I, s:s}", "level", p->level, "name", p->name,
+                                               "workspace", (json_int_t)p->workspace, "plan", p->plan));
     }
-    return json_pack("{s:i, s:f, s:i, s:o}", "level", choice->level, "median_ns", choice->median_ns, "samples",
-                     choice->samples, "parts", parts);
+    return json_pack("{s:i, s:f, s:i, s:o}", "level", choice->level, "median_ns", choice->median_ns,
+                     "samples", choice->samples, "parts", parts);
 }
 
-/* First half of the SHA-256 over the line without it: a changed digit would be a wrong plan, not a broken line. */
+/* First half of the SHA-256 over the line without it: a changed digit would be a wrong plan, not a broken
+ * line. */
 static void sum_of(char sum[33], const json_t *object)
 {
     char *text = json_write_text(object, JSON_LINE), hex[SHA256_HEX_SIZE] = "";
@@ -102,8 +103,9 @@ static bool all_named(const struct cache_choice *choice)
 
 static char *entry_line(const struct cache *c, const struct cache_entry *e)
 {
-    json_t *object = json_pack("{s:s, s:i, s:I, s:s, s:o}", "signature", e->signature, "batch", e->batch, "cublaslt",
-                               (json_int_t)c->cublaslt, "kernels", c->kernels, "winner", choice_json(&e->winner));
+    json_t *object =
+        json_pack("{s:s, s:i, s:I, s:s, s:o}", "signature", e->signature, "batch", e->batch, "cublaslt",
+                  (json_int_t)c->cublaslt, "kernels", c->kernels, "winner", choice_json(&e->winner));
     if (object && e->runner_up.level >= 0 && all_named(&e->runner_up))
         json_object_set_new(object, "runner_up", choice_json(&e->runner_up));
     char sum[33];
@@ -124,8 +126,8 @@ static bool copy_text(char *out, size_t size, const json_t *object, const char *
 static bool read_part(struct cache_part *p, const json_t *object)
 {
     int64_t workspace = 0, level = 0;
-    if (!copy_text(p->name, sizeof p->name, object, "name") || !copy_text(p->plan, sizeof p->plan, object, "plan") ||
-        !is_plan_name(p->plan) ||
+    if (!copy_text(p->name, sizeof p->name, object, "name") ||
+        !copy_text(p->plan, sizeof p->plan, object, "plan") || !is_plan_name(p->plan) ||
         json_get_int(&level, object, "part", "level", 0, LEVEL_MAX, NULL) != ST_OK ||
         json_get_int(&workspace, object, "part", "workspace", 0, INT64_MAX, NULL) != ST_OK)
         return false;
@@ -178,7 +180,7 @@ static enum line_is read_entry(struct cache_entry *e, const struct cache *c, jso
     return cublaslt == c->cublaslt && strcmp(kernels, c->kernels) == 0 ? LINE_OURS : LINE_FOREIGN;
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------ */
+/* --- the table ------------------------------------------------------------------------------------------ */
 
 static void table_free(struct table *t)
 {
@@ -257,10 +259,11 @@ static void table_read_text(struct table *t, struct cache *c, const char *text, 
         size -= step;
     }
     if (broken)
-        warn(c, "%s: %zu of its lines are broken and were left out; these layers are tuned again", c->path, broken);
+        warn(c, "%s: %zu of its lines are broken and were left out; these layers are tuned again", c->path,
+             broken);
 }
 
-/* --- files ---------------------------------------------------------------------------------------------------- */
+/* --- files ---------------------------------------------------------------------------------------------- */
 
 /* NULL with errno: ENOENT is no accident. */
 static void *read_whole(const char *path, size_t *size)
@@ -309,8 +312,8 @@ static bool write_all(int fd, const void *bytes, size_t size)
     return true;
 }
 
-/* In one step: afterwards there is the old content or the new one. Nothing waits for the disk: what a power cut leaves
- * is checked when it is read. */
+/* In one step: afterwards there is the old content or the new one. Nothing waits for the disk: what a power
+ * cut leaves is checked when it is read. */
 static bool replace_file(struct cache *c, const char *path, const void *bytes, size_t size)
 {
     char temporary[PATH_MAX_BYTES + 64];
@@ -327,7 +330,8 @@ static bool replace_file(struct cache *c, const char *path, const void *bytes, s
         code = errno;
     }
     if (!ok) {
-        warn(c, "%s: what tuning found could not be kept (%s); the next run tunes again", path, strerror(code));
+        warn(c, "%s: what tuning found could not be kept (%s); the next run tunes again", path,
+             strerror(code));
         if (fd >= 0)
             unlink(temporary);
     }
@@ -356,7 +360,8 @@ static int lock_folder(struct cache *c)
     make_folder(c->dir);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) {
-        warn(c, "%s: what tuning found could not be kept (%s); the next run tunes again", path, strerror(errno));
+        warn(c, "%s: what tuning found could not be kept (%s); the next run tunes again", path,
+             strerror(errno));
         return -1;
     }
     for (int i = 0; i < LOCK_TRIES; i++) {
@@ -380,7 +385,7 @@ static void read_table(struct table *t, struct cache *c)
     free(text);
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------ */
+/* --- the whole ------------------------------------------------------------------------------------------ */
 
 /* Letters, digits, point and minus; everything else becomes a minus. */
 static void put_safe(char *out, size_t size, const char *text)
@@ -493,8 +498,8 @@ void cache_drop(struct cache *c, const char *signature, int batch)
 
 static bool same_winner(const struct cache_entry *a, const struct cache_entry *b)
 {
-    return strcmp(a->winner.part[0].plan, b->winner.part[0].plan) == 0 && a->winner.samples == b->winner.samples &&
-           fabs(a->winner.median_ns - b->winner.median_ns) <= 0;
+    return strcmp(a->winner.part[0].plan, b->winner.part[0].plan) == 0 &&
+           a->winner.samples == b->winner.samples && fabs(a->winner.median_ns - b->winner.median_ns) <= 0;
 }
 
 /* Ours over theirs: what we added replaces, what we dropped goes, unless somebody tuned it anew meanwhile. */

@@ -1,9 +1,9 @@
-/* cache.h - what tuning found, kept for the next process: one file per device and libraries, one JSON line per entry,
- * plans beside it under the SHA-256 of their bytes.
+/* cache.h - what tuning found, kept for the next process: one file per device and libraries, one JSON line
+ * per entry, plans beside it under the SHA-256 of their bytes.
  *
- * Nothing here may fail a run: a folder that cannot be read or written, a full disk, a broken line or plan are one
- * warning at most, and what could not be read is tuned again. Other processes may use the same folder at the same time:
- * writing takes a lock, reads what they wrote meanwhile, and replaces the file in one step.
+ * Nothing here may fail a run: a folder that cannot be read or written, a full disk, a broken line or plan
+ * are one warning at most, and what could not be read is tuned again. Other processes may use the same folder
+ * at the same time: writing takes a lock, reads what they wrote meanwhile, and replaces the file in one step.
  * cache_open .. cache_close owns everything inside; pointers it gives are valid until the next cache_add. */
 #ifndef CUDA_CACHE_H
 #define CUDA_CACHE_H
@@ -61,7 +61,8 @@ const struct cache_entry *cache_find(const struct cache *c, const char *signatur
 bool cache_plan(const struct cache *c, const char sha256[SHA256_HEX_SIZE], void **bytes, size_t *size);
 /* Writes a plan beside the file and its name to `sha256`; "" if it could not be written. */
 void cache_keep_plan(struct cache *c, char sha256[SHA256_HEX_SIZE], const void *bytes, size_t size);
-/* Adds or replaces (same signature and batch). false: no folder, no memory, or a winner whose plans have no names. */
+/* Adds or replaces (same signature and batch). false: no folder, no memory, or a winner whose plans have no
+ * names. */
 bool cache_add(struct cache *c, const struct cache_entry *entry);
 /* Takes an entry out whose plan did not load. */
 void cache_drop(struct cache *c, const char *signature, int batch);

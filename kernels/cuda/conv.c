@@ -38,7 +38,7 @@ static enum status add_way(struct list *l, struct conv_way way, struct err *err)
     return ST_OK;
 }
 
-/* --- the two providers ---------------------------------------------------------------------------------------- */
+/* --- the two providers ---------------------------------------------------------------------------------- */
 
 struct ask {
     struct gpu_libraries *libraries;
@@ -50,7 +50,8 @@ static enum status add_plans(struct list *l, const struct ask *ask, struct err *
 {
     struct conv_plan **plans = NULL;
     size_t count = 0, taken = 0;
-    enum status st = conv_plan_list(&plans, &count, ask->libraries, ask->want, ask->most, ask->cap, NULL, err);
+    enum status st =
+        conv_plan_list(&plans, &count, ask->libraries, ask->want, ask->most, ask->cap, NULL, err);
     for (; st == ST_OK && taken < count; taken++) {
         st = add_way(l, (struct conv_way){ .plan = plans[taken] }, err);
         if (st != ST_OK)
@@ -81,7 +82,8 @@ static enum status add_products(struct list *l, const struct ask *ask, struct er
     return st;
 }
 
-/* Between channel slices cuDNN's precompiled engines repack, a product does not: it is the better guess there. */
+/* Between channel slices cuDNN's precompiled engines repack, a product does not: it is the better guess
+ * there. */
 static bool product_first(const struct conv_want *want)
 {
     const struct conv_shape *s = &want->shape;
@@ -132,7 +134,7 @@ void conv_free_all(struct conv_way **ways, size_t count)
     free(ways);
 }
 
-/* --- one way -------------------------------------------------------------------------------------------------- */
+/* --- one way -------------------------------------------------------------------------------------------- */
 
 size_t conv_workspace(const struct conv_way *way)
 {
@@ -167,8 +169,8 @@ enum status conv_save(const struct conv_way *way, void **bytes, size_t *size, st
     return text ? ST_OK : err && err->status != ST_OK ? err->status : ST_INTERNAL;
 }
 
-static enum status load_product(struct conv_way *way, struct gpu_libraries *libraries, const struct conv_want *want,
-                                const void *bytes, size_t size, struct err *err)
+static enum status load_product(struct conv_way *way, struct gpu_libraries *libraries,
+                                const struct conv_want *want, const void *bytes, size_t size, struct err *err)
 {
     struct matmul_want product;
     if (!matmul_of_conv(&product, want))
@@ -199,7 +201,8 @@ enum status conv_load(struct conv_way **out, struct gpu_libraries *libraries, co
     return st;
 }
 
-enum status conv_run(struct conv_way *way, const struct conv_buffers *b, struct CUstream_st *stream, struct err *err)
+enum status conv_run(struct conv_way *way, const struct conv_buffers *b, struct CUstream_st *stream,
+                     struct err *err)
 {
     if (way->plan)
         return conv_plan_run(way->plan, b, stream, err);

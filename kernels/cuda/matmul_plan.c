@@ -32,7 +32,7 @@ struct saved_matmul {
 };
 #define SAVED_WORD "matmul1"
 
-/* --- which product -------------------------------------------------------------------------------------------- */
+/* --- which product -------------------------------------------------------------------------------------- */
 
 bool matmul_of_conv(struct matmul_want *out, const struct conv_want *want)
 {
@@ -50,27 +50,29 @@ bool matmul_of_conv(struct matmul_want *out, const struct conv_want *want)
     return true;
 }
 
-struct matmul_want matmul_of_scores(int rows, int tokens, int depth, int heads, int stride, enum gpu_math math)
+struct matmul_want matmul_of_scores(int rows, int tokens, int depth, int heads, int stride,
+                                    enum gpu_math math)
 {
-    return (struct matmul_want){ .m = tokens, .n = rows, .k = depth, .transpose_a = true, .lda = stride, .ldb = stride,
-                                 .ldd = tokens, .batches = heads, .batch_a = depth, .batch_b = depth,
-                                 .batch_d = (long long)rows * tokens, .math = math };
+    return (struct matmul_want){ .m = tokens, .n = rows, .k = depth, .transpose_a = true, .lda = stride,
+                                 .ldb = stride, .ldd = tokens, .batches = heads, .batch_a = depth,
+                                 .batch_b = depth, .batch_d = (long long)rows * tokens, .math = math };
 }
 
 struct matmul_want matmul_of_values(int rows, int tokens, int depth, int heads, int stride, int dst_stride,
                                     enum gpu_math math)
 {
-    return (struct matmul_want){ .m = depth, .n = rows, .k = tokens, .lda = stride, .ldb = tokens, .ldd = dst_stride,
-                                 .batches = heads, .batch_a = depth, .batch_b = (long long)rows * tokens,
-                                 .batch_d = depth, .math = math };
+    return (struct matmul_want){ .m = depth, .n = rows, .k = tokens, .lda = stride, .ldb = tokens,
+                                 .ldd = dst_stride, .batches = heads, .batch_a = depth,
+                                 .batch_b = (long long)rows * tokens, .batch_d = depth, .math = math };
 }
 
-/* --- descriptors ---------------------------------------------------------------------------------------------- */
+/* --- descriptors ---------------------------------------------------------------------------------------- */
 
 static cudaDataType_t storage(enum gpu_math math)
 {
-    static const cudaDataType_t types[] = { [GPU_F32] = CUDA_R_32F, [GPU_TF32] = CUDA_R_32F, [GPU_F16] = CUDA_R_16F,
-                                            [GPU_BF16] = CUDA_R_16BF };
+    static const cudaDataType_t types[] = {
+        [GPU_F32] = CUDA_R_32F, [GPU_TF32] = CUDA_R_32F, [GPU_F16] = CUDA_R_16F, [GPU_BF16] = CUDA_R_16BF
+    };
     return types[math];
 }
 
@@ -78,7 +80,8 @@ static cublasComputeType_t compute(enum gpu_math math)
 {
     static const cublasComputeType_t types[] = { [GPU_F32] = CUBLAS_COMPUTE_32F_PEDANTIC,
                                                  [GPU_TF32] = CUBLAS_COMPUTE_32F_FAST_TF32,
-                                                 [GPU_F16] = CUBLAS_COMPUTE_32F, [GPU_BF16] = CUBLAS_COMPUTE_32F };
+                                                 [GPU_F16] = CUBLAS_COMPUTE_32F,
+                                                 [GPU_BF16] = CUBLAS_COMPUTE_32F };
     return types[math];
 }
 
@@ -93,30 +96,34 @@ static void product_free(struct product *p, const struct cublaslt_api *api)
     *p = (struct product){ .desc = NULL };
 }
 
-static enum status layout_new(cublasLtMatrixLayout_t *out, const struct cublaslt_api *api, enum gpu_math math, int rows,
-                              int columns, int ld, int batches, long long stride, struct err *err)
+static enum status layout_new(cublasLtMatrixLayout_t *out, const struct cublaslt_api *api, enum gpu_math math,
+                              int rows, int columns, int ld, int batches, long long stride, struct err *err)
 {
-    cublasStatus_t code = api->cublasLtMatrixLayoutCreate(out, storage(math), (uint64_t)rows, (uint64_t)columns, ld);
+    cublasStatus_t code =
+        api->cublasLtMatrixLayoutCreate(out, storage(math), (uint64_t)rows, (uint64_t)columns, ld);
     int32_t count = batches;
     int64_t offset = stride;
     if (code == CUBLAS_STATUS_SUCCESS && batches > 1)
-        code = api->cublasLtMatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count);
+        code = api->cublasLtMatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count,
+                                                     sizeof count);
     if (code == CUBLAS_STATUS_SUCCESS && batches > 1)
-        code = api->cublasLtMatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &offset,
-                                                     sizeof offset);
+        code = api->cublasLtMatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET,
+                                                     &offset, sizeof offset);
     return cublaslt_check(api, code, "cublasLtMatrixLayoutCreate", err);
 }
 
-static enum status desc_new(cublasLtMatmulDesc_t *out, const struct cublaslt_api *api, const struct matmul_want *w,
-                            struct err *err)
+static enum status desc_new(cublasLtMatmulDesc_t *out, const struct cublaslt_api *api,
+                            const struct matmul_want *w, struct err *err)
 {
     cublasOperation_t transpose = w->transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
     cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
     cublasStatus_t code = api->cublasLtMatmulDescCreate(out, compute(w->math), CUDA_R_32F);
     if (code == CUBLAS_STATUS_SUCCESS)
-        code = api->cublasLtMatmulDescSetAttribute(*out, CUBLASLT_MATMUL_DESC_TRANSA, &transpose, sizeof transpose);
+        code = api->cublasLtMatmulDescSetAttribute(*out, CUBLASLT_MATMUL_DESC_TRANSA, &transpose,
+                                                   sizeof transpose);
     if (code == CUBLAS_STATUS_SUCCESS && w->bias)
-        code = api->cublasLtMatmulDescSetAttribute(*out, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue);
+        code = api->cublasLtMatmulDescSetAttribute(*out, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue,
+                                                   sizeof epilogue);
     return cublaslt_check(api, code, "cublasLtMatmulDescCreate", err);
 }
 
@@ -170,7 +177,7 @@ void matmul_free(struct matmul_plan *plan)
     free(plan);
 }
 
-/* --- algorithms ----------------------------------------------------------------------------------------------- */
+/* --- algorithms ----------------------------------------------------------------------------------------- */
 
 static enum status preference_new(cublasLtMatmulPreference_t *out, const struct cublaslt_api *api, size_t cap,
                                   struct err *err)
@@ -183,19 +190,20 @@ static enum status preference_new(cublasLtMatmulPreference_t *out, const struct 
     uint32_t alignment = ALIGNMENT, schemes = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
     cublasStatus_t code = api->cublasLtMatmulPreferenceCreate(out);
     if (code == CUBLAS_STATUS_SUCCESS)
-        code = api->cublasLtMatmulPreferenceSetAttribute(*out, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace,
-                                                         sizeof workspace);
+        code = api->cublasLtMatmulPreferenceSetAttribute(*out, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+                                                         &workspace, sizeof workspace);
     if (code == CUBLAS_STATUS_SUCCESS)
-        code = api->cublasLtMatmulPreferenceSetAttribute(*out, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &schemes,
-                                                         sizeof schemes);
+        code = api->cublasLtMatmulPreferenceSetAttribute(*out, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+                                                         &schemes, sizeof schemes);
     for (int i = 0; i < 4 && code == CUBLAS_STATUS_SUCCESS; i++)
         code = api->cublasLtMatmulPreferenceSetAttribute(*out, alignments[i], &alignment, sizeof alignment);
     return cublaslt_check(api, code, "cublasLtMatmulPreferenceCreate", err);
 }
 
 /* The heuristics' list; *found 0 with ST_OK never. */
-static enum status ask(cublasLtMatmulHeuristicResult_t *results, int *found, const struct gpu_libraries *libraries,
-                       const struct product *p, int most, size_t cap, struct err *err)
+static enum status ask(cublasLtMatmulHeuristicResult_t *results, int *found,
+                       const struct gpu_libraries *libraries, const struct product *p, int most, size_t cap,
+                       struct err *err)
 {
     const struct cublaslt_api *api = &libraries->cublaslt;
     cublasLtMatmulPreference_t preference = NULL;
@@ -203,8 +211,9 @@ static enum status ask(cublasLtMatmulHeuristicResult_t *results, int *found, con
     enum status st = preference_new(&preference, api, cap, err);
     if (st == ST_OK)
         st = cublaslt_check(api,
-                            api->cublasLtMatmulAlgoGetHeuristic(libraries->cublaslt_handle, p->desc, p->a, p->b, p->d,
-                                                                p->d, preference, most, results, found),
+                            api->cublasLtMatmulAlgoGetHeuristic(libraries->cublaslt_handle, p->desc, p->a,
+                                                                p->b, p->d, p->d, preference, most, results,
+                                                                found),
                             "cublasLtMatmulAlgoGetHeuristic", err);
     if (preference)
         api->cublasLtMatmulPreferenceDestroy(preference);
@@ -214,7 +223,8 @@ static enum status ask(cublasLtMatmulHeuristicResult_t *results, int *found, con
 }
 
 static enum status add_plan(struct matmul_plan **plans, size_t *count, struct gpu_libraries *libraries,
-                            const struct matmul_want *want, const cublasLtMatmulHeuristicResult_t *r, struct err *err)
+                            const struct matmul_want *want, const cublasLtMatmulHeuristicResult_t *r,
+                            struct err *err)
 {
     enum status st = plan_new(&plans[*count], libraries, want, err);
     if (st != ST_OK)
@@ -247,8 +257,8 @@ enum status matmul_list(struct matmul_plan ***plans, size_t *count, struct gpu_l
         if (results[i].state == CUBLAS_STATUS_SUCCESS && results[i].workspaceSize <= cap)
             st = add_plan(list, count, libraries, want, &results[i], err);
     if (st == ST_OK && *count == 0)
-        st = err_set(err, ST_UNSUPPORTED, "cuBLASLt has no algorithm for this product within %zu bytes of workspace",
-                     cap);
+        st = err_set(err, ST_UNSUPPORTED,
+                     "cuBLASLt has no algorithm for this product within %zu bytes of workspace", cap);
     if (st == ST_OK) {
         *plans = list;
         return ST_OK;
@@ -260,7 +270,7 @@ enum status matmul_list(struct matmul_plan ***plans, size_t *count, struct gpu_l
     return st;
 }
 
-/* --- saving --------------------------------------------------------------------------------------------------- */
+/* --- saving --------------------------------------------------------------------------------------------- */
 
 enum status matmul_save(const struct matmul_plan *plan, void **bytes, size_t *size, struct err *err)
 {
@@ -276,23 +286,25 @@ enum status matmul_save(const struct matmul_plan *plan, void **bytes, size_t *si
     return ST_OK;
 }
 
-static enum status check_algorithm(const struct matmul_plan *plan, const struct saved_matmul *s, struct err *err)
+static enum status check_algorithm(const struct matmul_plan *plan, const struct saved_matmul *s,
+                                   struct err *err)
 {
     const struct cublaslt_api *api = &plan->libraries->cublaslt;
     const struct product *p = &plan->product;
     cublasLtMatmulHeuristicResult_t result = { .state = CUBLAS_STATUS_SUCCESS };
-    enum status st = cublaslt_check(api,
-                                    api->cublasLtMatmulAlgoCheck(plan->libraries->cublaslt_handle, p->desc, p->a, p->b,
-                                                                 p->d, p->d, &plan->algorithm, &result),
-                                    "cublasLtMatmulAlgoCheck", err);
+    enum status st =
+        cublaslt_check(api,
+                       api->cublasLtMatmulAlgoCheck(plan->libraries->cublaslt_handle, p->desc, p->a, p->b,
+                                                    p->d, p->d, &plan->algorithm, &result),
+                       "cublasLtMatmulAlgoCheck", err);
     if (st == ST_OK && result.workspaceSize != s->workspace)
         st = err_set(err, ST_INVALID, "a saved product asked for %llu bytes of workspace and now for %zu",
                      (unsigned long long)s->workspace, result.workspaceSize);
     return st;
 }
 
-enum status matmul_load(struct matmul_plan **out, struct gpu_libraries *libraries, const struct matmul_want *want,
-                        const void *bytes, size_t size, struct err *err)
+enum status matmul_load(struct matmul_plan **out, struct gpu_libraries *libraries,
+                        const struct matmul_want *want, const void *bytes, size_t size, struct err *err)
 {
     struct saved_matmul s;
     struct matmul_plan *plan = NULL;
@@ -319,7 +331,7 @@ enum status matmul_load(struct matmul_plan **out, struct gpu_libraries *librarie
     return st;
 }
 
-/* --- asking and running --------------------------------------------------------------------------------------- */
+/* --- asking and running --------------------------------------------------------------------------------- */
 
 size_t matmul_workspace(const struct matmul_plan *plan)
 {
@@ -341,8 +353,8 @@ int matmul_algorithm(const struct matmul_plan *plan)
 
 void matmul_name(const struct matmul_plan *plan, char *text, size_t size)
 {
-    snprintf(text, size, "cublaslt:%d.%d.%d", matmul_algorithm(plan), number_of(plan, CUBLASLT_ALGO_CONFIG_TILE_ID),
-             number_of(plan, CUBLASLT_ALGO_CONFIG_STAGES_ID));
+    snprintf(text, size, "cublaslt:%d.%d.%d", matmul_algorithm(plan),
+             number_of(plan, CUBLASLT_ALGO_CONFIG_TILE_ID), number_of(plan, CUBLASLT_ALGO_CONFIG_STAGES_ID));
 }
 
 enum status matmul_run(struct matmul_plan *plan, const void *a, const void *b, const void *bias, void *d,
@@ -353,9 +365,10 @@ enum status matmul_run(struct matmul_plan *plan, const void *a, const void *b, c
     const struct product *p = &plan->product;
     cublasStatus_t code = CUBLAS_STATUS_SUCCESS;
     if (plan->want.bias)
-        code = api->cublasLtMatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias);
+        code = api->cublasLtMatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias,
+                                                   sizeof bias);
     if (code == CUBLAS_STATUS_SUCCESS)
-        code = api->cublasLtMatmul(plan->libraries->cublaslt_handle, p->desc, &one, a, p->a, b, p->b, &zero, d, p->d, d,
-                                   p->d, &plan->algorithm, workspace, plan->workspace, stream);
+        code = api->cublasLtMatmul(plan->libraries->cublaslt_handle, p->desc, &one, a, p->a, b, p->b, &zero,
+                                   d, p->d, d, p->d, &plan->algorithm, workspace, plan->workspace, stream);
     return cublaslt_check(api, code, "cublasLtMatmul", err);
 }

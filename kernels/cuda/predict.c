@@ -8,8 +8,8 @@
 #define TILE 128
 #define MIB ((uint64_t)1 << 20)
 
-/* Operations (a multiply-add is two) of one multiprocessor per clock: f32 on the plain units, f16 and bf16 on the
- * tensor units with f32 sums, tf32 half of that. From the public tables of each architecture. */
+/* Operations (a multiply-add is two) of one multiprocessor per clock: f32 on the plain units, f16 and bf16 on
+ * the tensor units with f32 sums, tf32 half of that. From the public tables of each architecture. */
 struct arch {
     int sm;
     double f32, tf32, f16, bf16;
@@ -45,7 +45,8 @@ static double ceil_div(double a, double b)
     return ceil(a / b);
 }
 
-/* Operations of whole waves: every multiprocessor computes a tile of pixels x outputs, also where few are real. */
+/* Operations of whole waves: every multiprocessor computes a tile of pixels x outputs, also where few are
+ * real. */
 static double quantised_flops(const struct conv_shape *s, double multiprocessors)
 {
     double pixels = (double)s->n * s->out_h * s->out_w, outputs = (double)s->k / s->groups;
@@ -94,7 +95,8 @@ uint64_t predict_reserve(uint64_t device_bytes)
     return part > 256 * MIB ? part : 256 * MIB;
 }
 
-static bool fits(const struct predict_memory *m, int batch, uint64_t free_bytes, uint64_t held, uint64_t reserve)
+static bool fits(const struct predict_memory *m, int batch, uint64_t free_bytes, uint64_t held,
+                 uint64_t reserve)
 {
     return predict_needed(m, batch) + reserve <= free_bytes + held;
 }
@@ -110,10 +112,11 @@ enum status predict_fits(const struct predict_memory *m, int batch, uint64_t fre
     text_of_bytes(available, sizeof available, free_bytes + held);
     text_of_bytes(kept, sizeof kept, reserve);
     int most = predict_largest_batch(m, batch, free_bytes, held, device_bytes);
-    return err_set(err, ST_OUT_OF_MEMORY,
-                   "batch %d needs %s on the device (activations, workspace, input and output), %s are free and %s of "
-                   "them stay in reserve; the largest batch that fits is %d",
-                   batch, needed, available, kept, most);
+    return err_set(
+        err, ST_OUT_OF_MEMORY,
+        "batch %d needs %s on the device (activations, workspace, input and output), %s are free and %s of "
+        "them stay in reserve; the largest batch that fits is %d",
+        batch, needed, available, kept, most);
 }
 
 int predict_largest_batch(const struct predict_memory *m, int most, uint64_t free_bytes, uint64_t held,

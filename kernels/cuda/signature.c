@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORTH_A_LAUNCH_NS 20e3  /* of one image: below that n launches cost more than a pass over the tensor saves */
+#define WORTH_A_LAUNCH_NS 20e3  /* of one image: below, n launches cost more than a pass saves */
 
 const char *gpu_math_name(enum gpu_math math)
 {
@@ -14,7 +14,7 @@ const char *gpu_math_name(enum gpu_math math)
     return (unsigned)math < sizeof names / sizeof *names ? names[math] : "unknown";
 }
 
-/* --- who touches a buffer ------------------------------------------------------------------------------------- */
+/* --- who touches a buffer ------------------------------------------------------------------------------- */
 
 static bool same_memory(const struct plan *p, int a, int b)
 {
@@ -67,7 +67,7 @@ static bool only_used_by(const struct plan *p, int buffer, const int *allowed, i
     return users <= ROOM && all_among(steps, users, allowed, count);
 }
 
-/* --- parts ---------------------------------------------------------------------------------------------------- */
+/* --- parts ---------------------------------------------------------------------------------------------- */
 
 static int stats_of(const struct plan *p, int conv)
 {
@@ -163,7 +163,7 @@ static void grow_segment(struct segment *s, const struct plan *p, int conv, bool
     }
 }
 
-/* --- text ----------------------------------------------------------------------------------------------------- */
+/* --- text ----------------------------------------------------------------------------------------------- */
 
 struct line {
     char *text;
@@ -182,8 +182,8 @@ static void put(struct line *l, const char *format, ...)
 
 static int stride_of(const struct plan *p, int buffer, int dense)
 {
-    int parent = p->buffers[buffer].parent;
-    return parent == PLAN_NONE ? dense : p->buffers[parent].c; /* a view may fold pixels into channels: then dense */
+    int parent = p->buffers[buffer].parent;    /* without one a view may fold pixels into channels: dense */
+    return parent == PLAN_NONE ? dense : p->buffers[parent].c;
 }
 
 static void put_word(struct line *l, bool *first, const char *word)
@@ -239,8 +239,8 @@ void signature_part(char text[SIGNATURE_STEP_MAX], const struct plan *p, const s
     put(&l, "conv%dx%ds%dp%d", s->kernel_h, s->kernel_w, s->stride, s->pad_h);
     if (s->pad_w != s->pad_h)
         put(&l, ",%d", s->pad_w);
-    put(&l, " g%d c%d k%d h%d w%d ld%d/%d %s%s", s->groups, s->c, s->k, s->h, s->w, stride_of(p, c->src, s->c),
-        stride_of(p, c->dst, s->k), gpu_math_name(math), s->bias ? " bias" : "");
+    put(&l, " g%d c%d k%d h%d w%d ld%d/%d %s%s", s->groups, s->c, s->k, s->h, s->w,
+        stride_of(p, c->src, s->c), stride_of(p, c->dst, s->k), gpu_math_name(math), s->bias ? " bias" : "");
     put_post(&l, p, part);
     put(&l, " consumers=%d", consumers_of(p, part));
 }
@@ -297,7 +297,7 @@ enum status segments_of_plan(struct segment **segments, int *count, const struct
     return ST_OK;
 }
 
-/* --- what is asked of the libraries --------------------------------------------------------------------------- */
+/* --- what is asked of the libraries --------------------------------------------------------------------- */
 
 struct conv_want segment_want(const struct plan *p, const struct segment *s, int slot, int level, int batch,
                               enum gpu_math math)

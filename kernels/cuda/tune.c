@@ -11,8 +11,9 @@
 #define WHOLE_PAIRS 10
 #define CLOCK_LIMIT 0.02        /* clocks of a pair that are farther apart: the pair does not count */
 
-static const char *const mode_names[] = { [TUNE_AUTO] = "auto", [TUNE_CACHE] = "cache", [TUNE_FRESH] = "fresh",
-                                          [TUNE_OFF] = "off" };
+static const char *const mode_names[] = {
+    [TUNE_AUTO] = "auto", [TUNE_CACHE] = "cache", [TUNE_FRESH] = "fresh", [TUNE_OFF] = "off"
+};
 
 const char *tune_level_name(int level)
 {
@@ -43,7 +44,7 @@ static const struct segment *segment_of(const struct tuner *t, const struct tune
     return &t->run.request->segments[w->segment];
 }
 
-/* --- the cache ------------------------------------------------------------------------------------------------ */
+/* --- the cache ------------------------------------------------------------------------------------------ */
 
 static enum status restore_part(struct tuner *t, struct tune_work *w, int slot, const struct cache_part *part)
 {
@@ -51,7 +52,8 @@ static enum status restore_part(struct tuner *t, struct tune_work *w, int slot, 
     void *bytes = NULL;
     size_t size = 0;
     int index = w->ways.count;
-    if (part->level < 0 || part->level >= TUNE_LEVELS || !(t->run.request->levels[w->segment] >> part->level & 1u) ||
+    if (part->level < 0 || part->level >= TUNE_LEVELS ||
+        !(t->run.request->levels[w->segment] >> part->level & 1u) ||
         !cache_plan(t->cache, part->plan, &bytes, &size))
         return ST_INVALID;
     enum status st = d->restore(d->context, w->segment, slot, part, bytes, size, &w->ways, NULL);
@@ -130,7 +132,7 @@ static void remember(struct tuner *t, const struct tune_work *w, const struct tu
     cache_add(t->cache, &e);
 }
 
-/* --- spending the budget -------------------------------------------------------------------------------------- */
+/* --- spending the budget -------------------------------------------------------------------------------- */
 
 static double worth(const struct tuner *t, const struct tune_work *w)
 {
@@ -147,14 +149,15 @@ static struct tune_work *next_work(struct tuner *t, const bool *done)
     return next;
 }
 
-static enum status keep(struct tuner *t, const struct tune_work *w, const struct tune_timed *choice, struct err *err)
+static enum status keep(struct tuner *t, const struct tune_work *w, const struct tune_timed *choice,
+                        struct err *err)
 {
     const struct tune_device *d = t->run.device;
     return d->keep(d->context, w->segment, &choice->choice, &w->guess.choice, err);
 }
 
-/* As many ways as the time left allows, *most 0: none but the guess. The first segment of a run is built with one way
- * each before, to learn what that takes; there is no second time if no more can be had. */
+/* As many ways as the time left allows, *most 0: none but the guess. The first segment of a run is built with
+ * one way each before, to learn what that takes; there is no second time if no more can be had. */
 static enum status build_affordable(struct tuner *t, struct tune_work *w, int *most, struct err *err)
 {
     unsigned levels = t->run.request->levels[w->segment] | 1u;
@@ -206,7 +209,7 @@ static enum status decide_all(struct tuner *t, struct err *err)
     return st;
 }
 
-/* --- the whole pass ------------------------------------------------------------------------------------------- */
+/* --- the whole pass ------------------------------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
 {
@@ -300,7 +303,7 @@ static enum status check_whole(struct tuner *t, struct tune_result *out, struct 
     return st == ST_OK && !out->winners_used ? back_to_guesses(t, err) : st;
 }
 
-/* --- the answer ----------------------------------------------------------------------------------------------- */
+/* --- the answer ----------------------------------------------------------------------------------------- */
 
 static struct tune_outcome outcome_of(const struct tuner *t, const struct tune_work *w)
 {
@@ -334,7 +337,8 @@ static enum status hash_of(const struct tuner *t, char hex[SHA256_HEX_SIZE], str
         add_text(hash, segment_of(t, w)->text);
         for (int slot = 0; slot < segment_of(t, w)->parts; slot++) {
             const struct tune_way *way = &w->ways.way[w->winner.choice.way[slot]];
-            snprintf(line, sizeof line, "%s %s %zu", tune_level_name((int)way->level), way->name, way->workspace);
+            snprintf(line, sizeof line, "%s %s %zu", tune_level_name((int)way->level), way->name,
+                     way->workspace);
             add_text(hash, line);
         }
     }
@@ -381,8 +385,8 @@ static enum status tuner_open(struct tuner *t, struct err *err)
     return ST_OK;
 }
 
-enum status tune_run(struct tune_result *out, const struct tune_request *request, const struct tune_device *device,
-                     struct cache *cache, struct err *err)
+enum status tune_run(struct tune_result *out, const struct tune_request *request,
+                     const struct tune_device *device, struct cache *cache, struct err *err)
 {
     struct tuner t = { .run = { .request = request, .device = device },
                        .cache = request->mode == TUNE_OFF ? NULL : cache };

@@ -78,7 +78,8 @@ static int lanes_left(const struct race *race)
     return left;
 }
 
-static enum status one_round(struct race *race, const struct race_device *device, struct rng *rng, struct err *err)
+static enum status one_round(struct race *race, const struct race_device *device, struct rng *rng,
+                             struct err *err)
 {
     int order[RACE_LANES_MAX], left = 0;
     for (int i = 0; i < race->count; i++)

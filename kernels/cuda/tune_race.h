@@ -1,5 +1,6 @@
-/* tune_race.h - candidates timed against each other: in every round each surviving one gives one sample, in random
- * order, so that a drift of the clocks meets all alike. Pure but for the callback; nothing is allocated. */
+/* tune_race.h - candidates timed against each other: in every round each surviving one gives one sample, in
+ * random order, so that a drift of the clocks meets all alike. Pure but for the callback; nothing is
+ * allocated. */
 #ifndef CUDA_TUNE_RACE_H
 #define CUDA_TUNE_RACE_H
 
@@ -38,11 +39,12 @@ struct race_device {
 
 bool race_fatal(enum status st);            /* the device is lost, memory is out, interrupted */
 
-/* Rounds until 12 are done, one lane is left after RACE_DECIDES, or time is up. After 3 rounds drops what is over
- * 1.3 x the best median, after 5 over 1.1 x. Returns a fatal status, else ST_OK. */
+/* Rounds until 12 are done, one lane is left after RACE_DECIDES, or time is up. After 3 rounds drops what is
+ * over 1.3 x the best median, after 5 over 1.1 x. Returns a fatal status, else ST_OK. */
 enum status race_run(struct race *race, const struct race_device *device, uint64_t seed, struct err *err);
-/* The surviving lane with the best median, unless another one ties with it: a lead under 2 % or under the spread seen.
- * Of those the one with less workspace, fewer launches, precompiled, earlier. -1: nobody has RACE_DECIDES samples. */
+/* The surviving lane with the best median, unless another one ties with it: a lead under 2 % or under the
+ * spread seen. Of those the one with less workspace, fewer launches, precompiled, earlier. -1: nobody has
+ * RACE_DECIDES samples. */
 int race_winner(const struct race *race);
 /* The best median among the others, dropped ones too; -1: there is none. */
 int race_runner_up(const struct race *race, int winner);

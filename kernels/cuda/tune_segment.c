@@ -43,7 +43,7 @@ static int parts_of(const struct tune_run_state *run, const struct tune_work *w)
     return run->request->segments[w->segment].parts;
 }
 
-/* --- which ways a level has ----------------------------------------------------------------------------------- */
+/* --- which ways a level has ----------------------------------------------------------------------------- */
 
 static int first_good(const struct tune_work *w, int slot, int level)
 {
@@ -53,8 +53,8 @@ static int first_good(const struct tune_work *w, int slot, int level)
     return -1;
 }
 
-/* What a part does when its segment is at `level`: the highest form up to there that has a way. The prologue needs sums
- * of the part before. */
+/* What a part does when its segment is at `level`: the highest form up to there that has a way. The prologue
+ * needs sums of the part before. */
 static int form_of(const struct tune_work *w, int slot, int level)
 {
     for (int form = level; form > TUNE_F0; form--)
@@ -72,9 +72,10 @@ static void set_level(struct tune_choice *c, const struct tune_work *w)
             c->level = (int)w->ways.way[c->way[i]].level;
 }
 
-/* --- building ------------------------------------------------------------------------------------------------- */
+/* --- building ------------------------------------------------------------------------------------------- */
 
-enum status tune_build(struct tune_run_state *run, struct tune_work *w, unsigned levels, int most, struct err *err)
+enum status tune_build(struct tune_run_state *run, struct tune_work *w, unsigned levels, int most,
+                       struct err *err)
 {
     const struct tune_device *d = run->device;
     uint64_t start_ns = d->now_ns(d->context);
@@ -91,13 +92,14 @@ enum status tune_build(struct tune_run_state *run, struct tune_work *w, unsigned
     for (int slot = 0; slot < parts_of(run, w); slot++) {
         w->guess.choice.way[slot] = first_good(w, slot, TUNE_F0);
         if (w->guess.choice.way[slot] < 0)
-            return err_set(err, ST_UNSUPPORTED, "no library computes %s", run->request->segments[w->segment].text);
+            return err_set(err, ST_UNSUPPORTED, "no library computes %s",
+                           run->request->segments[w->segment].text);
     }
     w->winner = w->guess;
     return ST_OK;
 }
 
-/* --- checking ------------------------------------------------------------------------------------------------- */
+/* --- checking ------------------------------------------------------------------------------------------- */
 
 bool tune_agree(const float *want, const float *got, size_t count, double limit)
 {
@@ -118,19 +120,21 @@ bool tune_agree(const float *want, const float *got, size_t count, double limit)
 
 double tune_limit(int math)
 {
-    /* about eight roundings of the storage: sums in another order, coefficients of the prologue rounded once more */
-    static const double limits[] = { [GPU_F32] = 5e-5, [GPU_TF32] = 4e-3, [GPU_F16] = 4e-3, [GPU_BF16] = 3e-2 };
+    /* about eight roundings of the storage: sums in another order, a prologue's coefficients rounded again */
+    static const double limits[] = { [GPU_F32] = 5e-5, [GPU_TF32] = 4e-3, [GPU_F16] = 4e-3,
+                                     [GPU_BF16] = 3e-2 };
     return limits[math];
 }
 
-static enum status values_of(struct tune_run_state *run, const struct tune_work *w, const struct tune_choice *c,
-                             float *values, size_t *count, struct err *err)
+static enum status values_of(struct tune_run_state *run, const struct tune_work *w,
+                             const struct tune_choice *c, float *values, size_t *count, struct err *err)
 {
     *count = 0;
     return run->device->values(run->device->context, w->segment, c, values, TUNE_VALUES_MAX, count, err);
 }
 
-/* The guess's result is what the others are held against. One that cannot run gives way to the next of its part. */
+/* The guess's result is what the others are held against. One that cannot run gives way to the next of its
+ * part. */
 static enum status reference(struct tune_run_state *run, struct tune_work *w, size_t *count, struct err *err)
 {
     enum status st = values_of(run, w, &w->guess.choice, run->want, count, err);
@@ -155,7 +159,8 @@ static enum status reference(struct tune_run_state *run, struct tune_work *w, si
     return st;
 }
 
-/* The guess with this one way in its part, and what the way needs before it. false: nothing can stand before it. */
+/* The guess with this one way in its part, and what the way needs before it. false: nothing can stand before
+ * it. */
 static bool alone(struct tune_choice *out, const struct tune_work *w, int index)
 {
     const struct tune_way *way = &w->ways.way[index];
@@ -171,7 +176,8 @@ static bool alone(struct tune_choice *out, const struct tune_work *w, int index)
     return true;
 }
 
-static enum status check_way(struct tune_run_state *run, struct tune_work *w, int index, size_t want, struct err *err)
+static enum status check_way(struct tune_run_state *run, struct tune_work *w, int index, size_t want,
+                             struct err *err)
 {
     struct tune_choice choice;
     size_t count = 0;
@@ -194,7 +200,7 @@ static enum status check_way(struct tune_run_state *run, struct tune_work *w, in
     return ST_OK;
 }
 
-/* Lower levels first: higher ones stand on them. Once time is up nothing is raced, so nothing needs a check. */
+/* Lower levels first: higher ones stand on them. Once time is up nothing is raced, so nothing is checked. */
 static enum status check_all(struct tune_run_state *run, struct tune_work *w, struct err *err)
 {
     size_t want = 0;
@@ -208,7 +214,7 @@ static enum status check_all(struct tune_run_state *run, struct tune_work *w, st
     return st;
 }
 
-/* --- racing --------------------------------------------------------------------------------------------------- */
+/* --- racing --------------------------------------------------------------------------------------------- */
 
 struct heat {
     struct tune_run_state *run;
@@ -259,7 +265,8 @@ static struct tune_timed timed(const struct heat *h, int lane)
 {
     struct tune_timed t = { .choice = tune_no_choice() };
     if (lane >= 0)
-        t = (struct tune_timed){ h->choice[lane], race_median(&h->race.lane[lane]), h->race.lane[lane].samples, true };
+        t = (struct tune_timed){ h->choice[lane], race_median(&h->race.lane[lane]),
+                                 h->race.lane[lane].samples, true };
     return t;
 }
 
@@ -269,8 +276,8 @@ struct level_best {
 };
 
 /* Races the ways of one part, the others at their best so far. false: time is up. */
-static enum status race_slot(struct tune_run_state *run, struct tune_work *w, struct tune_choice *choice, int slot,
-                             int form, bool *decided, struct err *err)
+static enum status race_slot(struct tune_run_state *run, struct tune_work *w, struct tune_choice *choice,
+                             int slot, int form, bool *decided, struct err *err)
 {
     struct heat h = { .run = run, .work = w };
     for (int i = 0; i < w->ways.count; i++)
@@ -295,8 +302,9 @@ static enum status race_slot(struct tune_run_state *run, struct tune_work *w, st
 }
 
 /* The best way of each part at one level. */
-static enum status race_level(struct tune_run_state *run, struct tune_work *w, int level, struct level_best *best,
-                              struct tune_choice *choice, bool *decided, struct err *err)
+static enum status race_level(struct tune_run_state *run, struct tune_work *w, int level,
+                              struct level_best *best, struct tune_choice *choice, bool *decided,
+                              struct err *err)
 {
     enum status st = ST_OK;
     int parts = parts_of(run, w);

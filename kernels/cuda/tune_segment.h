@@ -32,8 +32,8 @@ struct tune_run_state {
     const struct tune_request *request;
     const struct tune_device *device;
     uint64_t start_ns, build_ns, measure_ns;
-    double way_ns;                      /* what building one way took, at most so far on average of a segment; 0: not
-                                         * known yet. Up to 2 s where a library compiles it. */
+    double way_ns; /* what building one way took, at most so far on average of a segment; 0: not
+                    * known yet. Up to 2 s where a library compiles it. */
     float *want, *got;                  /* [TUNE_VALUES_MAX] */
 };
 
@@ -42,10 +42,13 @@ bool tune_time_left(const struct tune_run_state *run);
 int tune_affordable(const struct tune_run_state *run, const struct tune_work *w, unsigned levels);
 struct tune_choice tune_no_choice(void);
 bool tune_same_choice(const struct tune_choice *a, const struct tune_choice *b);
-/* Builds the ways at `levels`, `most` for each part and level, and sets the guess: the first F0 way of each part. */
-enum status tune_build(struct tune_run_state *run, struct tune_work *w, unsigned levels, int most, struct err *err);
-/* Checks and races what tune_build made. source stays TUNE_HEURISTIC and the winner is the guess if time was up before
- * there was a winner. Returns fatal statuses, and that of a guess that cannot run when nothing else can. */
+/* Builds the ways at `levels`, `most` for each part and level, and sets the guess: the first F0 way of each
+ * part. */
+enum status tune_build(struct tune_run_state *run, struct tune_work *w, unsigned levels, int most,
+                       struct err *err);
+/* Checks and races what tune_build made. source stays TUNE_HEURISTIC and the winner is the guess if time was
+ * up before there was a winner. Returns fatal statuses, and that of a guess that cannot run when nothing else
+ * can. */
 enum status tune_measure(struct tune_run_state *run, struct tune_work *w, struct err *err);
 
 #endif

@@ -1,5 +1,6 @@
-/* The cache's file: what comes back, what is a miss, and that nothing that happens to a file or a folder is an error of
- * the run: cut at every byte, changed at every byte, written by several at once, read-only, a full disk. */
+/* The cache's file: what comes back, what is a miss, and that nothing that happens to a file or a folder is
+ * an error of the run: cut at every byte, changed at every byte, written by several at once, read-only, a
+ * full disk. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <math.h>
@@ -27,7 +28,8 @@
 static const struct cache_device h100 = { "NVIDIA H100 80GB HBM3", 90, 91900, 13000 };
 static const struct cache_build today = { 130100, "kernels-1" };
 
-static struct cache *open_as(const char *dir, const struct cache_device *device, const struct cache_build *build)
+static struct cache *open_as(const char *dir, const struct cache_device *device,
+                             const struct cache_build *build)
 {
     struct cache *c = cache_open(dir, device, build);
     assert_non_null(c);
@@ -71,7 +73,8 @@ static struct cache_entry entry_of(struct cache *c, int i)
     struct cache_entry e = { .batch = 1 + i % 3, .runner_up = { .level = -1 } };
     char plan[64];
     snprintf(e.signature, sizeof e.signature, "conv3x3s1p1 g1 c%d k48 \"quoted\" post=in+relu", 8 * i);
-    e.winner = (struct cache_choice){ .level = i % 3, .median_ns = 1234.5 + i, .samples = 12, .parts = 1 + i % 2 };
+    e.winner =
+        (struct cache_choice){ .level = i % 3, .median_ns = 1234.5 + i, .samples = 12, .parts = 1 + i % 2 };
     for (int slot = 0; slot < e.winner.parts; slot++) {
         struct cache_part *p = &e.winner.part[slot];
         p->level = slot;
@@ -150,7 +153,7 @@ static void spill(const char *path, const char *bytes, size_t size)
     fclose(f);
 }
 
-/* --- what comes back ------------------------------------------------------------------------------------------ */
+/* --- what comes back ------------------------------------------------------------------------------------ */
 
 static void what_was_added_comes_back(void **state)
 {
@@ -261,16 +264,18 @@ static void names_are_safe(void **state)
     (void)state;
     const struct cache_device odd = { "../../GPU \"x\" (1/2)", 75, 90800, 12040 };
     struct cache *c = open_as("/nonexistent/dir", &odd, &today);
-    assert_string_equal(cache_path(c), "/nonexistent/dir/..-..-GPU--x---1-2-_sm75_cudnn90800_driver12040.jsonl");
+    assert_string_equal(cache_path(c),
+                        "/nonexistent/dir/..-..-GPU--x---1-2-_sm75_cudnn90800_driver12040.jsonl");
     void *bytes;
     size_t size;
-    static const char outside[SHA256_HEX_SIZE] = "../../../../../../../../../../../../../../../../../etc/hostname_";
+    static const char outside[SHA256_HEX_SIZE] =
+        "../../../../../../../../../../../../../../../../../etc/hostname_";
     assert_int_equal(strlen(outside), SHA256_HEX_SIZE - 1);
     assert_false(cache_plan(c, outside, &bytes, &size));
     cache_close(c);
 }
 
-/* --- broken files --------------------------------------------------------------------------------------------- */
+/* --- broken files --------------------------------------------------------------------------------------- */
 
 /* A line that was cut is gone, those before it are there; the next save mends the file. */
 static void cut_at_every_byte(void **state)
@@ -351,8 +356,8 @@ static void rubbish_is_left_out(void **state)
 {
     (void)state;
     static const char *const rubbish[] = {
-        "null", "[]", "{}", "\"text\"", "{\"sum\":\"\"}", "{\"sum\":\"0123\",\"signature\":\"x\"}", "{\"signature\":1}",
-        "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "nul", "\x01\x02", "{\"a\":1,\"a\":2}",
+        "null", "[]", "{}", "\"text\"", "{\"sum\":\"\"}", "{\"sum\":\"0123\",\"signature\":\"x\"}",
+        "{\"signature\":1}", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "nul", "\x01\x02", "{\"a\":1,\"a\":2}",
     };
     char dir[] = "/tmp/cache_test_XXXXXX", path[256];
     assert_non_null(mkdtemp(dir));
@@ -415,7 +420,7 @@ static void a_plan_that_changed_is_none(void **state)
     remove_folder(dir);
 }
 
-/* --- others, and folders that do not want --------------------------------------------------------------------- */
+/* --- others, and folders that do not want --------------------------------------------------------------- */
 
 /* Eight processes add ten entries each at the same time: all eighty are there. */
 static void writers_do_not_lose_entries(void **state)
@@ -521,7 +526,8 @@ static void folders_that_do_not_want(void **state)
     remove_folder(dir);
 }
 
-/* A file size limit is what a full disk is: writing ends in the middle. The old file stays, no piece is left behind. */
+/* A file size limit is what a full disk is: writing ends in the middle. The old file stays, no piece is left
+ * behind. */
 static void a_full_disk_keeps_the_old_file(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
-/* Both providers behind conv.h, on the fakes: who is asked first, that every way computes the same, that a way survives
- * being saved, and what happens where one library has nothing. The fakes' arithmetic is tested for itself. */
+/* Both providers behind conv.h, on the fakes: who is asked first, that every way computes the same, that a
+ * way survives being saved, and what happens where one library has nothing. The fakes' arithmetic is tested
+ * for itself. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,8 +53,9 @@ static void close_libraries(struct gpu_libraries *l)
 /* 2 images of 6 x 5 pixels, 16 channels to 8. */
 static struct conv_want want_1x1(void)
 {
-    return (struct conv_want){ .shape = { .n = 2, .h = 6, .w = 5, .c = 16, .k = 8, .out_h = 6, .out_w = 5, .kernel_h = 1,
-                                          .kernel_w = 1, .stride = 1, .groups = 1, .type = FUSED_F32, .bias = true },
+    return (struct conv_want){ .shape = { .n = 2, .h = 6, .w = 5, .c = 16, .k = 8, .out_h = 6, .out_w = 5,
+                                          .kernel_h = 1, .kernel_w = 1, .stride = 1, .groups = 1,
+                                          .type = FUSED_F32, .bias = true },
                                .math = GPU_F32 };
 }
 
@@ -77,7 +79,7 @@ static bool is_product(const struct conv_way *way)
     return strncmp(name, "cublaslt:", 9) == 0;
 }
 
-/* --- who is asked --------------------------------------------------------------------------------------------------- */
+/* --- who is asked --------------------------------------------------------------------------------------- */
 
 static void both_are_asked_in_order(void **state)
 {
@@ -133,8 +135,8 @@ static void without_cublaslt_cudnn_does_all(void **state)
     close_libraries(l);
 }
 
-/* No plan of cuDNN's fake needs less than 512 bytes, one product needs none: within 100 bytes a 1x1 is that one, and a 3x3
- * has nobody, for both reasons. */
+/* No plan of cuDNN's fake needs less than 512 bytes, one product needs none: within 100 bytes a 1x1 is that
+ * one, and a 3x3 has nobody, for both reasons. */
 static void the_cap_holds_for_both(void **state)
 {
     (void)state;
@@ -156,7 +158,7 @@ static void the_cap_holds_for_both(void **state)
     close_libraries(l);
 }
 
-/* --- what they compute ------------------------------------------------------------------------------------------------ */
+/* --- what they compute ---------------------------------------------------------------------------------- */
 
 struct memory {
     size_t pixels, src_c, dst_c;
@@ -185,7 +187,8 @@ static void *to_device(const float *values, size_t count)
 static struct memory memory_new(const struct conv_want *w)
 {
     const struct conv_shape *s = &w->shape;
-    struct memory m = { .pixels = (size_t)(s->n * s->h * s->w), .src_c = (size_t)(w->src_stride ? w->src_stride : s->c),
+    struct memory m = { .pixels = (size_t)(s->n * s->h * s->w),
+                        .src_c = (size_t)(w->src_stride ? w->src_stride : s->c),
                         .dst_c = (size_t)(w->dst_stride ? w->dst_stride : s->k) };
     m.src = random_values(m.pixels * m.src_c, 1);
     m.weights = random_values((size_t)(s->k * s->c), 2);
@@ -257,7 +260,7 @@ static void every_way_computes_the_same(void **state)
     close_libraries(l);
 }
 
-/* --- saving ------------------------------------------------------------------------------------------------------------- */
+/* --- saving --------------------------------------------------------------------------------------------- */
 
 static void ways_are_saved_and_loaded(void **state)
 {
@@ -323,7 +326,7 @@ static void products_are_of_one_version(void **state)
     close_libraries(l);
 }
 
-/* --- which products ------------------------------------------------------------------------------------------------------ */
+/* --- which products ------------------------------------------------------------------------------------- */
 
 static void not_every_convolution_is_a_product(void **state)
 {
@@ -355,7 +358,8 @@ static void not_every_convolution_is_a_product(void **state)
     }
 }
 
-/* Two heads of depth 8 over 4 tokens, 3 queries: probs (head, row, token) x v, v packed with 48 values per token. */
+/* Two heads of depth 8 over 4 tokens, 3 queries: probs (head, row, token) x v, v packed with 48 values per
+ * token. */
 static void values_are_weighted(void **state)
 {
     (void)state;
@@ -364,8 +368,10 @@ static void values_are_weighted(void **state)
     struct matmul_want want = matmul_of_values(ROWS, TOKENS, DEPTH, HEADS, STRIDE, DST, GPU_F32);
     struct matmul_plan **plans;
     size_t count;
-    float *v = random_values(TOKENS * STRIDE, 5), *probs = random_values(HEADS * ROWS * TOKENS, 6), got[ROWS * DST];
-    void *at_v = to_device(v, TOKENS * STRIDE), *at_probs = to_device(probs, HEADS * ROWS * TOKENS), *dst, *workspace;
+    float *v = random_values(TOKENS * STRIDE, 5), *probs = random_values(HEADS * ROWS * TOKENS, 6),
+          got[ROWS * DST];
+    void *at_v = to_device(v, TOKENS * STRIDE), *at_probs = to_device(probs, HEADS * ROWS * TOKENS), *dst,
+         *workspace;
     OK(cudaMalloc(&dst, sizeof got));
     OK(cudaMalloc(&workspace, CAP));
     GOOD(matmul_list(&plans, &count, l, &want, 8, CAP, &err));

@@ -1,4 +1,5 @@
-/* Times and memory that are predicted from shape and device: the published peaks, and arithmetic shown beside it. */
+/* Times and memory that are predicted from shape and device: the published peaks, and arithmetic shown beside
+ * it. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,8 +21,8 @@ static bool near(double got, double want, double part)
     return fabs(got - want) <= part * want;
 }
 
-/* Dense peaks in TFLOP/s and achievable TB/s of three cards, from their data sheets: clock, memory clock and bus as the
- * driver reports them. The H100's tensor peaks are given at 1830 MHz, its f32 peak at 1980. */
+/* Dense peaks in TFLOP/s and achievable TB/s of three cards, from their data sheets: clock, memory clock and
+ * bus as the driver reports them. The H100's tensor peaks are given at 1830 MHz, its f32 peak at 1980. */
 static const struct card {
     const char *name;
     int sm, multiprocessors, clock_khz, memory_khz, bus_bits;
@@ -38,7 +39,8 @@ static void peaks_are_the_published_ones(void **state)
     (void)state;
     for (size_t i = 0; i < LEN(cards); i++) {
         const struct card *c = &cards[i];
-        struct gpu_speed s = predict_speed(c->sm, c->multiprocessors, c->clock_khz, c->memory_khz, c->bus_bits);
+        struct gpu_speed s =
+            predict_speed(c->sm, c->multiprocessors, c->clock_khz, c->memory_khz, c->bus_bits);
         assert_true(near(s.flops[GPU_F32], c->f32 * 1e12, 0.01));
         assert_true(near(s.flops[GPU_TF32], c->tf32 * 1e12, 0.01));
         assert_true(near(s.flops[GPU_F16], c->f16 * 1e12, 0.01));
@@ -54,15 +56,17 @@ static void peaks_are_the_published_ones(void **state)
 static struct conv_shape conv3x3(int n, int c, int k, int side)
 {
     return (struct conv_shape){ .n = n, .h = side, .w = side, .c = c, .k = k, .out_h = side, .out_w = side,
-                                .kernel_h = 3, .kernel_w = 3, .stride = 1, .pad_h = 1, .pad_w = 1, .groups = 1 };
+                                .kernel_h = 3, .kernel_w = 3, .stride = 1, .pad_h = 1, .pad_w = 1,
+                                .groups = 1 };
 }
 
 static void times_follow_from_the_shape(void **state)
 {
     (void)state;
     const struct gpu_speed h100 = predict_speed(90, 132, 1830000, 2619000, 5120);
-    /* 48 -> 48 at 1024 x 1024: 8192 tiles of 128 x 64 in 63 waves of 132: 63 * 132 * 2 * 128 * 64 * 432 operations =
-     * 58.9 GFLOP at 0.6 * 989 TFLOP/s = 99 us; bytes (2 * 48 * 2^20 + 20736) * 2 / 3.0 TB/s = 67 us */
+    /* 48 -> 48 at 1024 x 1024: 8192 tiles of 128 x 64 in 63 waves of 132: 63 * 132 * 2 * 128 * 64 * 432
+     * operations = 58.9 GFLOP at 0.6 * 989 TFLOP/s = 99 us; bytes (2 * 48 * 2^20 + 20736) * 2 / 3.0 TB/s = 67
+     * us */
     struct conv_shape s = conv3x3(1, 48, 48, 1024);
     assert_true(near(predict_conv_ns(&s, GPU_F16, &h100), 99.2e3, 0.01));
     /* 1x1 at the same size: a ninth of the operations, so the bytes decide */
@@ -74,7 +78,8 @@ static void times_follow_from_the_shape(void **state)
     /* nothing is faster than a launch; 8 channels on 8 x 8 pixels */
     s = conv3x3(1, 8, 8, 8);
     assert_true(near(predict_conv_ns(&s, GPU_F32, &h100), 2500, 1e-9));
-    /* 32 x 32 pixels of 384 channels: 8 x 3 tiles leave most of the 132 idle, so eight images cost as much as five */
+    /* 32 x 32 pixels of 384 channels: 8 x 3 tiles leave most of the 132 idle, so eight images cost as much as
+     * five */
     s = conv3x3(1, 384, 384, 32);
     struct conv_shape five = conv3x3(5, 384, 384, 32), eight = conv3x3(8, 384, 384, 32);
     assert_true(near(predict_conv_ns(&five, GPU_F16, &h100), predict_conv_ns(&s, GPU_F16, &h100), 1e-9));
@@ -85,9 +90,11 @@ static void times_follow_from_the_shape(void **state)
     assert_true(near(predict_pass_ns(3000000000u, &h100), 3e9 / h100.bytes_per_s * 1e9, 1e-9));
 }
 
-/* Small f16 at 1024 x 1024: 116 MiB of weights, 0.40 GB of arena and 3 + 1 images of 4 MiB of input and output each. */
-static const struct predict_memory small = { .context = 500 * MIB, .weights = 116 * MIB, .arena_image = 400000000,
-                                             .workspace = 256 * MIB, .io_image = 16 * MIB };
+/* Small f16 at 1024 x 1024: 116 MiB of weights, 0.40 GB of arena and 3 + 1 images of 4 MiB of input and
+ * output each. */
+static const struct predict_memory small = { .context = 500 * MIB, .weights = 116 * MIB,
+                                             .arena_image = 400000000, .workspace = 256 * MIB,
+                                             .io_image = 16 * MIB };
 
 static void planned_is_the_sum(void **state)
 {
@@ -110,7 +117,8 @@ static void the_largest_that_fits(void **state)
         { 0, 0, 24 },
     };
     for (size_t i = 0; i < LEN(rows); i++) {
-        uint64_t space = rows[i].free_mib * MIB, held = rows[i].held_mib * MIB, device = rows[i].device_gib * GIB;
+        uint64_t space = rows[i].free_mib * MIB, held = rows[i].held_mib * MIB,
+                 device = rows[i].device_gib * GIB;
         int most = predict_largest_batch(&small, 4096, space, held, device), counted = 0;
         for (int b = 1; b <= 4096; b++)     /* the second way: try them all */
             if (predict_fits(&small, b, space, held, device, NULL) == ST_OK)

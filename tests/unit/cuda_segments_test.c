@@ -1,5 +1,5 @@
-/* Plans cut into segments: on a plan of two convolutions whose every small change must take F1 or F2 away, and on the
- * three networks, where the counts follow from their architecture. */
+/* Plans cut into segments: on a plan of two convolutions whose every small change must take F1 or F2 away,
+ * and on the three networks, where the counts follow from their architecture. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,12 +19,12 @@
 #define LEN(rows) (sizeof(rows) / sizeof *(rows))
 #define MUST(call) do { if ((call) != ST_OK) fail_msg("%s", err.text); } while (0)
 
-/* --- two convolutions ----------------------------------------------------------------------------------------- */
+/* --- two convolutions ----------------------------------------------------------------------------------- */
 
 enum change {
-    NOTHING, NO_STATS, MAP_IN_STATS, NO_RELU, RELU_IN_TERM, RESIDUAL, POOLED, MEANED, POINTED, DOTTED, SIGMOID,
-    NORM_OF_SUM, INTO_SLICE, SECOND_READER, RAW_READ_AGAIN, COEFFICIENTS_READ_AGAIN, OTHER_COEFFICIENTS, RESIZED,
-    READ_IN_PLACE
+    NOTHING, NO_STATS, MAP_IN_STATS, NO_RELU, RELU_IN_TERM, RESIDUAL, POOLED, MEANED, POINTED, DOTTED,
+    SIGMOID, NORM_OF_SUM, INTO_SLICE, SECOND_READER, RAW_READ_AGAIN, COEFFICIENTS_READ_AGAIN,
+    OTHER_COEFFICIENTS, RESIZED, READ_IN_PLACE
 };
 
 struct pair {
@@ -35,23 +35,31 @@ struct pair {
 static int add_conv(struct pair *t, int src, int dst)
 {
     const struct buffer *from = &t->p->buffers[src], *to = &t->p->buffers[dst];
-    const struct conv_shape shape = { .n = 1, .h = from->h, .w = from->w, .c = from->c, .k = to->c, .out_h = to->h,
-                                      .out_w = to->w, .kernel_h = 3, .kernel_w = 3, .stride = 1, .pad_h = 1, .pad_w = 1,
-                                      .groups = 1, .type = FUSED_F16 };
-    return plan_step(t->p, &(struct step){ .kind = STEP_CONV, .u.conv = { .src = src, .dst = dst, .shape = shape } });
+    const struct conv_shape shape = { .n = 1, .h = from->h, .w = from->w, .c = from->c, .k = to->c,
+                                      .out_h = to->h, .out_w = to->w, .kernel_h = 3, .kernel_w = 3,
+                                      .stride = 1, .pad_h = 1, .pad_w = 1, .groups = 1, .type = FUSED_F16 };
+    return plan_step(
+        t->p, &(struct step){ .kind = STEP_CONV, .u.conv = { .src = src, .dst = dst, .shape = shape } });
 }
 
 static struct apply_step apply_of_raw(const struct pair *t)
 {
     const struct term_ref none = { PLAN_NONE, PLAN_NONE, PLAN_NONE, PLAN_NONE, false, FUSED_SAME };
-    struct apply_step a = { .terms = 1, .h = 32, .w = 32, .c = 48, .c_real = 48, .act = FUSED_RELU, .dst = t->stored,
-                            .pool = PLAN_NONE, .channel_mean = PLAN_NONE, .point = PLAN_NONE, .dot = PLAN_NONE };
+    struct apply_step a = { .terms = 1, .h = 32, .w = 32, .c = 48, .c_real = 48, .act = FUSED_RELU,
+                            .dst = t->stored, .pool = PLAN_NONE, .channel_mean = PLAN_NONE,
+                            .point = PLAN_NONE, .dot = PLAN_NONE };
     for (int i = 0; i < FUSED_TERMS_MAX; i++)
         a.term[i] = none;
     a.term[0].src = t->raw;
     a.term[0].scale = t->scale;
     a.term[0].shift = t->shift;
     return a;
+}
+
+static struct norm_ref norm_of_sum(struct pair *t)
+{
+    return (struct norm_ref){ plan_constant(t->p, 48), plan_constant(t->p, 48), plan_floats(t->p, 48),
+                              plan_floats(t->p, 48), PLAN_NONE, PLAN_NONE };
 }
 
 static void change_apply(struct pair *t, struct apply_step *a, enum change change)
@@ -66,10 +74,7 @@ static void change_apply(struct pair *t, struct apply_step *a, enum change chang
     case POINTED:            a->point = plan_floats(t->p, 2048); break;
     case DOTTED:             a->dot = plan_floats(t->p, 1024); break;
     case SIGMOID:            a->act = FUSED_SIGMOID; break;
-    case NORM_OF_SUM:        a->has_norm = true;
-                             a->norm = (struct norm_ref){ plan_constant(t->p, 48), plan_constant(t->p, 48),
-                                                          plan_floats(t->p, 48), plan_floats(t->p, 48), PLAN_NONE,
-                                                          PLAN_NONE }; break;
+    case NORM_OF_SUM:        a->has_norm = true; a->norm = norm_of_sum(t); break;
     case OTHER_COEFFICIENTS: a->term[0].scale = plan_floats(t->p, 48); break;
     case RESIZED:            a->term[0].resize = FUSED_HALF_PIXEL; break;
     case READ_IN_PLACE:      a->dst = t->stored = t->raw; break;
@@ -101,7 +106,8 @@ static struct pair pair_new(enum change change)
     t.shift = plan_floats(t.p, 48);
     plan_step(t.p, &(struct step){ .kind = STEP_PACK, .u.pack = { .dst = t.image } });
     add_conv(&t, t.image, t.raw);
-    struct stats_step stats = { .src = t.raw, .pixel = change == MAP_IN_STATS ? plan_floats(t.p, 1024) : PLAN_NONE,
+    struct stats_step stats = { .src = t.raw,
+                                .pixel = change == MAP_IN_STATS ? plan_floats(t.p, 1024) : PLAN_NONE,
                                 .norm = { NULL, NULL, t.scale, t.shift, PLAN_NONE, PLAN_NONE } };
     if (change != NO_STATS)
         plan_step(t.p, &(struct step){ .kind = STEP_STATS, .u.stats = stats });
@@ -238,7 +244,7 @@ static void small_layers_stay_at_f0(void **state)
     assert_int_equal(segment_levels(&s, large), 1);
 }
 
-/* --- the networks --------------------------------------------------------------------------------------------- */
+/* --- the networks --------------------------------------------------------------------------------------- */
 
 static enum status keep_nothing(int *index, void *context, const struct conv_shape *shape, const float *plain,
                                 struct err *err)
@@ -271,7 +277,8 @@ static struct plan *plan_of_model(const char *model, int side)
     return p;
 }
 
-/* Every convolution is in exactly one segment; F2 only behind sums; what a segment names exists and reads it. */
+/* Every convolution is in exactly one segment; F2 only behind sums; what a segment names exists and reads
+ * it. */
 static size_t segments_wrong(const struct plan *p, const struct segment *s, int count)
 {
     size_t wrong = 0;
@@ -283,7 +290,8 @@ static size_t segments_wrong(const struct plan *p, const struct segment *s, int 
             seen[part->conv]++;
             wrong += p->steps[part->conv].kind != STEP_CONV;
             wrong += part->sums && p->steps[part->stats].u.stats.src != p->steps[part->conv].u.conv.dst;
-            wrong += part->prologue && (k == 0 || !s[i].part[k - 1].sums || s[i].part[k - 1].apply == PLAN_NONE);
+            wrong +=
+                part->prologue && (k == 0 || !s[i].part[k - 1].sums || s[i].part[k - 1].apply == PLAN_NONE);
             wrong += part->prologue &&
                      p->steps[s[i].part[k - 1].apply].u.apply.dst != p->steps[part->conv].u.conv.src;
         }
@@ -293,10 +301,10 @@ static size_t segments_wrong(const struct plan *p, const struct segment *s, int 
     return wrong;
 }
 
-/* HRNet: 307 convolutions, the head's as four, the last one a product in the pass before it; 306 norms, the head's of a
- * sum; one link in each of 104 Basic blocks, two in each of 4 Bottlenecks, the stem's one and 16 between the halvings
- * of its fuse layers. Small: one in each of its 7 blocks down (the bridge's with them) and 5 up. Advanced: stages of 3, 3,
- * 4, 4 blocks and 2 of the bridge, 4 up. -1: not counted here. */
+/* HRNet: 307 convolutions, the head's as four, the last one a product in the pass before it; 306 norms, the
+ * head's of a sum; one link in each of 104 Basic blocks, two in each of 4 Bottlenecks, the stem's one and 16
+ * between the halvings of its fuse layers. Small: one in each of its 7 blocks down (the bridge's with them)
+ * and 5 up. Advanced: stages of 3, 3, 4, 4 blocks and 2 of the bridge, 4 up. -1: not counted here. */
 static const struct { const char *model; int convs, links, sums; } networks[] = {
     { "hrnet", 307 + 3 - 1, 104 + 8 + 1 + 16, 306 - 1 },
     { "resunet_small", -1, 7 + 5, -1 },

@@ -1,5 +1,5 @@
-/* Candidates against each other with times that are known exactly: who is dropped when, what a tie is, and that a drift
- * of the clocks does not decide. */
+/* Candidates against each other with times that are known exactly: who is dropped when, what a tie is, and
+ * that a drift of the clocks does not decide. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -133,8 +133,8 @@ static void ties_go_to_the_simpler(void **state)
     assert_true(ties_missed(fastest_only) > 0);
 }
 
-/* Both lanes swing by 10 %. Together (round by round 4 % apart): a lead. Against each other: the differences are 2400,
- * 400, -1600 in turn, their median 400, its median absolute deviation 2000, so 400 is no lead. */
+/* Both lanes swing by 10 %. Together (round by round 4 % apart): a lead. Against each other: the differences
+ * are 2400, 400, -1600 in turn, their median 400, its median absolute deviation 2000, so 400 is no lead. */
 static void spread_makes_a_tie(void **state)
 {
     (void)state;
@@ -164,7 +164,8 @@ static int one_after_another(struct track *t, int lanes)
     return race_winner(&r);
 }
 
-/* Lane 3 of 4 is 6 % faster than the rest; the clocks lose 0.5 % with every sample: 6 % per lane for the twin. */
+/* Lane 3 of 4 is 6 % faster than the rest; the clocks lose 0.5 % with every sample: 6 % per lane for the
+ * twin. */
 static void drift_does_not_decide(void **state)
 {
     (void)state;
@@ -226,8 +227,8 @@ static void a_lost_device_ends_it(void **state)
 {
     (void)state;
     static const struct { enum status st; bool fatal; } rows[] = {
-        { ST_DEVICE_LOST, true }, { ST_OUT_OF_MEMORY, true }, { ST_INTERRUPTED, true }, { ST_UNSUPPORTED, false },
-        { ST_INTERNAL, false }, { ST_OK, false },
+        { ST_DEVICE_LOST, true },  { ST_OUT_OF_MEMORY, true }, { ST_INTERRUPTED, true },
+        { ST_UNSUPPORTED, false }, { ST_INTERNAL, false },     { ST_OK, false },
     };
     for (size_t i = 0; i < LEN(rows); i++) {
         struct track t = track_new(1);

@@ -1,6 +1,6 @@
-/* The tuner with a device that is a table: what it chooses follows from the times in the table, wrong candidates are
- * never chosen, the budget goes where it counts, the cache gives the same choice again, and a whole pass that is not
- * faster takes everything back. */
+/* The tuner with a device that is a table: what it chooses follows from the times in the table, wrong
+ * candidates are never chosen, the budget goes where it counts, the cache gives the same choice again, and a
+ * whole pass that is not faster takes everything back. */
 #include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
@@ -95,8 +95,8 @@ static enum status build(void *context, int segment, unsigned levels, int most, 
     return ST_OK;
 }
 
-static enum status restore(void *context, int segment, int slot, const struct cache_part *part, const void *bytes,
-                           size_t size, struct tune_ways *ways, struct err *err)
+static enum status restore(void *context, int segment, int slot, const struct cache_part *part,
+                           const void *bytes, size_t size, struct tune_ways *ways, struct err *err)
 {
     struct world *w = context;
     w->restored++;
@@ -130,8 +130,8 @@ static const struct row *row_at(const struct world *w, int segment, const struct
     return &w->rows[segment][w->row_of[segment][c->way[slot]]];
 }
 
-/* Time of a choice: its convolutions, then per part 2 passes at F0 and 1 at F1 or F2, and none for a pass that the next
- * part's prologue does instead. */
+/* Time of a choice: its convolutions, then per part 2 passes at F0 and 1 at F1 or F2, and none for a pass
+ * that the next part's prologue does instead. */
 static double time_of(const struct world *w, int segment, const struct tune_choice *c)
 {
     double ns = 0;
@@ -179,7 +179,8 @@ static enum status values(void *context, int segment, const struct tune_choice *
     return ST_OK;
 }
 
-static enum status sample(void *context, int segment, const struct tune_choice *c, double *ns, struct err *err)
+static enum status sample(void *context, int segment, const struct tune_choice *c, double *ns,
+                          struct err *err)
 {
     struct world *w = context;
     if (w->fatal != ST_OK && w->sampled == w->fatal_at)
@@ -190,8 +191,8 @@ static enum status sample(void *context, int segment, const struct tune_choice *
     return ST_OK;
 }
 
-static enum status keep(void *context, int segment, const struct tune_choice *choice, const struct tune_choice *guess,
-                        struct err *err)
+static enum status keep(void *context, int segment, const struct tune_choice *choice,
+                        const struct tune_choice *guess, struct err *err)
 {
     struct world *w = context;
     (void)err;
@@ -215,7 +216,7 @@ static enum status whole(void *context, bool winners, double *ns, double *clock_
     return ST_OK;
 }
 
-/* --- segments ------------------------------------------------------------------------------------------------- */
+/* --- segments ------------------------------------------------------------------------------------------- */
 
 static const struct row single[] = {            /* totals: 6000 more at F0, 3000 more at F1 */
     { 0, 0, "a0", 20000, 0, TRUE_VALUES },   { 0, 0, "a1", 17000, 512, TRUE_VALUES },
@@ -224,14 +225,17 @@ static const struct row single[] = {            /* totals: 6000 more at F0, 3000
     { 0, 1, "a6", 19000, 4096, TRUE_VALUES }, { 0, 1, "a7", 12000, 0, LEFT_NAN },
 };                                              /* best: a6 with 22000, then a1 with 23000 */
 static const struct row plain[] = {
-    { 0, 0, "b0", 5000, 0, TRUE_VALUES }, { 0, 0, "b1", 4000, 0, TRUE_VALUES }, { 0, 0, "b2", 4500, 0, TRUE_VALUES },
+    { 0, 0, "b0", 5000, 0, TRUE_VALUES },
+    { 0, 0, "b1", 4000, 0, TRUE_VALUES },
+    { 0, 0, "b2", 4500, 0, TRUE_VALUES },
 };
 static const struct row pair[] = {
-    { 0, 0, "c0", 10000, 0, TRUE_VALUES }, { 1, 0, "c1", 10000, 0, TRUE_VALUES }, { 0, 0, "c2", 9000, 0, TRUE_VALUES },
-    { 0, 1, "c3", 12000, 0, TRUE_VALUES }, { 0, 1, "c4", 11000, 0, TRUE_VALUES }, { 1, 1, "c5", 11500, 0, TRUE_VALUES },
+    { 0, 0, "c0", 10000, 0, TRUE_VALUES }, { 1, 0, "c1", 10000, 0, TRUE_VALUES },
+    { 0, 0, "c2", 9000, 0, TRUE_VALUES },  { 0, 1, "c3", 12000, 0, TRUE_VALUES },
+    { 0, 1, "c4", 11000, 0, TRUE_VALUES }, { 1, 1, "c5", 11500, 0, TRUE_VALUES },
     { 1, 2, "c6", 13000, 0, TRUE_VALUES }, { 1, 2, "c7", 9800, 0, OFF_BY_A_PERCENT },
     { 1, 2, "c8", 10500, 0, TRUE_VALUES },
-};  /* F0: 9000 + 10000 + 12000 = 31000; F1: 11000 + 11500 + 6000 = 28500; F2: 11000 + 10500 + 3000 = 24500 */
+}; /* F0: 9000 + 10000 + 12000 = 31000; F1: 11000 + 11500 + 6000 = 28500; F2: 11000 + 10500 + 3000 = 24500 */
 
 static void add_segment(struct world *w, const char *text, const struct row *rows, size_t count, int parts,
                         unsigned levels, int times, double predicted_ns)
@@ -256,13 +260,14 @@ static struct world world_new(void)
 
 static struct tune_request request_of(const struct world *w, enum tune_mode mode)
 {
-    return (struct tune_request){ .segments = w->segments, .levels = w->levels, .predicted_ns = w->predicted_ns,
-                                  .segment_count = w->count, .batch = 4, .mode = mode,
-                                  .budget_ns = UINT64_C(60000000000), .ways_most = 8, .limit = 4e-3, .seed = 5 };
+    return (struct tune_request){ .segments = w->segments, .levels = w->levels,
+                                  .predicted_ns = w->predicted_ns, .segment_count = w->count, .batch = 4,
+                                  .mode = mode, .budget_ns = UINT64_C(60000000000), .ways_most = 8,
+                                  .limit = 4e-3, .seed = 5 };
 }
 
-static enum status try_tune(struct tune_result *out, struct world *w, const struct tune_request *r, struct cache *cache,
-                            struct err *err)
+static enum status try_tune(struct tune_result *out, struct world *w, const struct tune_request *r,
+                            struct cache *cache, struct err *err)
 {
     const struct tune_device device = { w, now, build, restore, serialise, values, sample, keep, whole };
     return tune_run(out, r, &device, cache, err);
@@ -275,7 +280,8 @@ static struct tune_result tune(struct world *w, const struct tune_request *r, st
     if (try_tune(&out, w, r, cache, &err) != ST_OK)
         fail_msg("%s", err.text);
     for (int i = 0; i < out.count; i++) /* what is answered is what runs */
-        assert_memory_equal(&out.outcomes[i].choice, &w->kept[out.outcomes[i].segment], sizeof(struct tune_choice));
+        assert_memory_equal(&out.outcomes[i].choice, &w->kept[out.outcomes[i].segment],
+                            sizeof(struct tune_choice));
     assert_int_equal(out.segments, out.cached + out.measured + out.heuristic);
     return out;
 }
@@ -286,7 +292,7 @@ static struct tune_result tune_mode(struct world *w, enum tune_mode mode, struct
     return tune(w, &r, cache);
 }
 
-/* --- choosing ------------------------------------------------------------------------------------------------- */
+/* --- choosing ------------------------------------------------------------------------------------------- */
 
 static void the_table_decides(void **state)
 {
@@ -311,7 +317,7 @@ static void the_table_decides(void **state)
     assert_true(r.whole_checked && r.winners_used);
     assert_int_equal(r.whole_pairs, 10);
     assert_int_equal(w.whole_called, 20);
-    assert_true(r.build_ns == 4 * w.build_cost_ns);         /* the dearest twice: once to learn what that takes */
+    assert_true(r.build_ns == 4 * w.build_cost_ns); /* the dearest twice: once to learn what that takes */
     assert_int_equal(w.built[2], 2);
     assert_true(r.measure_ns > 0);
     tune_free(&r);
@@ -373,7 +379,7 @@ static void a_guess_that_fails_gives_way(void **state)
     assert_non_null(strstr(err.text, "does not run"));
 }
 
-/* --- results -------------------------------------------------------------------------------------------------- */
+/* --- results -------------------------------------------------------------------------------------------- */
 
 static const struct { float want[4], got[4]; double limit; bool agree; } agreements[] = {
     { { 1, 2, 3, 4 }, { 1, 2, 3, 4 }, 1e-6, true },
@@ -421,15 +427,16 @@ static void results_agree_or_not(void **state)
     assert_true(tune_agree(want, got, LEN(want), 4e-3));
 }
 
-/* --- budget and modes ----------------------------------------------------------------------------------------- */
+/* --- budget and modes ----------------------------------------------------------------------------------- */
 
-/* pair is worth 8 x 30000, single 4 x 20000, plain 2 x 5000: that order. A sample is 1 ms: pair takes 2 x 24 in
- * races of its parts (3 % apart, so twelve rounds) and 18 in the last one (four lanes, one drops after 3 rounds, two
- * after 5), with building and checking 68 ms; single as much again. */
+/* pair is worth 8 x 30000, single 4 x 20000, plain 2 x 5000: that order. A sample is 1 ms: pair takes 2 x 24
+ * in races of its parts (3 % apart, so twelve rounds) and 18 in the last one (four lanes, one drops after 3
+ * rounds, two after 5), with building and checking 68 ms; single as much again. */
 static void the_budget_goes_to_the_dearest(void **state)
 {
     (void)state;
-    static const struct { uint64_t ms; int measured; } rows[] = { { 0, 0 }, { 20, 0 }, { 80, 1 }, { 60000, 3 } };
+    static const struct { uint64_t ms; int measured; } rows[] = {
+        { 0, 0 }, { 20, 0 }, { 80, 1 }, { 60000, 3 } };
     for (size_t i = 0; i < LEN(rows); i++) {
         struct world w = world_new();
         struct tune_request request = request_of(&w, TUNE_AUTO);
@@ -448,10 +455,10 @@ static void the_budget_goes_to_the_dearest(void **state)
     }
 }
 
-/* Where libraries compile, one way takes seconds: fewer are built then. With 2 s each and 40 s in all: the probe of the
- * dearest segment has 5 ways (10 s); 30 s are left for its 6 lists, so two each, 8 ways (26 s); 14 s for the 2 lists of
- * `single`, three each, 6 ways (38 s); the last one gets its guess (40 s). With 20 s the probe is all that the first gets,
- * then 4 ways and a guess. */
+/* Where libraries compile, one way takes seconds: fewer are built then. With 2 s each and 40 s in all: the
+ * probe of the dearest segment has 5 ways (10 s); 30 s are left for its 6 lists, so two each, 8 ways (26 s);
+ * 14 s for the 2 lists of `single`, three each, 6 ways (38 s); the last one gets its guess (40 s). With 20 s
+ * the probe is all that the first gets, then 4 ways and a guess. */
 static void building_is_paid_from_the_budget(void **state)
 {
     (void)state;
@@ -507,7 +514,7 @@ static void modes_have_names(void **state)
     assert_non_null(strstr(err.text, "auto, cache, fresh or off"));
 }
 
-/* --- the whole pass ------------------------------------------------------------------------------------------- */
+/* --- the whole pass ------------------------------------------------------------------------------------- */
 
 static void not_faster_is_not_used(void **state)
 {
@@ -553,12 +560,12 @@ static void pairs_at_different_clocks_do_not_count(void **state)
         struct tune_result r = tune_mode(&w, TUNE_AUTO, NULL);
         assert_int_equal(r.whole_pairs, rows[i].pairs);
         assert_int_equal(r.whole_checked, rows[i].pairs > 0);
-        assert_int_equal(r.winners_used, rows[i].pairs == 0);   /* undecided: the segments' own medians stand */
+        assert_int_equal(r.winners_used, rows[i].pairs == 0); /* undecided: the segments' own medians stand */
         tune_free(&r);
     }
 }
 
-/* --- the cache ------------------------------------------------------------------------------------------------ */
+/* --- the cache ------------------------------------------------------------------------------------------ */
 
 static void remove_folder(const char *dir)
 {
@@ -626,12 +633,14 @@ static void what_was_found_is_found_again(void **state)
     remove_folder(dir);
 }
 
-/* A plan that does not load, or asks for another workspace, is tuned anew in `auto` and a guess in `cache`. */
+/* A plan that does not load, or asks for another workspace, is tuned anew in `auto` and a guess in
+ * `cache`. */
 static void a_plan_that_does_not_load_is_a_miss(void **state)
 {
     (void)state;
     static const struct { enum status st; size_t change; enum tune_mode mode; int measured; } rows[] = {
-        { ST_UNSUPPORTED, 0, TUNE_AUTO, 3 }, { ST_OK, 16, TUNE_AUTO, 3 }, { ST_UNSUPPORTED, 0, TUNE_CACHE, 0 } };
+        { ST_UNSUPPORTED, 0, TUNE_AUTO, 3 }, { ST_OK, 16, TUNE_AUTO, 3 },
+        { ST_UNSUPPORTED, 0, TUNE_CACHE, 0 } };
     for (size_t i = 0; i < LEN(rows); i++) {
         char dir[] = "/tmp/tune_test_XXXXXX";
         assert_non_null(mkdtemp(dir));
@@ -686,7 +695,7 @@ static void what_was_taken_back_stays_taken_back(void **state)
     remove_folder(dir);
 }
 
-/* --- failures ------------------------------------------------------------------------------------------------- */
+/* --- failures ------------------------------------------------------------------------------------------- */
 
 static void fatal_statuses_end_the_run(void **state)
 {
@@ -706,7 +715,7 @@ static void fatal_statuses_end_the_run(void **state)
             assert_int_equal(try_tune(&r, &w, &request, c, &err), rows[i]);
             assert_null(r.outcomes);
             assert_non_null(strstr(err.text, "as the script says"));
-            assert_int_not_equal(access(cache_path(c), F_OK), 0);   /* what no whole pass confirmed is not kept */
+            assert_int_not_equal(access(cache_path(c), F_OK), 0); /* no whole pass confirmed it: not kept */
             cache_close(c);
             remove_folder(dir);
         }
