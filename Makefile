@@ -148,10 +148,10 @@ check-cli: all  ## command-line, golden and fault tests with real processes
 	@BENCH_BIN=$(abspath $(out)/bin) tests/run.py $(script-tests)
 
 # (*_networks_test: the networks at published sizes, 4 minutes and more each; *_engine_test and reference_test walk the
-# same code on small relatives of them)
+# same code on small relatives of them; cuda_plans_test and cuda_libraries_test load NVIDIA's own libraries)
 memcheck: $(test-programs)  ## unit tests under valgrind
 	@tests/run.py --under 'valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite' \
-	   $(filter-out %_networks_test,$(test-programs))
+	   $(filter-out %_networks_test %/cuda_plans_test %/cuda_libraries_test,$(test-programs))
 
 test: deps-test  ## install what is missing, build with gcc and clang, run every test that needs no GPU
 	+@$(make) VARIANT=debug CC=clang WERROR=1 all
