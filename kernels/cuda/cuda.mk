@@ -51,7 +51,7 @@ nvcc-out   := $(BUILD)/nvcc
 nvccflags   = -O3 -lineinfo -std=c++17 -I. -cudart static -Xfatbin=-compress-all \
               $(foreach a,$(cuda-archs),-gencode arch=compute_$(a),code=sm_$(a)) \
               $(foreach a,$(lastword $(cuda-archs)),-gencode arch=compute_$(a),code=compute_$(a))
-$(nvcc-out)/%.o: %.cu Makefile kernels/cuda/cuda.mk
+$(nvcc-out)/%.o: %.cu kernels/cuda/cuda.mk
 	@mkdir -p $(@D)
 	$(say) "nvcc $<"
 	$(do)$(nvcc) --version | sed -n 's/.*release.*, V/nvcc /p' > $(@:.o=.ptxas); \
@@ -118,6 +118,21 @@ $(out)/tests/unit/cuda_%: $(out)/obj/tests/unit/cuda_%.o $(cuda-test-libs) $(cal
 	$(say) "link $@"
 	$(do)$(link) -rdynamic $(libs) -ldl -lstdc++
 -include $(shell find $(nvcc-out) -name '*.d' 2>/dev/null)
+
+# --- the same tests of the kernels on a GPU, without cmocka -------------------------------------------------------------------
+ifneq ($(cuda),)
+device-tests := $(filter-out cuda_shim_test,$(basename $(notdir $(wildcard tests/unit/cuda_*_test.cpp))))
+programs += gpu-kernel-tests
+$(out)/obj/tests/gpu/device/kernel_tests.o: private CXXFLAGS += -isystem $(CUDA)/include '-DKERNEL_TESTS=$(foreach t,$(device-tests),X($(t)))'
+$(out)/obj/on-device/%.o: tests/unit/%.cpp Makefile kernels/cuda/cuda.mk
+	@mkdir -p $(@D)
+	$(say) "c++  $< (for a GPU)"
+	$(do)$(CXX) $(cxxflags) -Itests/gpu/device -isystem $(CUDA)/include -DTESTS_ON_DEVICE -Dmain=$*_main -c -o $@ $<
+$(out)/bin/gpu-kernel-tests: $(out)/obj/tests/gpu/device/kernel_tests.o $(device-tests:%=$(out)/obj/on-device/%.o) \
+                             $(nvcc-out)/libkernels-cuda-device.a $(call cuda-lib,-plain) \
+                             $(call archives,kernels/reference $(worker-rooms))
+$(out)/bin/gpu-kernel-tests: private libs += -L$(CUDA)/lib64 -lcudart_static -ldl -lrt -lstdc++
+endif
 
 # --- plans of cuDNN without a GPU: the program that asks for them, and a driver that stands for none ---------------------
 ifneq ($(cuda),)
