@@ -65,7 +65,7 @@ ifdef probes
 endif
 
 # --- sources: a folder is a room, a room is an archive -----------------------------------------------------------
-bench-rooms  := bench/verbs bench/doctor bench/import bench/output bench/replay bench/queue bench/measure bench/store bench/telemetry bench/config tuner
+bench-rooms  := bench/verbs bench/nightly bench/doctor bench/import bench/output bench/replay bench/queue bench/measure bench/store bench/telemetry bench/config tuner
 worker-rooms := kernels/worker kernels/models kernels/graph kernels/base
 engine-rooms := kernels/reference kernels/lower $(if $(dnnl),kernels/cpu)
 rooms        := $(bench-rooms) $(worker-rooms) $(engine-rooms)
@@ -77,6 +77,7 @@ libs     := -lsqlite3 -lyaml -ljansson -lcrypto -lm -lpthread
 programs := bench bench-worker-reference bench-worker-scripted worker-conformance $(if $(dnnl),bench-worker-onednn)
 
 include kernels/cuda/cuda.mk
+include bench/dist.mk
 
 all: $(programs:%=$(out)/bin/%)  ## build what this machine can build, into build/VARIANT-CC/bin
 

@@ -22,6 +22,7 @@ struct campaign_context {
     struct store *store;             /* open for writing */
     const struct progress *progress; /* may be NULL */
     const volatile sig_atomic_t *stop; /* not 0: abandon the block, leave what there is; may be NULL */
+    const char *kind;                /* of the run: "tune" if NULL */
     const char *argv_text;           /* command line, for the record */
     const char *build, *variant;     /* version and git id; release, debug, san */
     const char *machine_root;        /* before every path of the machine's telemetry; NULL: the machine

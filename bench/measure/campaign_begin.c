@@ -19,7 +19,7 @@
 #include "kernels/base/host.h"
 #include "kernels/base/sha256.h"
 
-static const char kind[] = "tune";
+static const char tune[] = "tune";
 
 /* --- limits --------------------------------------------------------------------------------------------- */
 
@@ -69,7 +69,7 @@ static enum status begin_run(struct campaign_state *c, struct err *err)
                              .budget_ns = c->budget_ns,
                              .state = "running",
                              .exit_code = -1 };
-    snprintf(run->kind, sizeof run->kind, "%s", kind);
+    snprintf(run->kind, sizeof run->kind, "%s", x->kind ? x->kind : tune);
     snprintf(run->build, sizeof run->build, "%s", x->build ? x->build : "");
     snprintf(run->variant, sizeof run->variant, "%s", x->variant ? x->variant : "");
     sha256_of(run->config_sha256, run->config_text, strlen(run->config_text));
@@ -91,7 +91,7 @@ static enum status find_or_begin_run(struct campaign_state *c, bool *resumed, st
 {
     struct run_row *rows = NULL;
     size_t count = 0;
-    enum status st = c->config->resume ? store_load_unfinished(&rows, &count, c->store, kind, err) : ST_OK;
+    enum status st = c->config->resume ? store_load_unfinished(&rows, &count, c->store, tune, err) : ST_OK;
     *resumed = st == ST_OK && count > 0;
     if (*resumed)
         c->run = rows[0];
@@ -108,7 +108,7 @@ enum status campaign_find_config(char **text, struct store *store, struct err *e
     struct run_row *rows = NULL;
     size_t count = 0;
     *text = NULL;
-    enum status st = store_load_unfinished(&rows, &count, store, kind, err);
+    enum status st = store_load_unfinished(&rows, &count, store, tune, err);
     if (st == ST_OK && count > 0 && !(*text = strdup(rows[0].config_text)))
         st = err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the configuration of the campaign");
     store_free_runs(rows, count);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tuner/decide.h"
+#include "tuner/moved.h"
 #include "tuner/race.h"
 
 uint64_t campaign_left_ns(const struct campaign_state *c)
@@ -28,7 +29,8 @@ static int most_of(const char *phase)
 {
     return strcmp(phase, "race") == 0     ? (int)race_look_rounds[RACE_LOOKS - 1]
            : strcmp(phase, "verify") == 0 ? VERIFY_EXECUTIONS
-                                          : 0;
+           : strcmp(phase, "night") == 0 || strcmp(phase, "confirm") == 0 ? MOVED_EXECUTIONS
+                                                                          : 0;
 }
 
 void campaign_tell(const struct campaign_state *c, const struct target_state *t, const char *phase,

@@ -463,6 +463,17 @@ double plan_predicted_s(const struct plan *p)
     return total;
 }
 
+void plan_keep(struct plan *p, bool (*keep)(void *context, const struct plan_target *target), void *context)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->target_count; i++)
+        if (keep(context, &p->targets[i]))
+            p->targets[n++] = p->targets[i];
+        else
+            free(p->targets[i].points);
+    p->target_count = n;
+}
+
 void plan_free(struct plan *p)
 {
     for (size_t i = 0; i < p->target_count; i++)

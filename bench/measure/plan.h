@@ -53,6 +53,8 @@ struct plan {
 enum status plan_make(struct plan *out, const struct config *config, struct store *store, struct err *err);
 /* Of all targets; NaN: one is not known. */
 double plan_predicted_s(const struct plan *p);
+/* Drops the targets that keep() does not want; the others stay in order. */
+void plan_keep(struct plan *p, bool (*keep)(void *context, const struct plan_target *target), void *context);
 void plan_free(struct plan *p);
 
 #endif

@@ -44,7 +44,7 @@ static void say_best(struct text *t, const struct progress_event *e)
 
 static void say_round(struct text *t, const struct progress_event *e)
 {
-    if (e->round && strcmp(e->phase, "verify") == 0)
+    if (e->round && strcmp(e->phase, "race") != 0)
         say(t, ", execution %d of %d", e->round, e->rounds);
     else if (e->round)
         say(t, ", round %d of at most %d", e->round, e->rounds);

@@ -225,6 +225,36 @@ struct accuracy_row {
     char    detail[RECORD_TEXT];
 };
 
+struct night_row {                   /* one series on one night; MACHINE: what all series of a device have in common */
+    int64_t run, target;             /* target 0: MACHINE */
+    char    series[96];              /* comparability key and batch: "3f0a.../8"; "MACHINE cpu:0" */
+    char    name[RECORD_TEXT];       /* for people: "hrnet onednn cpu:0 bf16 batch 8" */
+    char    device[RECORD_NAME];
+    int     batch;
+    char    validity[16];            /* "", INVALID, THROTTLED */
+    int     executions, blocks;      /* that counted */
+    double  v, error;                /* ln images/s: median over executions; its standard error within the night */
+    double  again;                   /* the same of the confirmation; NaN: there was none */
+    bool    panel;                   /* measured in the confirmation for what the device has in common */
+    double  control_z;               /* of the series that stands twice: its two values' difference; else NaN */
+    char    verdict[16], path[16];   /* verdict_name, verdict_path_name; "" without a value */
+    int     rule_version;
+    double  y, M, S, dev, dev_again, U, shift; /* NaN: unknown */
+    int     W, confirmed_run;        /* confirmed nights in a row; negative: of losses */
+    bool    flagged;
+    char    moved[16];               /* of the chosen size: moved_name; else "" */
+    int     moved_way;
+};
+
+struct accept_row {                  /* from this night on another level is right */
+    int64_t id;
+    char    series[96];              /* or, if it is "", all of `device` */
+    char    device[RECORD_NAME];
+    int64_t since_unix_s;            /* start of the first night that it covers */
+    int64_t time_unix_s;
+    char    reason[RECORD_TEXT];
+};
+
 /* --- the view --- */
 
 struct point_view {                  /* everything that is known of one batch size of a target */

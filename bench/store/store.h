@@ -23,10 +23,11 @@
 #include "bench/store/record.h"
 #include "kernels/base/err.h"
 
-/* 1: campaigns that end with a race; 2: looks, verification, fill table, incumbents and imports. An older
+/* 1: campaigns that end with a race; 2: looks, verification, fill table, incumbents and imports; 3: nights and
+ * accepts. An older
  * store is brought up to date when it is opened for writing; one that is only read is read as it is, with
  * what it does not have unknown. */
-#define STORE_SCHEMA_VERSION 2
+#define STORE_SCHEMA_VERSION 3
 
 #define STORE_FILE "bench.sqlite"    /* below the folder of --out */
 
@@ -121,6 +122,18 @@ void store_free_imports(struct import_row *rows, size_t count);
 enum status store_load_import_models(struct import_model_row **out, size_t *count, struct store *s,
                                      int64_t import, struct err *err);
 void store_free_import_models(struct import_model_row *rows, size_t count);
+
+/* --- nights --------------------------------------------------------------------------------------------- */
+
+/* Replaces what is told of the run's series, in one transaction. The rows' own run is not read. */
+enum status store_replace_night(struct store *s, int64_t run, const struct night_row *rows, size_t count,
+                                struct err *err);
+/* Of all nights, the oldest night first, its series by name. */
+enum status store_load_nights(struct night_row **out, size_t *count, struct store *s, struct err *err);
+/* row->id is given. */
+enum status store_append_accept(struct store *s, struct accept_row *row, struct err *err);
+/* In the order of appending. */
+enum status store_load_accepts(struct accept_row **out, size_t *count, struct store *s, struct err *err);
 
 /* --- reference outputs of the gate ---------------------------------------------------------------------- */
 

@@ -194,6 +194,23 @@ static const struct column import_model_columns[] = {
 };
 TABLE(import_model, TABLE_RAW, .index = "\"import\"");
 
+static const struct column night_columns[] = {
+    I64(night_row, run), I64(night_row, target), CHARS(night_row, series), CHARS(night_row, name),
+    CHARS(night_row, device), INT(night_row, batch), CHARS(night_row, validity), INT(night_row, executions),
+    INT(night_row, blocks), REAL(night_row, v), REAL(night_row, error), REAL(night_row, again), BOOL(night_row, panel),
+    REAL(night_row, control_z), CHARS(night_row, verdict), CHARS(night_row, path), INT(night_row, rule_version),
+    REAL(night_row, y), REAL(night_row, M), REAL(night_row, S), REAL(night_row, dev), REAL(night_row, dev_again),
+    REAL(night_row, U), REAL(night_row, shift), INT(night_row, W), INT(night_row, confirmed_run),
+    BOOL(night_row, flagged), CHARS(night_row, moved), INT(night_row, moved_way),
+};
+TABLE(night, TABLE_DERIVED, .constraints = "PRIMARY KEY(\"run\", \"series\")");
+
+static const struct column accept_columns[] = {
+    ID(accept_row), CHARS(accept_row, series), CHARS(accept_row, device), I64(accept_row, since_unix_s),
+    I64(accept_row, time_unix_s), CHARS(accept_row, reason),
+};
+TABLE(accept, TABLE_RAW, .index = NULL);
+
 const struct table *const *table_list(size_t *count)
 {
     static const struct table *const list[] = {
@@ -201,6 +218,7 @@ const struct table *const *table_list(size_t *count)
         &table_environment, &table_prepared, &table_block, &table_samples, &table_telemetry, &table_mark,
         &table_accuracy, &table_output, &table_estimate, &table_decision, &table_why,
         &table_look, &table_verification, &table_fill, &table_import, &table_import_model,
+        &table_night, &table_accept,
     };
     *count = LEN(list);
     return list;

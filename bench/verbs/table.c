@@ -31,6 +31,15 @@ static const struct verb verbs[] = {
       .words_text = "[CAMPAIGN]", .words_max = 1, .run = verb_report, .groups = CONFIG_OUT,
       .about = "Makes the curves, plots and the page of a campaign again from the store, into its folder in --out.\n"
                "Without a name: the newest campaign." },
+    { .name = "nightly", .summary = "measure again what was decided, compare with the nights before, one verdict",
+      .words_text = "[CAMPAIGN]", .words_max = 1, .run = verb_nightly,
+      .groups = CONFIG_OUT | CONFIG_RUN | CONFIG_SEED | CONFIG_JSON,
+      .about = "Measures every batch size that the newest campaign decided, with its neighbours, in five fresh processes each,\n"
+               "and compares with the nights in the store of --out: slower only counts if fresh processes confirm it the\n"
+               "same night, and on two nights unless it is gross. What all series of a device do together is one incident\n"
+               "(MACHINE). One series is measured twice: if it differs from itself, the night says nothing. The first 14\n"
+               "nights learn. Exit 0: OK, LEARNING, NOISE, SUSPECT, IMPROVED; 1: REGRESSED, MACHINE, BLIND (no verdict for\n"
+               "three nights); 3: the environment is broken; 4: INCONCLUSIVE, INVALID, THROTTLED." },
     { .name = "import", .summary = "take a batch_sizes.json, historic or ours, as the batch sizes in use",
       .words_text = "FILE", .words_min = 1, .words_max = 1, .run = verb_import, .groups = CONFIG_OUT,
       .about = "Keeps the file in the store of --out and takes its batch sizes as what is in use: bench tune then\n"

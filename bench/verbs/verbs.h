@@ -43,6 +43,7 @@ enum status verb_import(const struct invocation *inv, struct err *err);
 enum status verb_queue(const struct invocation *inv, struct err *err);
 enum status verb_replay(const struct invocation *inv, struct err *err);
 enum status verb_profile(const struct invocation *inv, struct err *err);
+enum status verb_nightly(const struct invocation *inv, struct err *err);
 enum status verb_verify(const struct invocation *inv, struct err *err);
 enum status verb_doctor(const struct invocation *inv, struct err *err);
 enum status verb_check(const struct invocation *inv, struct err *err);

@@ -1,0 +1,48 @@
+/* night.h - one night: what is measured, what it says, how it ends. */
+#ifndef NIGHTLY_NIGHT_H
+#define NIGHTLY_NIGHT_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bench/config/config.h"
+#include "bench/measure/progress.h"
+#include "bench/store/store.h"
+#include "kernels/base/err.h"
+
+#define NIGHT_RULE_VERSION 1
+
+struct night_report {                /* night_report_free */
+    char   name[32];                 /* of the run */
+    char   tune[32];                 /* of the campaign whose decisions are watched */
+    struct night_row *rows;          /* [count] tonight's series by name, MACHINE of each device first */
+    size_t count;
+    size_t nights;                   /* in the store, tonight's too */
+    double alpha_budget;             /* N alpha, with alpha 2.8e-5 a series and night */
+    const char *verdict;             /* worst word of the night: "OK", "REGRESSED", "BLIND" ... */
+    char   sentence[RECORD_TEXT];    /* it, for people */
+    char   gap[RECORD_TEXT];         /* "" or the sentence of a missed time */
+};
+void night_report_free(struct night_report *r);
+
+struct night_context {
+    const struct config *config;     /* flags over the settings of the watched campaign */
+    const struct campaign *tune;
+    struct store *store;             /* open for writing */
+    const struct progress *progress; /* may be NULL */
+    const volatile sig_atomic_t *stop; /* may be NULL */
+    const char *argv_text, *build, *variant;
+    bool   quick;                    /* 3 executions instead of 5 */
+};
+
+/* Measures, compares with the nights in the store, confirms what is flagged, stores, tells. *out is valid with
+ *   ST_OK          OK, SUSPECT, NOISE, IMPROVED, LEARNING
+ *   ST_BAD_NEWS    REGRESSED, MACHINE, BLIND
+ *   ST_UNDECIDED   INCONCLUSIVE, INVALID, THROTTLED
+ *   ST_ENVIRONMENT no target could be measured for want of its device or engine
+ *   ST_INTERRUPTED what was measured is stored, and judges nothing
+ * and all zero with another status of the store or of campaign_run. */
+enum status night_run(struct night_report *out, const struct night_context *context, struct err *err);
+
+#endif

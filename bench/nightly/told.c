@@ -1,0 +1,118 @@
+#include "bench/nightly/told.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernels/base/len.h"
+#include "tuner/verdict.h"
+
+#define ALPHA 2.8e-5                 /* a series and night, correlated nights: the published table */
+#define DAY_S 86400
+#define GAP_DAYS 3.5                 /* three nights and what a timer may be late */
+
+/* From mild to grave: the last one that some row has is the night's. */
+static const struct word {
+    const char *word;
+    enum status status;
+    const char *text;                /* of a night whose worst word it is; %s: the series */
+} words[] = {
+    { "OK", ST_OK, "everything is as it was" },
+    { "LEARNING", ST_OK, "too few nights yet to judge by" },
+    { "NOISE", ST_OK, "one odd value, not confirmed in fresh processes: %s" },
+    { "IMPROVED", ST_OK, "faster than before: %s" },
+    { "SUSPECT", ST_OK, "slower, confirmed tonight; one more such night is a regression: %s" },
+    { "THROTTLED", ST_UNDECIDED, "the device throttled, so nothing is said of %s" },
+    { "INVALID", ST_UNDECIDED, "too few valid blocks for %s" },
+    { "INCONCLUSIVE", ST_UNDECIDED, "the control differed from itself tonight, so nothing is said" },
+    { "BLIND", ST_BAD_NEWS, "no valid verdict for three nights or more: %s" },
+    { "REGRESSED", ST_BAD_NEWS, "slower than before: %s" },
+    { "MACHINE", ST_BAD_NEWS, "all series of the device are slower together: %s" },
+};
+
+static size_t rank_of(const char *word)
+{
+    size_t i = LEN(words);
+    while (i-- > 1)
+        if (strcmp(words[i].word, word) == 0)
+            return i;
+    return 0;
+}
+
+const char *told_word(const struct night_row *row, int blind)
+{
+    bool machine = strncmp(row->series, JUDGE_MACHINE, strlen(JUDGE_MACHINE)) == 0;
+    if (blind >= JUDGE_BLIND)
+        return "BLIND";
+    if (*row->validity)
+        return row->validity;
+    if (machine && strcmp(row->verdict, verdict_name(VERDICT_REGRESSED)) == 0)
+        return "MACHINE";
+    return *row->verdict ? row->verdict : machine ? "OK" : "INVALID";
+}
+
+/* Nothing at all was measured, and it was the environment's fault. */
+static const struct night_target *broken(const struct night_target *targets, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (targets[i].counts[NIGHT_NORMAL] > 0)
+            return NULL;
+    for (size_t i = 0; i < count; i++)
+        if (targets[i].failed == ST_ENVIRONMENT || targets[i].failed == ST_UNSUPPORTED)
+            return &targets[i];
+    return NULL;
+}
+
+static void tell_gap(struct night_report *out, const struct judge_ask *ask)
+{
+    int64_t last = 0;
+    for (size_t i = 0; i < ask->run_count; i++)
+        if (ask->runs[i].start_unix_s > last)
+            last = ask->runs[i].start_unix_s;
+    double days = (double)(ask->start_unix_s - last) / DAY_S;
+    if (last && days >= GAP_DAYS)
+        snprintf(out->gap, sizeof out->gap, "BLIND until tonight: the last night was %.1f days ago; look at the timer", days);
+}
+
+static size_t count_nights(const struct judge_ask *ask)
+{
+    size_t n = 1;
+    int64_t run = 0;
+    for (size_t i = 0; i < ask->earlier_count; i++) {
+        n += ask->earlier[i].run != run;
+        run = ask->earlier[i].run;
+    }
+    return n;
+}
+
+enum status told_of(struct night_report *out, const struct judge_ask *ask, const struct night_target *targets,
+                    size_t target_count, struct err *err)
+{
+    const struct night_row *worst = NULL;
+    const struct night_target *bad = broken(targets, target_count);
+    size_t rank = 0;
+    out->nights = count_nights(ask);
+    out->alpha_budget = (double)out->count * ALPHA;
+    tell_gap(out, ask);
+    if (bad) {
+        out->verdict = "ENV_BROKEN";
+        snprintf(out->sentence, sizeof out->sentence, "%.500s", bad->why);
+        return err_set(err, ST_ENVIRONMENT, "%s", bad->why);
+    }
+    for (size_t i = 0; i < out->count; i++) {
+        size_t r = rank_of(told_word(&out->rows[i], judge_blind_nights(&out->rows[i], ask)));
+        if (!worst || r > rank) {
+            worst = &out->rows[i];
+            rank = r;
+        }
+    }
+    if (*out->gap && rank_of("BLIND") > rank)
+        rank = rank_of("BLIND");
+    out->verdict = words[rank].word;
+    if (*out->gap && strcmp(out->verdict, "BLIND") == 0)
+        snprintf(out->sentence, sizeof out->sentence, "%s", out->gap);
+    else
+        snprintf(out->sentence, sizeof out->sentence, words[rank].text, worst ? worst->name : "");
+    return words[rank].status == ST_OK ? ST_OK
+                                       : err_set(err, words[rank].status, "%s: %s", out->verdict, out->sentence);
+}

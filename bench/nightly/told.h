@@ -1,0 +1,17 @@
+/* told.h - the night as a whole: one word, one sentence, one status (measurement rules 7.3 to 7.5). */
+#ifndef NIGHTLY_TOLD_H
+#define NIGHTLY_TOLD_H
+
+#include "bench/nightly/judge.h"
+#include "bench/nightly/measure.h"
+#include "bench/nightly/night.h"
+
+/* Fills verdict, sentence, gap, nights and alpha_budget of a report whose rows are judged. Returns the status that
+ * night_run has; err has the sentence if it is not ST_OK. */
+enum status told_of(struct night_report *out, const struct judge_ask *ask, const struct night_target *targets,
+                    size_t target_count, struct err *err);
+
+/* Severity of a row's word, 0 the mildest; blind: nights without a verdict. */
+const char *told_word(const struct night_row *row, int blind);
+
+#endif

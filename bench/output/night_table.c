@@ -1,0 +1,106 @@
+#include "bench/output/night_table.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/output/paint.h"
+#include "bench/output/table.h"
+#include "kernels/base/len.h"
+
+struct line {
+    char   name[RECORD_TEXT], verdict[32], path[16], moved[16];
+    double images_per_s, change_percent, scale_percent, again_percent;
+    int    base, executions;
+};
+
+static const struct field fields[] = {
+    { .name = "series", .unit = "", .offset = offsetof(struct line, name), .type = FIELD_TEXT },
+    { .name = "verdict", .unit = "", .offset = offsetof(struct line, verdict), .type = FIELD_TEXT },
+    { .name = "path", .unit = "", .offset = offsetof(struct line, path), .type = FIELD_TEXT },
+    { .name = "images_per_s", .heading = "rate", .unit = "images/s", .offset = offsetof(struct line, images_per_s),
+      .type = FIELD_REAL, .digits = 4, .significant = true },
+    { .name = "change_percent", .heading = "change", .unit = "%", .offset = offsetof(struct line, change_percent),
+      .type = FIELD_REAL, .digits = 1 },
+    { .name = "again_percent", .heading = "confirmed", .unit = "%", .offset = offsetof(struct line, again_percent),
+      .type = FIELD_REAL, .digits = 1 },
+    { .name = "scale_percent", .heading = "usual +-", .unit = "%", .offset = offsetof(struct line, scale_percent),
+      .type = FIELD_REAL, .digits = 1 },
+    { .name = "base_nights", .heading = "nights", .unit = "", .offset = offsetof(struct line, base), .type = FIELD_INT },
+    { .name = "executions", .unit = "", .offset = offsetof(struct line, executions), .type = FIELD_INT },
+    { .name = "moved", .heading = "optimum", .unit = "", .offset = offsetof(struct line, moved), .type = FIELD_TEXT },
+};
+
+static double percent(double log_ratio)
+{
+    return 100 * expm1(log_ratio);
+}
+
+static struct line line_of(const struct night_row *row)
+{
+    struct line line = { .images_per_s = row->target ? exp(row->v) : NAN, .change_percent = percent(row->dev),
+                         .again_percent = percent(row->dev_again), .scale_percent = 100 * row->S, .base = row->W,
+                         .executions = row->executions };
+    memcpy(line.name, row->name, sizeof line.name);
+    snprintf(line.verdict, sizeof line.verdict, "%s", *row->validity ? row->validity : row->verdict);
+    memcpy(line.path, row->path, sizeof line.path);
+    memcpy(line.moved, row->moved, sizeof line.moved);
+    return line;
+}
+
+/* free(); NULL: no memory. */
+static struct line *lines_of(const struct night_view *night, size_t *count)
+{
+    struct line *lines = calloc(night->count + 1, sizeof *lines);
+    *count = 0;
+    for (size_t i = 0; lines && i < night->count; i++)
+        if (night->rows[i].target || *night->rows[i].verdict) /* no MACHINE where there are too few series */
+            lines[(*count)++] = line_of(&night->rows[i]);
+    return lines;
+}
+
+static const char *colour_of(const struct paint *paint, const char *verdict)
+{
+    static const char *const calm[] = { "OK", "LEARNING", "NOISE", "IMPROVED" };
+    for (size_t i = 0; i < LEN(calm); i++)
+        if (strcmp(verdict, calm[i]) == 0)
+            return paint->good;
+    return paint->warn;
+}
+
+void night_table_write(FILE *file, const struct night_view *night, bool colour)
+{
+    const struct paint paint = paint_of(colour);
+    size_t count;
+    struct line *lines = lines_of(night, &count);
+    fprintf(file, "%s%s%s  ", colour_of(&paint, night->verdict), night->verdict, paint.off);
+    paint_plain(file, night->sentence);
+    fprintf(file, "\nnight %s, number %zu; watches what campaign %s decided\n", night->name, night->nights, night->tune);
+    if (*night->gap && strcmp(night->gap, night->sentence) != 0)
+        fprintf(file, "%s\n", night->gap);
+    if (!lines)
+        return;
+    fputc('\n', file);
+    table_write_text(file, &(struct table){ .fields = fields, .field_count = LEN(fields), .rows = lines,
+                                            .row_size = sizeof *lines, .row_count = count, .marked = -1,
+                                            .colour = colour });
+    fprintf(file, "\n%zu series at 2.8e-05 false alarms each a night: one in %.0f nights (the limit is one in 365)%s\n",
+            night->count, 1 / night->alpha_budget, night->alpha_budget > 1 / 365.0 ? ": too many series" : "");
+    free(lines);
+}
+
+json_t *night_table_json(const struct night_view *night)
+{
+    size_t count;
+    struct line *lines = lines_of(night, &count);
+    json_t *rows = lines ? table_json(&(struct table){ .fields = fields, .field_count = LEN(fields), .rows = lines,
+                                                       .row_size = sizeof *lines, .row_count = count, .marked = -1 })
+                         : NULL;
+    free(lines);
+    if (!rows)
+        return NULL;
+    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s?, s:I, s:f, s:o}", "schema", 1, "night", night->name, "campaign",
+                     night->tune, "verdict", night->verdict, "sentence", night->sentence, "gap",
+                     *night->gap ? night->gap : NULL, "nights", (json_int_t)night->nights, "n_alpha",
+                     night->alpha_budget, "series", rows);
+}

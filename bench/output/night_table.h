@@ -1,0 +1,22 @@
+/* night_table.h - a night as people read it in a terminal and as programs do. */
+#ifndef OUTPUT_NIGHT_TABLE_H
+#define OUTPUT_NIGHT_TABLE_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "bench/store/record.h"
+
+struct night_view {                  /* borrowed */
+    const char *name, *tune, *verdict, *sentence, *gap;
+    const struct night_row *rows;
+    size_t count, nights;
+    double alpha_budget;             /* N alpha, a night */
+};
+
+/* The verdict in a sentence on top, then a line per series, then what false alarms are to be expected. */
+void night_table_write(FILE *file, const struct night_view *night, bool colour);
+/* Schema 1; unknown is null. NULL if memory is out; the caller owns it. */
+json_t *night_table_json(const struct night_view *night);
+
+#endif

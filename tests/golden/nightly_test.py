@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""`bench nightly` on the scripted worker in virtual time: what nights say, and with which exit code.
+
+One real night gives the series; the fourteen before it are its rows again, a little off, put into the store. Then the
+worker's script changes: slower for good, slower once, too noisy to say, gone.
+"""
+import json
+import os
+import shutil
+import sqlite3
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+from bench_runner import bench, check, run_tests, scripted, tune_arguments, write  # noqa: E402
+
+SCRIPT = """
+time: virtual
+seed: %d
+curve: {images_per_s: {1: %g, 2: %g, 4: %g, 8: %g, 16: %g}}
+noise: [{kind: normal, sigma: 0.004, per: iteration}]
+%s"""
+CURVE = (55, 75, 90, 97, 98)
+DAY = 86400
+learned = None
+
+
+def script(folder, factor=1.0, seed=1, more=""):
+    rates = tuple(factor * rate for rate in CURVE)
+    scripted(folder, script=SCRIPT % ((seed,) + rates + (more,)))
+
+
+def nightly(folder, *more):
+    done = bench("nightly", "--out", os.path.join(folder, "out"), "--quiet", "--json", *more, cwd=folder)
+    return done, json.loads(done.stdout) if done.stdout.strip() else None
+
+
+def store_of(folder):
+    return sqlite3.connect(os.path.join(folder, "out", "bench.sqlite"))
+
+
+def columns_of(store, table):
+    return [row[1] for row in store.execute("PRAGMA table_info(%s)" % table)]
+
+
+def clone_nights(folder, count):
+    """The only night becomes the newest of count + 1: copies one day apart before it, 0.2 % off."""
+    store = store_of(folder)
+    run_columns, night_columns = columns_of(store, "run"), columns_of(store, "night")
+    run = store.execute("SELECT * FROM run WHERE kind = 'night'").fetchone()
+    rows = store.execute("SELECT * FROM night").fetchall()
+    at = {name: i for i, name in enumerate(run_columns)}
+    for i in range(1, count + 1):
+        copy = list(run)
+        copy[at["id"]] = run[at["id"]] + i
+        copy[at["name"]] = "copy-%d" % i
+        copy[at["start_unix_s"]] = run[at["start_unix_s"]] - (count + 1 - i) * DAY
+        store.execute("INSERT INTO run VALUES (%s)" % ",".join("?" * len(copy)), copy)
+        for row in rows:
+            night = dict(zip(night_columns, row), run=copy[at["id"]])
+            if night["v"] is not None:
+                night["v"] += 0.002 if i % 2 else 0
+            store.execute("INSERT INTO night VALUES (%s)" % ",".join("?" * len(night)), list(night.values()))
+    store.commit()
+    store.close()
+
+
+def learn(folder):
+    """A folder with fifteen nights behind it; made once, then copied."""
+    global learned
+    if learned is None:
+        learned = folder + "-learned"
+        script(learned)
+        done = bench(*tune_arguments(learned, os.path.join(learned, "scripted.yaml"), "--batches", "1,2,4,8,16",
+                                     "--quiet"), cwd=learned)
+        check(done.returncode == 0, done.stderr)
+        done, night = nightly(learned)
+        check(done.returncode == 0 and night["verdict"] == "LEARNING", done.stdout + done.stderr)
+        clone_nights(learned, 14)
+    for name in os.listdir(learned):
+        source = os.path.join(learned, name)
+        target = os.path.join(folder, name)
+        shutil.copytree(source, target) if os.path.isdir(source) else shutil.copy(source, target)
+    # the engine file of the campaign names the script by its path
+    return learned
+
+
+def run_here(folder, **change):
+    """A night with the script changed; the stored engine file is that of the learned folder."""
+    home = learn(folder)
+    script(home, **change)
+    try:
+        return nightly(folder)
+    finally:
+        script(home)
+
+
+def word_of(night, batch):
+    return [s["verdict"] for s in night["series"] if s["series"].endswith("batch %d" % batch)][0]
+
+
+def a_quiet_night_is_ok(folder):
+    """Nothing changed: OK, exit 0, every series compared with its nights"""
+    done, night = run_here(folder, seed=2)
+    check(done.returncode == 0 and night["verdict"] == "OK", done.stdout + done.stderr)
+    check(night["nights"] == 16 and all(s["base_nights"] >= 14 for s in night["series"]), done.stdout)
+    check(all(abs(s["change_percent"]) < 1 for s in night["series"]), done.stdout)
+
+
+def a_gross_loss_is_told_at_once(folder):
+    """15 % slower, confirmed in fresh processes: REGRESSED the same night, path GROSS, exit 1"""
+    done, night = run_here(folder, factor=0.85)
+    check(done.returncode == 1 and night["verdict"] == "REGRESSED", done.stdout + done.stderr)
+    check({s["path"] for s in night["series"]} == {"GROSS"}, done.stdout)
+    check(all(abs(s["change_percent"] + 15) < 1 for s in night["series"]), done.stdout)
+    check(all(abs(s["again_percent"] + 15) < 1 for s in night["series"]), done.stdout)
+    labels = store_of(folder).execute("SELECT label, count(*) FROM execution WHERE label IN ('AA-1', 'AA-2', 'confirm') "
+                                      "GROUP BY label").fetchall()
+    check(sorted(labels) == [("AA-1", 10), ("AA-2", 10), ("confirm", 5)], "%s" % labels)  # two nights, one confirmation
+
+
+def a_small_loss_needs_two_nights(folder):
+    """5 % slower: SUSPECT with exit 0, then REGRESSED with exit 1"""
+    done, night = run_here(folder, factor=0.95)
+    check(done.returncode == 0 and night["verdict"] == "SUSPECT", done.stdout + done.stderr)
+    script(learned, factor=0.95)
+    done, night = nightly(folder)
+    script(learned)
+    check(done.returncode == 1 and {s["path"] for s in night["series"]} == {"TWO-NIGHT"}, done.stdout + done.stderr)
+
+
+def a_gain_never_fails(folder):
+    """15 % faster: IMPROVED, exit 0"""
+    done, night = run_here(folder, factor=1.15)
+    check(done.returncode == 0 and night["verdict"] == "IMPROVED", done.stdout + done.stderr)
+
+
+def a_broken_engine_is_the_environment(folder):
+    """No worker answers: ENV_BROKEN, exit 3, and no word about speed"""
+    home = learn(folder)
+    engine = os.path.join(home, "scripted.yaml")
+    with open(engine) as f:
+        text = f.read()
+    write(engine, 'name: scripted\ncommand: ["bench-worker-scripted-gone"]\n')
+    try:
+        done, night = nightly(folder)
+    finally:
+        write(engine, text)
+    check(done.returncode == 3, "exit %d: %s" % (done.returncode, done.stderr))
+    check(night is None or night["verdict"] == "ENV_BROKEN", done.stdout)
+
+
+def without_a_campaign_it_says_so(folder):
+    """Nothing was ever tuned: exit 2, one sentence"""
+    done, night = nightly(folder)
+    check(done.returncode == 2 and night is None and done.stderr.count("\n") == 1, done.stderr)
+
+
+def the_table_is_for_people(folder):
+    """Without --json: verdict and sentence first, then a line per series"""
+    learn(folder)
+    done = bench("nightly", "--out", os.path.join(folder, "out"), "--quiet", cwd=folder)
+    lines = done.stdout.splitlines()
+    check(done.returncode == 0 and lines[0].startswith("OK  everything is as it was"), done.stdout + done.stderr)
+    check(sum("resunet_small" in line for line in lines) == 3, done.stdout)
+
+
+if __name__ == "__main__":
+    status = run_tests([a_quiet_night_is_ok, a_gross_loss_is_told_at_once, a_small_loss_needs_two_nights,
+                        a_gain_never_fails, a_broken_engine_is_the_environment, without_a_campaign_it_says_so,
+                        the_table_is_for_people])
+    if learned:
+        shutil.rmtree(learned, ignore_errors=True)
+    sys.exit(status)
