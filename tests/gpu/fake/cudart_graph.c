@@ -159,20 +159,23 @@ static void leave_capture(const struct fake_capture *capture)
             e->capture = NULL;
 }
 
+/* A capture ends here whatever else goes wrong. */
 cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t *out)
 {
-    ENTER(NEED_CONTEXT);
+    cudaError_t error = fake_enter(__func__, NEED_CONTEXT);
     struct CUstream_st *stream = fake_stream_of(handle);
-    if (!stream || !out)
-        return fake_leave(cudaErrorInvalidResourceHandle);
+    struct fake_capture *capture = stream ? stream->capture : NULL;
+    if (!out || !stream)
+        return fake_leave(error ? error : cudaErrorInvalidResourceHandle);
     *out = NULL;
-    struct fake_capture *capture = stream->capture;
     if (!capture)
-        return fake_leave(cudaErrorIllegalState);
+        return fake_leave(error ? error : cudaErrorIllegalState);
     if (capture->origin != stream)
-        return fake_leave(cudaErrorStreamCaptureUnmatched);
-    cudaError_t error = capture->broken ? cudaErrorStreamCaptureInvalidated
-                                        : joined(capture) ? cudaSuccess : cudaErrorStreamCaptureUnjoined;
+        return fake_leave(error ? error : cudaErrorStreamCaptureUnmatched);
+    if (!error && capture->broken)
+        error = cudaErrorStreamCaptureInvalidated;
+    if (!error && !joined(capture))
+        error = cudaErrorStreamCaptureUnjoined;
     leave_capture(capture);
     if (!error && (*out = malloc(sizeof **out))) {
         (*out)->graph = capture->graph;

@@ -191,9 +191,11 @@ cudaError_t cudaFree(void *pointer)
     return cudaSuccess;
 }
 
-cudaError_t cudaMallocHost(void **pointer, size_t bytes)
+static cudaError_t allocate_pinned(const char *call, void **pointer, size_t bytes)
 {
-    ENTER(NEED_CONTEXT);
+    cudaError_t error = fake_enter(call, NEED_CONTEXT);
+    if (error)
+        return fake_leave(error);
     if (!pointer)
         return fake_leave(cudaErrorInvalidValue);
     if (fake_capturing())
@@ -211,10 +213,15 @@ cudaError_t cudaMallocHost(void **pointer, size_t bytes)
     return cudaSuccess;
 }
 
+cudaError_t cudaMallocHost(void **pointer, size_t bytes)
+{
+    return allocate_pinned(__func__, pointer, bytes);
+}
+
 cudaError_t cudaHostAlloc(void **pointer, size_t bytes, unsigned flags)
 {
     (void)flags;
-    return cudaMallocHost(pointer, bytes);
+    return allocate_pinned(__func__, pointer, bytes);
 }
 
 cudaError_t cudaFreeHost(void *pointer)

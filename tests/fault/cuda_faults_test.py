@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""The CUDA worker on a fake CUDA runtime, cuDNN, cuBLASLt and NVML that fail on request: every error has its type, the
+worker goes on where it may and ends where it must, and nothing stays allocated (the fake runtime ends a program that
+leaks with 97)."""
+import json
+import os
+import select
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+from tap import tell  # noqa: E402
+
+BIN = os.environ["BENCH_BIN"]
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FAKE = os.path.join(os.path.dirname(os.path.abspath(BIN)), "fake")
+WORKER = os.path.join(FAKE, "bench-worker-cuda")
+LIMIT_S = 120   # of one answer; on a busy machine a prepare takes seconds
+LOAD = dict(op="load", model="resunet_advanced_20", shape=[3, 32, 32], precision="f16", device="cuda:0", weights="seeded",
+            seed=1, max_batch=2, options={"tune": "off", "launch": "graph"})
+PREPARE = dict(op="prepare", batch=1)
+RUN = dict(op="run", batch=1, min_ns=0, min_iterations=3, max_iterations=3)
+
+
+class Worker:
+    def __init__(self, script="", **more):
+        env = dict(os.environ, BENCH_HOME=ROOT, BENCH_FAKE_CUDA=script, BENCH_CUDA_LIBRARY_PATH=FAKE,
+                   BENCH_NVML_LIBRARY=os.path.join(FAKE, "libnvidia-ml.so.1"), OMP_NUM_THREADS="1", **more)
+        self.process = subprocess.Popen([WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, env=env)
+
+    def ask(self, request):
+        """The answer; None when the worker has ended."""
+        try:
+            self.process.stdin.write((json.dumps(dict(request, id=1)) + "\n").encode())
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            return None
+        if not select.select([self.process.stdout], [], [], LIMIT_S)[0]:
+            self.process.kill()
+            raise RuntimeError("no answer in %d s to %s" % (LIMIT_S, request))
+        line = self.process.stdout.readline()
+        return json.loads(line) if line else None
+
+    def end(self):
+        """Exit code and what it said on stderr."""
+        _, said = self.process.communicate(b'{"id":9,"op":"quit"}\n' if self.process.poll() is None else None, 60)
+        return self.process.returncode, said.decode(errors="replace")
+
+
+def outcome(answer):
+    """"ok", or (kind, api, code) of an error."""
+    if answer is None:
+        return "ended"
+    if answer.get("ok"):
+        return "ok"
+    error = answer["error"]
+    return error["kind"], error.get("api"), error.get("code")
+
+
+def ladder():
+    """What stands between the worker and a device: said by `load`, and the worker lives on."""
+    rows = [
+        ("no driver library", "driver=0", {}, ("environment", "cuda", 35), ["libcuda.so.1"]),
+        ("the toolkit's stub", "count=34", {}, ("environment", "cuda", 34), ["stub"]),
+        ("kernel module and libraries differ", "count=803", {}, ("environment", "cuda", 803), ["kernel module"]),
+        ("driver too old", "driver=12040", {}, ("environment", "cuda", 35), ["12.4", "13."]),
+        ("no device", "devices=0", {}, ("environment", "cuda", 100), ["no device"]),
+        ("device in use", "open=46", {}, ("environment", "cuda", 46), ["exclusive"]),
+        ("fabric manager not running", "count=802", {}, ("environment", "cuda", 802), ["fabric manager"]),
+        ("forward compatibility", "count=804", {}, ("environment", "cuda", 804), ["compat"]),
+        ("MPS not reachable", "count=805", {}, ("environment", "cuda", 805), ["MPS"]),
+        ("no code for this device", "open=209", {}, ("environment", "cuda", 209), ["209"]),
+        ("PTX newer than the driver", "open=222", {}, ("environment", "cuda", 222), ["222"]),
+        ("no memory for a context", "open=2", {}, ("out_of_memory", "cuda", 2), ["memory"]),
+        ("unknown error without a context", "open=999", {}, ("environment", "cuda", 999), ["999"]),
+        ("cuDNN too old", "", {"BENCH_FAKE_CUDNN_VERSION": "90700"}, ("environment", "cudnn", None), ["9.7", "9.8"]),
+        ("parts of cuDNN that differ", "fail=cudnnCreate:1:1002", {}, ("environment", "cudnn", 1002), ["1002"]),
+    ]
+    for name, script, more, expected, words in rows:
+        worker = Worker(script, **more)
+        answer = worker.ask(LOAD)
+        kind, api, code = outcome(answer)
+        message = answer["error"]["message"] if not answer["ok"] else ""
+        again = outcome(worker.ask(PREPARE))
+        ended, said = worker.end()
+        same = (kind, api) == expected[:2] and (expected[2] is None or code == expected[2])
+        tell(same and all(word in message for word in words) and again[0] == "invalid" and (ended, said) == (0, ""),
+             "%s: %s (%s %s), worker ends with 0" % (name, kind, api, code), (message, again, ended, said))
+
+
+def out_of_memory(function, code, step, expected_min):
+    """The n-th allocation fails, n = 1, 2, 3 ... until none is left to fail. The same request then succeeds."""
+    n = 0
+    failed = []
+    while True:
+        n += step
+        worker = Worker("fail=%s:%d:%d" % (function, n, code))
+        wrong = None
+        first = outcome(worker.ask(LOAD))
+        at = "load" if first != "ok" else ""
+        if at:
+            second = outcome(worker.ask(LOAD))
+        else:
+            first = outcome(worker.ask(PREPARE))
+            at = "prepare" if first != "ok" else ""
+            second = outcome(worker.ask(PREPARE)) if at else "ok"
+        if second != "ok" or (at and first[0] != "out_of_memory"):
+            wrong = (first, second)
+        run = worker.ask(RUN) if at != "load" and not wrong else {"ok": True, "outputs": 3}
+        ended, said = worker.end()
+        if outcome(run) != "ok" or run["outputs"] != 3 or (ended, said) != (0, ""):
+            wrong = (first, second, run, ended, said)
+        if not at or wrong:
+            break
+        failed.append(at)
+    tell(not wrong and len(failed) >= expected_min,
+         "%s fails with %d at each of %d places (%d in load, %d in prepare): out_of_memory, the second try runs, no leak"
+         % (function, code, len(failed), failed.count("load"), failed.count("prepare")), (n, wrong))
+
+
+def recovers():
+    """A call fails once with something that is not sticky: the request fails with the code, the next try runs."""
+    rows = [("cudaStreamBeginCapture", 1, 1, "cuda", "f16"), ("cudaStreamEndCapture", 1, 901, "cuda", "f16"),
+            ("cudaGraphUpload", 1, 1, "cuda", "f16"), ("cudaEventCreateWithFlags", 1, 1, "cuda", "f16"),
+            ("cudaLaunchKernel", 5, 1, "cuda", "f16"), ("cudaLaunchKernel", 200, 1, "cuda", "f16"),
+            ("cudnnBackendExecute", 7, 5000, "cudnn", "f16"), ("cublasLtMatmul", 2, 13, "cublaslt", "f32")]
+    for function, n, code, api, precision in rows:
+        worker = Worker("fail=%s:%d:%d" % (function, n, code))
+        seen = []
+        for request in (dict(LOAD, precision=precision), PREPARE, RUN):
+            answer = outcome(worker.ask(request))
+            if answer != "ok":
+                seen.append(answer)
+                answer = outcome(worker.ask(request))
+            seen.append(answer)
+        ended, said = worker.end()
+        tell([s for s in seen if s != "ok"] == [("internal", api, code)] and len(seen) == 4 and (ended, said) == (0, ""),
+             "%s number %d gives %d: internal (%s %d), the second try runs, no leak" % (function, n, code, api, code),
+             (seen, ended, said))
+
+
+def lost_device():
+    """Sticky errors: the answer, then exit code 3, soon and without anything more."""
+    rows = [("while weights are copied", "lost=copy:1:%d", code, LOAD) for code in (700, 719, 999)]
+    rows += [("in the first run", "lost=kernel:3:%d", 716, PREPARE), ("in a plan of cuDNN", "lost=library:5:%d", 702, PREPARE),
+             ("at a launch", "fail=cudaGraphLaunch:1:%d", 714, PREPARE)]
+    for name, script, code, request in rows:
+        worker = Worker(script % code)
+        answer = worker.ask(LOAD)
+        if request is not LOAD:
+            answer = worker.ask(request) if answer["ok"] else answer
+        after = worker.ask(RUN)
+        ended, said = worker.end()
+        tell(outcome(answer) == ("device_lost", "cuda", code) and after is None and ended == 3,
+             "device lost %s: device_lost (cuda %d), worker ends with 3" % (name, code), (answer, after, ended, said))
+
+
+def lost_in_a_run():
+    """The kernel that fails is of the second run: the operations before it are counted first."""
+    trace = os.path.join(os.environ.get("TMPDIR", "/tmp"), "cuda_faults_%d.txt" % os.getpid())
+    worker = Worker("trace=" + trace)
+    ready = outcome(worker.ask(LOAD)) == "ok" and outcome(worker.ask(PREPARE)) == "ok"
+    good = worker.ask(RUN)
+    worker.end()
+    with open(trace) as file:
+        kernels = sum(line == "run kernel\n" for line in file)
+    os.unlink(trace)
+    worker = Worker("lost=kernel:%d:719" % (kernels - 1))
+    worker.ask(LOAD)
+    worker.ask(PREPARE)
+    answer = worker.ask(RUN)
+    after = worker.ask(RUN)
+    ended, said = worker.end()
+    tell(ready and good["ok"] and outcome(answer) == ("device_lost", "cuda", 719) and after is None and ended == 3,
+         "device lost in the middle of a run (kernel %d): device_lost, worker ends with 3" % (kernels - 1),
+         (good, answer, after, ended, said))
+
+
+def goes_on_without_cublaslt():
+    worker = Worker("", BENCH_FAKE_CUBLASLT_VERSION="120400")
+    hello = worker.ask(dict(op="hello", protocol=1))
+    answers = [outcome(worker.ask(request)) for request in (LOAD, PREPARE, RUN)]
+    ended, said = worker.end()
+    tell(hello["ok"] and "cuBLASLt" in (hello.get("warning") or "") and answers == ["ok"] * 3 and ended == 0,
+         "cuBLASLt of another CUDA: a warning, and the worker runs without it", (hello, answers, ended, said))
+
+
+def refused_by_prediction():
+    """What does not fit is refused before it is tried: no call of cudaMalloc more."""
+    worker = Worker("memory=600MiB foreign=300MiB")
+    loaded = outcome(worker.ask(LOAD))
+    answer = worker.ask(PREPARE)
+    ended, said = worker.end()
+    error = answer.get("error", {})
+    tell(loaded == "ok" and error.get("kind") == "out_of_memory" and "api" not in error and (ended, said) == (0, ""),
+         "too little memory beside another process: out_of_memory by prediction", (loaded, answer, ended, said))
+
+
+def main():
+    if not os.access(WORKER, os.X_OK):
+        print("ok 1 - the CUDA worker on fakes is not built here # SKIP")
+        return
+    ladder()
+    out_of_memory("cudaMalloc", 2, 1, 3)
+    out_of_memory("cudaHostAlloc", 2, 1, 1)
+    out_of_memory("cudaGraphInstantiate", 2, 1, 1)
+    out_of_memory("cudnnBackendFinalize", 4004, 250, 1)
+    recovers()
+    lost_device()
+    lost_in_a_run()
+    goes_on_without_cublaslt()
+    refused_by_prediction()
+
+
+if __name__ == "__main__":
+    main()
