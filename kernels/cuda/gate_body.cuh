@@ -8,15 +8,16 @@ struct gate_args {
     const float *around;        /* prior as the neighbours read it: a copy where factor is written over it */
 };
 
-template <int ROWS> __global__ void __launch_bounds__(MAP_TILE_W * MAP_THREADS_Y) gate_kernel(struct gate_args a)
+template <int ROWS>
+__global__ void __launch_bounds__(MAP_TILE_W * MAP_THREADS_Y) gate_kernel(struct gate_args a)
 {
     __shared__ map_shared<ROWS> m;
     const fused_gate &op = a.op;
     const size_t image = (size_t)blockIdx.y * (size_t)op.h * (size_t)op.w;
     const map_place p = map_place_of<ROWS>(op.w);
     map_fill<ROWS>(m, p, reinterpret_cast<const float2 *>(op.point) + image,
-                   op.point_factor ? op.point_factor + image : nullptr, a.around ? a.around + image : nullptr, op.weight,
-                   op.h, op.w);
+                   op.point_factor ? op.point_factor + image : nullptr, a.around ? a.around + image : nullptr,
+                   op.weight, op.h, op.w);
     float sum[ROWS];
     map_sums<ROWS>(sum, m);
     const int x = p.x + (int)threadIdx.x, y = p.y + (int)threadIdx.y * ROWS;

@@ -11,7 +11,8 @@ int gpu_map_rows(int h, int w, const struct gpu_limits *limits)
 struct gpu_launch gpu_map_launch(int images, int h, int w, int rows)
 {
     unsigned tiles = pieces_of((size_t)w, MAP_TILE_W) * pieces_of((size_t)h, (size_t)(MAP_THREADS_Y * rows));
-    return (struct gpu_launch){ .grid = { tiles, (unsigned)images, 1 }, .block = { MAP_TILE_W, MAP_THREADS_Y, 1 } };
+    return (struct gpu_launch){ .grid = { tiles, (unsigned)images, 1 },
+                                .block = { MAP_TILE_W, MAP_THREADS_Y, 1 } };
 }
 
 struct gpu_launch gpu_gate_copy_launch(int h, int w)

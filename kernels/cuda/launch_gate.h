@@ -1,5 +1,5 @@
-/* launch_gate.h - launches of the 7x7 convolutions over maps (gate and triplet). A block of 32 x 8 threads makes a
- * tile 32 wide and 8 * rows high of one image; blocks lie in x, images in y. */
+/* launch_gate.h - launches of the 7x7 convolutions over maps (gate and triplet). A block of 32 x 8 threads
+ * makes a tile 32 wide and 8 * rows high of one image; blocks lie in x, images in y. */
 #ifndef CUDA_LAUNCH_GATE_H
 #define CUDA_LAUNCH_GATE_H
 

@@ -1,6 +1,7 @@
-/* launch_map_norm.h - the launches of the norm of maps: sums over `chunks` pieces of each image, then the norm itself,
- * where every block adds the sums of its image up again. Chunks depend on one image's size only. Scratch:
- * [n][chunks][2] sums of x - pilot and of its square, then [n] pilots (the first value of each image). */
+/* launch_map_norm.h - the launches of the norm of maps: sums over `chunks` pieces of each image, then the
+ * norm itself, where every block adds the sums of its image up again. Chunks depend on one image's size only.
+ * Scratch: [n][chunks][2] sums of x - pilot and of its square, then [n] pilots (the first value of each
+ * image). */
 #ifndef CUDA_LAUNCH_MAP_NORM_H
 #define CUDA_LAUNCH_MAP_NORM_H
 

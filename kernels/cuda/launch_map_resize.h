@@ -1,5 +1,5 @@
-/* launch_map_resize.h - the launch of the bilinear resize of maps: a block of 32 x 8 threads makes a tile of 128 x 8
- * values of one image, a thread four neighbours of a row. */
+/* launch_map_resize.h - the launch of the bilinear resize of maps: a block of 32 x 8 threads makes a tile of
+ * 128 x 8 values of one image, a thread four neighbours of a row. */
 #ifndef CUDA_LAUNCH_MAP_RESIZE_H
 #define CUDA_LAUNCH_MAP_RESIZE_H
 

@@ -1,5 +1,5 @@
-/* launch_row_softmax.h - the launch of softmax over rows: a block for each row, as many threads as it has groups of
- * four values, 32 to 256. */
+/* launch_row_softmax.h - the launch of softmax over rows: a block for each row, as many threads as it has
+ * groups of four values, 32 to 256. */
 #ifndef CUDA_LAUNCH_ROW_SOFTMAX_H
 #define CUDA_LAUNCH_ROW_SOFTMAX_H
 

@@ -1,5 +1,5 @@
-/* launch_se.h - the launch of squeeze-excite's two products: a block for each image; dynamic shared memory holds the
- * hidden values. */
+/* launch_se.h - the launch of squeeze-excite's two products: a block for each image; dynamic shared memory
+ * holds the hidden values. */
 #ifndef CUDA_LAUNCH_SE_H
 #define CUDA_LAUNCH_SE_H
 

@@ -3,12 +3,14 @@
 static int at_least(int x, int least) { return x < least ? least : x; }
 static int pieces_of(int whole, int piece) { return (whole + piece - 1) / piece; }
 
-/* High tiles leave fewer sums of columns (4 bytes a value for `rows` values read), low ones occupy a whole device:
- * the highest with a block for most multiprocessors. Without lines nothing is left, and small tiles only fill better. */
+/* High tiles leave fewer sums of columns (4 bytes a value for `rows` values read), low ones occupy a whole
+ * device: the highest with a block for most multiprocessors. Without lines nothing is left, and small tiles
+ * only fill better. */
 static int tile_rows(const struct fused_survey *op, int nx, const struct gpu_limits *limits)
 {
     int rows = op->row || op->column ? 32 : 2 * SURVEY_ROWS;
-    while (rows > SURVEY_ROWS && (long)nx * pieces_of(op->src.h, rows) * 4 < (long)limits->multiprocessors * 3)
+    while (rows > SURVEY_ROWS &&
+           (long)nx * pieces_of(op->src.h, rows) * 4 < (long)limits->multiprocessors * 3)
         rows /= 2;
     return rows;
 }
@@ -41,8 +43,8 @@ struct gpu_launch gpu_survey_launch(const struct survey_tiles *tiles, int images
 struct gpu_launch gpu_survey_lines_launch(const struct fused_survey *op, int images)
 {
     int lines = (op->row ? op->src.h : 0) + (op->column ? op->src.w : 0);
-    return (struct gpu_launch){ .grid = { (unsigned)pieces_of(lines, SURVEY_LINE_WARPS), (unsigned)images, 1 },
-                                .block = { 32, SURVEY_LINE_WARPS, 1 } };
+    unsigned blocks = (unsigned)pieces_of(lines, SURVEY_LINE_WARPS);
+    return (struct gpu_launch){ .grid = { blocks, (unsigned)images, 1 }, .block = { 32, SURVEY_LINE_WARPS, 1 } };
 }
 
 size_t gpu_survey_scratch(const struct fused_survey *op, const struct gpu_limits *limits)

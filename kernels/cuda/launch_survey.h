@@ -1,9 +1,10 @@
-/* launch_survey.h - how survey cuts a tensor into tiles, and its two launches: over tiles, and over the lines (rows
- * and columns) whose partial sums the tiles left in scratch.
+/* launch_survey.h - how survey cuts a tensor into tiles, and its two launches: over tiles, and over the lines
+ * (rows and columns) whose partial sums the tiles left in scratch.
  *
  * A tile has all channels of w x h pixels. Its block is (lanes, across) threads: a thread owns 8 channels of
  * SURVEY_COLUMNS columns, `across` apart, and goes down the rows. Tiles depend on one image's shape and the
- * device, never on the batch. Scratch: [images][h][nx][c] sums of rows, then [images][w][ny][c] of columns. */
+ * device, never on the batch. Scratch: [images][h][nx][c] sums of rows, then [images][w][ny][c]
+ * of columns. */
 #ifndef CUDA_LAUNCH_SURVEY_H
 #define CUDA_LAUNCH_SURVEY_H
 
@@ -23,7 +24,7 @@ struct survey_tiles {
     int lanes;                  /* threads of a pixel: c / 8 rounded up to a power of two, 4 .. 256 */
     int across;                 /* pixels at once */
     int w, h, nx, ny;           /* of a tile; tiles of an image */
-    int images;                 /* of one pair of launches: as many as leave their sums in the second-level cache */
+    int images; /* of one pair of launches: as many as leave their sums in the second-level cache */
     size_t row_floats, column_floats; /* scratch of one image; 0 where op has no such output */
 };
 

@@ -1,6 +1,6 @@
-/* map_conv.cuh - the 7x7 convolution of a map of pairs (mean, maximum), zeros around it, directly: a block has a tile
- * of launch_gate.h and its surroundings in shared memory; a thread makes `ROWS` values, one below the other, so that
- * what it reads serves up to seven times. */
+/* map_conv.cuh - the 7x7 convolution of a map of pairs (mean, maximum), zeros around it, directly: a block
+ * has a tile of launch_gate.h and its surroundings in shared memory; a thread makes `ROWS` values, one below
+ * the other, so that what it reads serves up to seven times. */
 #ifndef CUDA_MAP_CONV_CUH
 #define CUDA_MAP_CONV_CUH
 
@@ -27,12 +27,14 @@ template <int ROWS> __device__ __forceinline__ map_place map_place_of(int w)
 
 /* first * second * point of the tile; first, second [h][w] may be NULL. Ends with a barrier. */
 template <int ROWS>
-__device__ __forceinline__ void map_fill(map_shared<ROWS> &m, const map_place &p, const float2 *point, const float *first,
-                                         const float *second, const float *weight, int h, int w)
+__device__ __forceinline__ void map_fill(map_shared<ROWS> &m, const map_place &p, const float2 *point,
+                                         const float *first, const float *second, const float *weight, int h,
+                                         int w)
 {
     const int tid = (int)(threadIdx.y * blockDim.x + threadIdx.x), threads = MAP_TILE_W * MAP_THREADS_Y;
     for (int i = tid; i < map_shared<ROWS>::H * map_shared<ROWS>::W; i += threads) {
-        const int y = p.y - MAP_REACH + i / map_shared<ROWS>::W, x = p.x - MAP_REACH + i % map_shared<ROWS>::W;
+        const int y = p.y - MAP_REACH + i / map_shared<ROWS>::W,
+                  x = p.x - MAP_REACH + i % map_shared<ROWS>::W;
         float2 q = make_float2(0, 0);
         if (y >= 0 && y < h && x >= 0 && x < w) {
             const size_t at = (size_t)y * (size_t)w + (size_t)x;

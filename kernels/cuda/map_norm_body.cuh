@@ -1,5 +1,6 @@
-/* map_norm_body.cuh - norm of maps, one value per pixel: dst = act(gamma * (src - m) / sqrt(v + 1e-5) + beta), m and v
- * of each image. Sums are shifted by the image's first value. VECTOR: images begin at 16 bytes. */
+/* map_norm_body.cuh - norm of maps, one value per pixel: dst = act(gamma * (src - m) / sqrt(v + 1e-5) +
+ * beta), m and v of each image. Sums are shifted by the image's first value. VECTOR: images begin at 16
+ * bytes. */
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/launch_map_norm.h"
 #include "kernels/cuda/sigmoid.cuh"
@@ -36,7 +37,8 @@ __device__ __forceinline__ float2 map_warp_sum(float2 s)
 }
 
 /* Sums of chunk blockIdx.x of image blockIdx.y. */
-template <bool VECTOR> __global__ void __launch_bounds__(MAP_NORM_THREADS) map_sums_kernel(struct map_norm_args a)
+template <bool VECTOR>
+__global__ void __launch_bounds__(MAP_NORM_THREADS) map_sums_kernel(struct map_norm_args a)
 {
     __shared__ float2 warps[MAP_NORM_THREADS / 32];
     const int tid = (int)threadIdx.x, pixels = a.op.h * a.op.w;
@@ -87,7 +89,8 @@ __device__ __forceinline__ float map_act(float x, enum fused_act act)
 }
 
 /* Values [blockIdx.x * MAP_NORM_THREADS * MAP_NORM_VALUES, ...) of image blockIdx.y. */
-template <bool VECTOR> __global__ void __launch_bounds__(MAP_NORM_THREADS) map_norm_kernel(struct map_norm_args a)
+template <bool VECTOR>
+__global__ void __launch_bounds__(MAP_NORM_THREADS) map_norm_kernel(struct map_norm_args a)
 {
     __shared__ float2 shared_coefficients;
     const int pixels = a.op.h * a.op.w;

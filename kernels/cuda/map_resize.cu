@@ -11,6 +11,7 @@ int gpu_map_resize(const struct fused_map_resize *op, const struct gpu_place *at
         op->to_h > side || op->to_w > side)
         return invalid;
     const bool vector = op->to_w % 4 == 0 && reinterpret_cast<uintptr_t>(op->dst) % 16 == 0;
-    void (*const kernel)(struct fused_map_resize) = vector ? map_resize_kernel<true> : map_resize_kernel<false>;
+    void (*const kernel)(struct fused_map_resize) =
+        vector ? map_resize_kernel<true> : map_resize_kernel<false>;
     return LAUNCH(gpu_map_resize_launch(op), at->stream, kernel, *op);
 }

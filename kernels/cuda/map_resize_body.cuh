@@ -4,8 +4,8 @@
 
 struct map_tap { int low, high; float weight; };
 
-/* Where output i of `out` lies among `in` values: a fraction of whole numbers, so that nothing is rounded but the
- * weight. CORNERS: i (in - 1) / (out - 1). HALF_PIXEL: max((2 i + 1) in - out, 0) / (2 out). */
+/* Where output i of `out` lies among `in` values: a fraction of whole numbers, so that nothing is rounded but
+ * the weight. CORNERS: i (in - 1) / (out - 1). HALF_PIXEL: max((2 i + 1) in - out, 0) / (2 out). */
 __device__ __forceinline__ map_tap map_tap_of(enum fused_resize resize, int i, int in, int out)
 {
     unsigned above = 0, below = 1;
@@ -28,7 +28,8 @@ template <bool VECTOR>
 __global__ void __launch_bounds__(MAP_RESIZE_THREADS_X * MAP_RESIZE_THREADS_Y)
 map_resize_kernel(struct fused_map_resize op)
 {
-    const int nx = (op.to_w + 4 * MAP_RESIZE_THREADS_X - 1) / (4 * MAP_RESIZE_THREADS_X), tile = (int)blockIdx.x;
+    const int nx = (op.to_w + 4 * MAP_RESIZE_THREADS_X - 1) / (4 * MAP_RESIZE_THREADS_X),
+              tile = (int)blockIdx.x;
     const int x = (tile % nx * MAP_RESIZE_THREADS_X + (int)threadIdx.x) * 4;
     const int y = tile / nx * MAP_RESIZE_THREADS_Y + (int)threadIdx.y;
     if (x >= op.to_w || y >= op.to_h)
@@ -41,8 +42,8 @@ map_resize_kernel(struct fused_map_resize op)
     UNROLL
     for (int i = 0; i < 4; i++) {
         const map_tap u = map_tap_of(op.resize, min(x + i, op.to_w - 1), op.w, op.to_w);
-        value[i] = map_mix(map_mix(upper[u.low], lower[u.low], v.weight), map_mix(upper[u.high], lower[u.high], v.weight),
-                           u.weight);
+        value[i] = map_mix(map_mix(upper[u.low], lower[u.low], v.weight),
+                           map_mix(upper[u.high], lower[u.high], v.weight), u.weight);
     }
     if (VECTOR) {
         *reinterpret_cast<float4 *>(dst) = make_float4(value[0], value[1], value[2], value[3]);

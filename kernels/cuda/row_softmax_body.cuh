@@ -1,5 +1,6 @@
-/* row_softmax_body.cuh - probs [rows][cols] = softmax over the columns of scale * scores: maximum and sum in one read,
- * the probabilities in a second one, by the same threads (so probs may be scores). VECTOR: rows begin at 16 bytes. */
+/* row_softmax_body.cuh - probs [rows][cols] = softmax over the columns of scale * scores: maximum and sum in
+ * one read, the probabilities in a second one, by the same threads (so probs may be scores). VECTOR: rows
+ * begin at 16 bytes. */
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/launch_row_softmax.h"
@@ -7,7 +8,10 @@
 /* Sum of exp(x - top) and its top; nothing yet: 0, -infinity. */
 struct softmax_state { float top, sum; };
 
-__device__ __forceinline__ float softmax_keep(float old_top, float top) { return old_top == top ? 1 : __expf(old_top - top); }
+__device__ __forceinline__ float softmax_keep(float old_top, float top)
+{
+    return old_top == top ? 1 : __expf(old_top - top);
+}
 
 __device__ __forceinline__ softmax_state softmax_join(softmax_state a, softmax_state b)
 {
@@ -29,7 +33,8 @@ __device__ __forceinline__ void softmax_load(float *x, const float *row, int at,
     }
 }
 
-template <bool VECTOR> __device__ __forceinline__ softmax_state softmax_read(const float *row, int cols, float scale)
+template <bool VECTOR>
+__device__ __forceinline__ softmax_state softmax_read(const float *row, int cols, float scale)
 {
     softmax_state s = { -INFINITY, 0 };
     for (int at = 4 * (int)threadIdx.x; at < cols; at += 4 * (int)blockDim.x) {
@@ -46,7 +51,8 @@ template <bool VECTOR> __device__ __forceinline__ softmax_state softmax_read(con
 }
 
 /* Row blockIdx.x. */
-template <bool VECTOR> __global__ void __launch_bounds__(ROW_SOFTMAX_THREADS) row_softmax_kernel(struct gpu_row_softmax op)
+template <bool VECTOR>
+__global__ void __launch_bounds__(ROW_SOFTMAX_THREADS) row_softmax_kernel(struct gpu_row_softmax op)
 {
     __shared__ softmax_state warps[ROW_SOFTMAX_THREADS / 32];
     const size_t first = (size_t)blockIdx.x * (size_t)op.cols;

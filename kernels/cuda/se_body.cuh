@@ -1,5 +1,5 @@
-/* se_body.cuh - squeeze-excite without its product: factor [n][c] = sigmoid(w2 relu(w1 mean)), w1 [hidden][c], w2
- * [c][hidden]. A warp makes a hidden value, then SE_LANES threads make a channel. */
+/* se_body.cuh - squeeze-excite without its product: factor [n][c] = sigmoid(w2 relu(w1 mean)), w1
+ * [hidden][c], w2 [c][hidden]. A warp makes a hidden value, then SE_LANES threads make a channel. */
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/launch_se.h"
 #include "kernels/cuda/sigmoid.cuh"

@@ -1,4 +1,5 @@
-/* sigmoid.cuh - 1 / (1 + exp(-x)) in f32, by the fast exponential: within 1e-6. 0 and 1 far out, NaN stays. */
+/* sigmoid.cuh - 1 / (1 + exp(-x)) in f32, by the fast exponential: within 1e-6; 0 and 1 far out, NaN
+ * stays. */
 #ifndef CUDA_SIGMOID_CUH
 #define CUDA_SIGMOID_CUH
 

@@ -14,8 +14,9 @@ template <typename T> static survey_function survey_pick(const fused_survey &op)
 
 static survey_function survey_of(const fused_survey &op)
 {
-    return op.src.type == FUSED_F32 ? survey_pick<float>(op) : op.src.type == FUSED_BF16 ? survey_pick<b16>(op)
-                                                                                          : survey_pick<h16>(op);
+    return op.src.type == FUSED_F32    ? survey_pick<float>(op)
+           : op.src.type == FUSED_BF16 ? survey_pick<b16>(op)
+                                       : survey_pick<h16>(op);
 }
 
 int gpu_survey(const struct fused_survey *op, const struct gpu_place *at)

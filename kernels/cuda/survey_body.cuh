@@ -1,5 +1,5 @@
-/* survey_body.cuh - SimAM, and the descriptors of triplet attention and of the spatial gate, in one pass over the
- * tensor: see launch_survey.h for tiles and scratch. */
+/* survey_body.cuh - SimAM, and the descriptors of triplet attention and of the spatial gate, in one pass over
+ * the tensor: see launch_survey.h for tiles and scratch. */
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/launch_survey.h"
 #include "kernels/cuda/sigmoid.cuh"
@@ -42,8 +42,8 @@ __device__ __forceinline__ survey_thread survey_thread_of(const survey_args &a)
 
 struct survey_coefficients { float8 scale, shift, center, rate; };
 
-__device__ __forceinline__ float8 survey_load(const float *coefficients, const survey_args &a, const survey_thread &s,
-                                              float otherwise)
+__device__ __forceinline__ float8 survey_load(const float *coefficients, const survey_args &a,
+                                              const survey_thread &s, float otherwise)
 {
     if (!coefficients || !s.active)
         return float8_all(otherwise);
@@ -135,17 +135,18 @@ __device__ __forceinline__ void survey_gather(const float *sums, const float2 *p
     const int room = t.lanes * GPU_CHANNEL_BLOCK, warps = max(1, t.lanes / 32), c = a.op.src.c;
     const int tile_x = (int)blockIdx.x % t.nx, count = min(SURVEY_ROWS, s.y_end - y);
     const size_t line = s.image * (size_t)a.op.src.h + (size_t)y;
+    float2 *point = reinterpret_cast<float2 *>(a.op.point);
     if (LINES && a.rows)
         for (int i = s.tid; i < count * room; i += SURVEY_THREADS) {
             const int j = i / room, channel = i % room;
             float sum = 0;
             for (int r = 0; r < t.across; r++)
                 sum += sums[(j * t.across + r) * room + channel];
+            const size_t row = (size_t)blockIdx.y * (size_t)a.op.src.h + (size_t)(y + j);
             if (channel < c)
-                a.rows[(((size_t)blockIdx.y * (size_t)a.op.src.h + (size_t)(y + j)) * (size_t)t.nx + (size_t)tile_x) *
-                           (size_t)c + (size_t)channel] = sum;
+                a.rows[(row * (size_t)t.nx + (size_t)tile_x) * (size_t)c + (size_t)channel] = sum;
         }
-    if (a.op.point)
+    if (point)
         for (int i = s.tid; i < count * t.w; i += SURVEY_THREADS) {
             const int j = i / t.w, x = tile_x * t.w + i % t.w;
             float2 pair = pairs[i * warps];
@@ -155,7 +156,7 @@ __device__ __forceinline__ void survey_gather(const float *sums, const float2 *p
             }
             pair.x /= (float)a.op.c_real;
             if (x < s.x_end)
-                reinterpret_cast<float2 *>(a.op.point)[(line + (size_t)j) * (size_t)a.op.src.w + (size_t)x] = pair;
+                point[(line + (size_t)j) * (size_t)a.op.src.w + (size_t)x] = pair;
         }
 }
 
@@ -164,7 +165,8 @@ template <typename T, bool SIMAM, bool LINES>
 __global__ void __launch_bounds__(SURVEY_THREADS, 2) survey_kernel(struct survey_args a)
 {
     __shared__ float4 sums[LINES ? SURVEY_ROWS * SURVEY_THREADS * 2 : 1]; /* [rows][across][lanes][8] */
-    __shared__ float2 pairs[SURVEY_ROWS * SURVEY_COLUMNS * SURVEY_THREADS / SURVEY_LANES_MIN]; /* [rows][tile.w][warps] */
+    /* [rows][tile.w][warps] */
+    __shared__ float2 pairs[SURVEY_ROWS * SURVEY_COLUMNS * SURVEY_THREADS / SURVEY_LANES_MIN];
     const survey_thread s = survey_thread_of(a);
     const survey_coefficients k = { survey_load(a.op.scale, a, s, 1), survey_load(a.op.shift, a, s, 0),
                                     survey_load(SIMAM ? a.op.center : nullptr, a, s, 0),
@@ -226,13 +228,13 @@ __global__ void __launch_bounds__(32 * SURVEY_LINE_WARPS, 8) survey_lines_kernel
     const int rows = a.rows ? a.op.src.h : 0, columns = a.columns ? a.op.src.w : 0;
     const int line = (int)(blockIdx.x * blockDim.y + threadIdx.y), x = line - rows;
     const size_t image = (size_t)a.first_image + blockIdx.y, c = (size_t)a.op.src.c;
+    const size_t row_at = ((size_t)blockIdx.y * (size_t)rows + (size_t)line) * (size_t)a.tiles.nx * c;
+    const size_t column_at = ((size_t)blockIdx.y * (size_t)columns + (size_t)x) * (size_t)a.tiles.ny * c;
     float2 pair = make_float2(0, 0);
     if (line < rows)
-        pair = survey_line(a.rows + ((size_t)blockIdx.y * (size_t)rows + (size_t)line) * (size_t)a.tiles.nx * c,
-                           a.tiles.nx, a.op.src.c, a.op.c_real, (float)a.op.src.w);
+        pair = survey_line(a.rows + row_at, a.tiles.nx, a.op.src.c, a.op.c_real, (float)a.op.src.w);
     else if (x < columns)
-        pair = survey_line(a.columns + ((size_t)blockIdx.y * (size_t)columns + (size_t)x) * (size_t)a.tiles.ny * c,
-                           a.tiles.ny, a.op.src.c, a.op.c_real, (float)a.op.src.h);
+        pair = survey_line(a.columns + column_at, a.tiles.ny, a.op.src.c, a.op.c_real, (float)a.op.src.h);
     if (threadIdx.x == 0 && line < rows)
         reinterpret_cast<float2 *>(a.op.row)[image * (size_t)rows + (size_t)line] = pair;
     else if (threadIdx.x == 0 && x < columns)

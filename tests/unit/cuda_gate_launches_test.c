@@ -1,5 +1,5 @@
-/* Launches of survey, the gates and the kernels over maps, for every layer of the networks, batches and devices: within
- * the device's limits, and every value made exactly once. */
+/* Launches of survey, the gates and the kernels over maps, for every layer of the networks, batches and
+ * devices: within the device's limits, and every value made exactly once. */
 #include "tests/unit/cuda_layers_help.h"
 
 #include <string.h>
@@ -39,10 +39,11 @@ static size_t axis_misses(const struct axis *a)
     return misses;
 }
 
-/* --- survey --------------------------------------------------------------------------------------------------------- */
+/* --- survey -------------------------------------------------------------------------------------------- */
 
 /* Columns of an image: the tiles of one row of tiles, each thread's SURVEY_COLUMNS, cut at the tile's end. */
-static size_t survey_axes_misses(const struct survey_tiles *t, const struct gpu_launch *l, int h, int w, int c)
+static size_t survey_axes_misses(const struct survey_tiles *t, const struct gpu_launch *l, int h, int w,
+                                 int c)
 {
     static struct axis x, y, k;
     axis_start(&x, w), axis_start(&y, h), axis_start(&k, c);
@@ -59,7 +60,8 @@ static size_t survey_axes_misses(const struct survey_tiles *t, const struct gpu_
     return axis_misses(&x) + axis_misses(&y) + axis_misses(&k);
 }
 
-static size_t survey_launch_misses(const struct fused_survey *op, const struct gpu_limits *limits, unsigned fewer)
+static size_t survey_launch_misses(const struct fused_survey *op, const struct gpu_limits *limits,
+                                   unsigned fewer)
 {
     const struct survey_tiles t = gpu_survey_tiles(op, limits);
     const size_t scratch = gpu_survey_scratch(op, limits);
@@ -70,13 +72,15 @@ static size_t survey_launch_misses(const struct fused_survey *op, const struct g
     misses += t.w * (t.lanes > 32 ? t.lanes / 32 : 1) > SURVEY_COLUMNS * SURVEY_THREADS / SURVEY_LANES_MIN;
     struct gpu_launch l = gpu_survey_launch(&t, t.images);
     l.grid[0] -= fewer;
-    misses += l.grid[1] != (unsigned)t.images || l.block[0] != (unsigned)t.lanes || l.block[1] != (unsigned)t.across;
+    misses += l.grid[1] != (unsigned)t.images || l.block[0] != (unsigned)t.lanes ||
+              l.block[1] != (unsigned)t.across;
     misses += launch_misses(&l, limits) + survey_axes_misses(&t, &l, op->src.h, op->src.w, op->src.c);
     if (op->row || op->column) {
         const struct gpu_launch lines = gpu_survey_lines_launch(op, t.images);
         const unsigned want = (unsigned)((op->row ? op->src.h : 0) + (op->column ? op->src.w : 0));
         misses += launch_misses(&lines, limits) + (lines.grid[0] * lines.block[1] < want);
-        misses += lines.block[0] != 32 || lines.block[1] != SURVEY_LINE_WARPS || lines.grid[1] != (unsigned)t.images;
+        misses += lines.block[0] != 32 || lines.block[1] != SURVEY_LINE_WARPS ||
+                  lines.grid[1] != (unsigned)t.images;
     }
     return misses;
 }
@@ -84,12 +88,15 @@ static size_t survey_launch_misses(const struct fused_survey *op, const struct g
 static struct fused_survey survey_of(const struct layer *l, int n)
 {
     const struct survey_step *s = &l->step->u.survey;
-    return (struct fused_survey){ .src = layer_view(l, s->src, n), .c_real = s->c_real, .dst = layer_view(l, s->dst, n),
-                                  .row = layer_floats(l, s->row), .column = layer_floats(l, s->column),
+    return (struct fused_survey){ .src = layer_view(l, s->src, n),
+                                  .c_real = s->c_real,
+                                  .dst = layer_view(l, s->dst, n),
+                                  .row = layer_floats(l, s->row),
+                                  .column = layer_floats(l, s->column),
                                   .point = layer_floats(l, s->point) };
 }
 
-/* --- maps ----------------------------------------------------------------------------------------------------------- */
+/* --- maps ---------------------------------------------------------------------------------------------- */
 
 /* Tiles of `w` x `h` values in rows of tiles, as many as the grid has blocks in x. */
 static size_t tiles_misses(const struct gpu_launch *l, int tile_w, int tile_h, int h, int w)
@@ -113,27 +120,33 @@ static size_t map_launch_misses(int n, int h, int w, const struct gpu_limits *li
     l.grid[0] -= fewer;
     size_t misses = rows != 1 && rows != MAP_ROWS;
     misses += l.block[0] != MAP_TILE_W || l.block[1] != MAP_THREADS_Y || l.grid[1] != (unsigned)n;
-    misses += copied < pixels || copied - pixels >= 4 * GATE_COPY_THREADS || copy.block[0] != GATE_COPY_THREADS;
+    misses +=
+        copied < pixels || copied - pixels >= 4 * GATE_COPY_THREADS || copy.block[0] != GATE_COPY_THREADS;
     return misses + launch_misses(&l, limits) + launch_misses(&copy, limits) +
            tiles_misses(&l, MAP_TILE_W, MAP_THREADS_Y * rows, h, w);
 }
 
-static size_t map_norm_launch_misses(const struct fused_map_norm *op, const struct gpu_limits *limits, unsigned fewer)
+static size_t map_norm_launch_misses(const struct fused_map_norm *op, const struct gpu_limits *limits,
+                                     unsigned fewer)
 {
-    const long pixels = (long)op->h * op->w, values = gpu_map_norm_chunk_values(op), chunks = gpu_map_norm_chunks(op);
+    const long pixels = (long)op->h * op->w, values = gpu_map_norm_chunk_values(op),
+               chunks = gpu_map_norm_chunks(op);
     struct gpu_launch sums = gpu_map_sums_launch(op), norm = gpu_map_norm_launch(op);
     norm.grid[0] -= fewer;
     size_t misses = chunks > MAP_NORM_CHUNKS || values % 4 != 0 || sums.grid[0] != (unsigned)chunks;
-    misses += chunks * values < pixels || (chunks - 1) * values >= pixels; /* all in chunks, none of them empty */
+    misses +=
+        chunks * values < pixels || (chunks - 1) * values >= pixels; /* all in chunks, none of them empty */
     const long made = (long)norm.grid[0] * norm.block[0] * MAP_NORM_VALUES;
     misses += made < pixels || made - pixels >= (long)MAP_NORM_THREADS * MAP_NORM_VALUES;
     misses += sums.grid[1] != (unsigned)op->n || norm.grid[1] != (unsigned)op->n;
     misses += sums.block[0] != MAP_NORM_THREADS || norm.block[0] != MAP_NORM_THREADS;
-    misses += gpu_map_norm_scratch(op, limits) != (op->normalise ? (size_t)op->n * (size_t)(2 * chunks + 1) * 4 : 0);
+    misses += gpu_map_norm_scratch(op, limits) !=
+              (op->normalise ? (size_t)op->n * (size_t)(2 * chunks + 1) * 4 : 0);
     return misses + launch_misses(&sums, limits) + launch_misses(&norm, limits);
 }
 
-static size_t map_resize_launch_misses(const struct fused_map_resize *op, const struct gpu_limits *limits, unsigned fewer)
+static size_t map_resize_launch_misses(const struct fused_map_resize *op, const struct gpu_limits *limits,
+                                       unsigned fewer)
 {
     struct gpu_launch l = gpu_map_resize_launch(op);
     l.grid[0] -= fewer;
@@ -142,7 +155,7 @@ static size_t map_resize_launch_misses(const struct fused_map_resize *op, const 
            tiles_misses(&l, 4 * MAP_RESIZE_THREADS_X, MAP_RESIZE_THREADS_Y, op->to_h, op->to_w);
 }
 
-/* --- vectors -------------------------------------------------------------------------------------------------------- */
+/* --- vectors ------------------------------------------------------------------------------------------- */
 
 static size_t se_launch_misses(const struct fused_se *op, const struct gpu_limits *limits)
 {
@@ -157,7 +170,7 @@ static size_t softmax_launch_misses(const struct gpu_row_softmax *op, const stru
     return launch_misses(&l, limits) + (l.grid[0] != op->rows || l.block[0] > ROW_SOFTMAX_THREADS);
 }
 
-/* --- all of them ---------------------------------------------------------------------------------------------------- */
+/* --- all of them --------------------------------------------------------------------------------------- */
 
 struct tally {
     unsigned fewer;              /* the wrong twin: so many blocks too few */
@@ -192,7 +205,8 @@ static size_t step_misses(const struct layer *l, int n, const struct gpu_limits 
         return se_launch_misses(&op, limits);
     }
     const int tokens = s->u.attention.tokens * up * right; /* blocks of 512 queries, or fewer */
-    const struct gpu_row_softmax op = { .rows = (size_t)n * (size_t)s->u.attention.heads * 512, .cols = tokens };
+    const struct gpu_row_softmax op = { .rows = (size_t)n * (size_t)s->u.attention.heads * 512,
+                                        .cols = tokens };
     return softmax_launch_misses(&op, limits);
 }
 
@@ -229,7 +243,8 @@ static void a_block_too_few_is_noticed(void **state)
 {
     (void)state;
     struct tally t = { .fewer = 1 };
-    static const enum step_kind cut[] = { STEP_SURVEY, STEP_GATE, STEP_TRIPLET, STEP_MAP_NORM, STEP_MAP_RESIZE };
+    static const enum step_kind cut[] = { STEP_SURVEY, STEP_GATE, STEP_TRIPLET, STEP_MAP_NORM,
+                                          STEP_MAP_RESIZE };
     layers_each(try_layer, &t);
     for (size_t i = 0; i < LEN(cut); i++)
         assert_int_equal(t.misses[cut[i]], t.tried[cut[i]]);
@@ -267,7 +282,8 @@ static void tiles_do_not_depend_on_the_batch(void **state)
     float some = 0;
     for (size_t d = 0; d < LEN(device_limits); d++)
         for (int side = 16; side <= 1024; side *= 2) {
-            struct fused_survey op = { .src = { .n = 1, .h = side, .w = side, .c = 64, .stride = 64 }, .row = &some,
+            struct fused_survey op = { .src = { .n = 1, .h = side, .w = side, .c = 64, .stride = 64 },
+                                       .row = &some,
                                        .column = &some };
             const struct survey_tiles one = gpu_survey_tiles(&op, &device_limits[d]);
             op.src.n = 64;

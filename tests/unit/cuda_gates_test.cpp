@@ -84,14 +84,16 @@ size_t gate_misses(int n, int h, int w, int multiprocessors, bool exchange)
     struct fused_gate op = {};
     op.n = n, op.h = h, op.w = w, op.point = d.point;
     op.point_factor = w % 3 ? memory.normals(pixels, &r, 0.5, 0.05) : nullptr;
-    float *prior = w % 4 ? memory.normals(pixels, &r, 0.5, 0.05) : nullptr, *weight = memory.normals(98, &r, 0, 0.2);
+    float *prior = w % 4 ? memory.normals(pixels, &r, 0.5, 0.05) : nullptr,
+          *weight = memory.normals(98, &r, 0, 0.2);
     float *twin = memory.floats(98);             /* wrong: mean and maximum exchanged */
     for (int i = 0; i < 98; i++)
         twin[i] = weight[(i + 49) % 98];
     op.prior = prior, op.weight = exchange ? twin : weight, op.factor = memory.floats(pixels);
     std::vector<double> x = d.x, want(d.x.size());
     for (size_t i = 0; i < x.size(); i++)
-        x[i] *= (prior ? (double)prior[i / CHANNELS] : 1) * (op.point_factor ? (double)op.point_factor[i / CHANNELS] : 1);
+        x[i] *= (prior ? (double)prior[i / CHANNELS] : 1) *
+                (op.point_factor ? (double)op.point_factor[i / CHANNELS] : 1);
     assert_int_equal(reference_spatial_gate(want.data(), x.data(), d.shape, weight), ST_OK);
     for (size_t i = 0; i < x.size(); i++)
         want[i] /= op.point_factor ? (double)op.point_factor[i / CHANNELS] : 1;
@@ -124,9 +126,11 @@ size_t triplet_misses(int n, int h, int w, int multiprocessors, bool exchange)
     const gpu_limits limits = device_of(multiprocessors);
     described d = described_new(memory, &r, n, h, w);
     const size_t pixels = (size_t)(n * h * w);
-    float *ch = memory.normals(14, &r, 0, 0.7), *cw = memory.normals(14, &r, 0, 0.7), *hw = memory.normals(98, &r, 0, 0.2);
+    float *ch = memory.normals(14, &r, 0, 0.7), *cw = memory.normals(14, &r, 0, 0.7),
+          *hw = memory.normals(98, &r, 0, 0.2);
     struct fused_triplet op = {};
-    op.n = n, op.h = h, op.w = w, op.row = d.row, op.column = d.column, op.point = d.point, op.point_weight = hw;
+    op.n = n, op.h = h, op.w = w, op.row = d.row, op.column = d.column, op.point = d.point;
+    op.point_weight = hw;
     op.row_weight[exchange] = ch[3], op.row_weight[!exchange] = ch[10]; /* 3: the middle of seven taps */
     op.column_weight[0] = cw[3], op.column_weight[1] = cw[10];
     op.factor = memory.floats(pixels);
@@ -182,7 +186,8 @@ size_t se_misses(int n, int c, int c_real, int hidden, bool without_relu)
     rng r = rng_seeded((uint64_t)(c + hidden));
     struct fused_se op = {};
     op.n = n, op.c = c, op.hidden = hidden;
-    op.mean = memory.coefficients(n, c, c_real, &r, 0.3, 1), op.w1 = memory.coefficients(hidden, c, c_real, &r, 0, 0.2);
+    op.mean = memory.coefficients(n, c, c_real, &r, 0.3, 1);
+    op.w1 = memory.coefficients(hidden, c, c_real, &r, 0, 0.2);
     float *w2 = memory.normals((size_t)(c * hidden), &r, 0, 0.4);
     op.w2 = w2, op.factor = memory.floats((size_t)(n * c));
     std::vector<float> packed;                   /* w1 without its padding */
@@ -191,15 +196,17 @@ size_t se_misses(int n, int c, int c_real, int hidden, bool without_relu)
         packed.push_back(op.w1[i / c_real * c + i % c_real]);
     for (int i = 0; i < n * c_real; i++)
         x.push_back((double)op.mean[i / c_real * c + i % c_real]);
-    if (without_relu)                            /* the wrong twin: as if the first hidden value were never below zero */
+    if (without_relu) /* the wrong twin: as if the first hidden value were never below zero */
         for (int i = 0; i < c_real; i++)
             packed[(size_t)i] = -packed[(size_t)i];
-    assert_int_equal(reference_se(want.data(), x.data(), { n, 1, 1, c_real }, hidden, packed.data(), w2), ST_OK);
+    assert_int_equal(reference_se(want.data(), x.data(), { n, 1, 1, c_real }, hidden, packed.data(), w2),
+                     ST_OK);
     gpu_place at = memory.place(gpu_se_scratch(&op, nullptr));
     memory.run([&] { return gpu_se(&op, &at); });
     size_t misses = 0;
     for (int i = 0; i < n * c_real; i++)
-        misses += !near(x[(size_t)i] * (double)op.factor[i / c_real * c + i % c_real], want[(size_t)i], FUSED_F32, 2e-5);
+        misses += !near(x[(size_t)i] * (double)op.factor[i / c_real * c + i % c_real], want[(size_t)i],
+                        FUSED_F32, 2e-5);
     return misses;
 }
 

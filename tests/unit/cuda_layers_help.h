@@ -21,13 +21,16 @@
 #define LEN(rows) (sizeof(rows) / sizeof *(rows))
 #define MUST(call) do { if ((call) != ST_OK) fail_msg("%s", err.text); } while (0)
 
-/* From the public data sheets: A100, A5000, H100, T4; shared memory of one block after asking: 163, 99, 227, 64 KB. The
- * last two: a slice of an H100, and one multiprocessor. */
+/* From the public data sheets: A100, A5000, H100, T4; shared memory of one block after asking: 163, 99, 227,
+ * 64 KB. The last two: a slice of an H100, and one multiprocessor. */
 static const struct gpu_limits device_limits[] = {
     /* sm, SMs, block, resident threads and blocks, shared memory static and at most, second-level cache */
-    { 80, 108, 1024, 2048, 32, 48 << 10, 166912, 41943040 }, { 86, 64, 1024, 1536, 16, 48 << 10, 101376, 6291456 },
-    { 90, 132, 1024, 2048, 32, 48 << 10, 232448, 52428800 }, { 75, 40, 1024, 1024, 16, 48 << 10, 65536, 4194304 },
-    { 90, 16, 1024, 2048, 32, 48 << 10, 232448, 6553600 },   { 86, 1, 1024, 1536, 16, 48 << 10, 101376, 98304 },
+    { 80, 108, 1024, 2048, 32, 48 << 10, 166912, 41943040 },
+    { 86, 64, 1024, 1536, 16, 48 << 10, 101376, 6291456 },
+    { 90, 132, 1024, 2048, 32, 48 << 10, 232448, 52428800 },
+    { 75, 40, 1024, 1024, 16, 48 << 10, 65536, 4194304 },
+    { 90, 16, 1024, 2048, 32, 48 << 10, 232448, 6553600 },
+    { 86, 1, 1024, 1536, 16, 48 << 10, 101376, 98304 },
 };
 static const int batches[] = { 1, 2, 3, 7, 8, 16, 31, 64 };
 
@@ -41,8 +44,8 @@ static inline size_t launch_misses(const struct gpu_launch *l, const struct gpu_
     return misses + (l->shared_bytes > limits->shared_optin_bytes);
 }
 
-static inline enum status keep_no_weights(int *index, void *context, const struct conv_shape *shape, const float *plain,
-                                          struct err *err)
+static inline enum status keep_no_weights(int *index, void *context, const struct conv_shape *shape,
+                                          const float *plain, struct err *err)
 {
     (void)context, (void)shape, (void)plain, (void)err;
     *index = 0;
@@ -57,7 +60,9 @@ static inline struct plan *layers_plan(const char *model, int h, int w)
     struct graph *built, *g;
     struct weights seeded, weights;
     struct plan *plan;
-    const struct lower_target target = { .type = FUSED_F16, .channel_block = 8, .keep_weights = keep_no_weights };
+    const struct lower_target target = { .type = FUSED_F16,
+                                         .channel_block = 8,
+                                         .keep_weights = keep_no_weights };
     MUST(model_config_read(&config, "configs/models", model, &err));
     MUST(model_build(&built, &config, (int[]){ 3, h, w }, &err));
     MUST(weights_load(&seeded, built, "seeded", &err));
@@ -81,7 +86,8 @@ struct layer {
 /* All steps of the four networks for inputs of 256x256, 512x512, 768x256 and 1024x1024, each to visit. */
 static inline void layers_each(void (*visit)(const struct layer *layer, void *context), void *context)
 {
-    static const char *const models[] = { "hrnet", "resunet_small", "resunet_advanced", "resunet_advanced_20" };
+    static const char *const models[] = { "hrnet", "resunet_small", "resunet_advanced",
+                                          "resunet_advanced_20" };
     static const int scales[][2] = { { 1, 1 }, { 2, 2 }, { 3, 1 }, { 4, 4 } };
     for (size_t m = 0; m < LEN(models); m++) {
         struct plan *plan = layers_plan(models[m], 256, 256);
@@ -94,7 +100,8 @@ static inline void layers_each(void (*visit)(const struct layer *layer, void *co
     }
 }
 
-/* Buffer `id` of the layer as a view for `n` images; data is not NULL where there is one, and must not be used. */
+/* Buffer `id` of the layer as a view for `n` images; data is not NULL where there is one, and must not be
+ * used. */
 static inline struct fused_view layer_view(const struct layer *l, int id, int n)
 {
     struct fused_view v = { .data = NULL };

@@ -9,7 +9,7 @@ namespace {
 
 std::vector<double> doubles(const float *x, size_t count) { return std::vector<double>(x, x + count); }
 
-/* --- norm ----------------------------------------------------------------------------------------------------------- */
+/* --- norm ---------------------------------------------------------------------------------------------- */
 
 struct map_case {
     int n, h, w;
@@ -82,14 +82,16 @@ void an_image_of_a_batch_equals_itself_alone(void **)
     }
 }
 
-/* --- resize --------------------------------------------------------------------------------------------------------- */
+/* --- resize -------------------------------------------------------------------------------------------- */
 
 size_t resize_misses(int n, int h, int w, int to_h, int to_w, enum fused_resize how, bool corners)
 {
     case_memory memory;
     rng r = rng_seeded((uint64_t)(h * 1000 + to_w));
     const size_t count = (size_t)(n * h * w), to = (size_t)(n * to_h * to_w);
-    struct fused_map_resize op = { n, h, w, to_h, to_w, how, memory.normals(count, &r, 0.5, 1), memory.floats(to) };
+    struct fused_map_resize op = {
+        n, h, w, to_h, to_w, how, memory.normals(count, &r, 0.5, 1), memory.floats(to)
+    };
     std::vector<double> x = doubles(op.src, count), want(to);
     reference_resize(want.data(), x.data(), { n, h, w, 1 }, to_h, to_w, corners);
     gpu_place at = memory.place(gpu_map_resize_scratch(&op, nullptr));
@@ -103,7 +105,8 @@ void map_resize_agrees(void **)
     for (int w = 1; w <= 33; w++)
         for (int corners = 0; corners < 2; corners++) {
             int h = random_int(&r, 1, 9), to_h = random_int(&r, 1, 20), to_w = random_int(&r, 1, 70);
-            size_t misses = resize_misses(1 + w % 3, h, w, to_h, to_w, corners ? FUSED_CORNERS : FUSED_HALF_PIXEL, corners);
+            size_t misses = resize_misses(1 + w % 3, h, w, to_h, to_w,
+                                          corners ? FUSED_CORNERS : FUSED_HALF_PIXEL, corners);
             if (misses)
                 fail_msg("%dx%d -> %dx%d, corners %d: %zu misses", h, w, to_h, to_w, corners, misses);
         }
@@ -120,7 +123,7 @@ void what_is_no_interpolation_is_refused(void **)
     assert_int_not_equal(gpu_map_resize(&op, &at), 0);
 }
 
-/* --- softmax -------------------------------------------------------------------------------------------------------- */
+/* --- softmax ------------------------------------------------------------------------------------------- */
 
 std::vector<double> softmax_wanted(const struct gpu_row_softmax &op)
 {
@@ -143,7 +146,8 @@ size_t softmax_misses(size_t rows, int cols, float scale, double mean, bool in_p
     case_memory memory;
     rng r = rng_seeded((uint64_t)cols);
     float *scores = memory.normals(rows * (size_t)cols, &r, mean, 3);
-    struct gpu_row_softmax op = { rows, cols, scale, scores, in_place ? scores : memory.floats(rows * (size_t)cols) };
+    struct gpu_row_softmax op = { rows, cols, scale, scores,
+                                  in_place ? scores : memory.floats(rows * (size_t)cols) };
     std::vector<double> want = softmax_wanted(op);
     op.scale *= wrong_scale;
     gpu_place at = memory.place(gpu_row_softmax_scratch(&op, nullptr));
@@ -157,7 +161,8 @@ size_t softmax_misses(size_t rows, int cols, float scale, double mean, bool in_p
 void row_softmax_agrees(void **)
 {
     for (int cols = 1; cols <= 33; cols++)
-        assert_int_equal(softmax_misses(1 + (size_t)cols % 4, cols, 0.3f, cols % 2 ? 0 : -40, cols % 3 == 0, 1), 0);
+        assert_int_equal(
+            softmax_misses(1 + (size_t)cols % 4, cols, 0.3f, cols % 2 ? 0 : -40, cols % 3 == 0, 1), 0);
     assert_int_equal(softmax_misses(3, 1023, 0.09f, 200, true, 1), 0);
     assert_int_equal(softmax_misses(2, 4096, 0.088f, 0, true, 1), 0); /* 64 x 64 tokens */
     assert_int_equal(softmax_misses(1, 5001, 1, -300, false, 1), 0);

@@ -1,4 +1,5 @@
-/* SimAM and the descriptors of attention on the GPU's kernels, against their definitions in double and the reference. */
+/* SimAM and the descriptors of attention on the GPU's kernels, against their definitions in double and the
+ * reference. */
 #include "tests/unit/cuda_kernel_help.h"
 
 extern "C" {
@@ -89,7 +90,8 @@ size_t survey_misses(const survey_case &t)
         for (int y = 0; op.row && y < h; y++)
             misses += pair_misses(op.row + 2 * (i * h + y), image + (size_t)(y * w) * (size_t)c, c, w, 1);
         for (int x = 0; op.column && x < w; x++)
-            misses += pair_misses(op.column + 2 * (i * w + x), image + (size_t)x * (size_t)c, c, h, (size_t)w);
+            misses +=
+                pair_misses(op.column + 2 * (i * w + x), image + (size_t)x * (size_t)c, c, h, (size_t)w);
         for (int p = 0; op.point && p < h * w; p++)
             misses += pair_misses(op.point + 2 * (i * h * w + p), image + (size_t)p * (size_t)c, c, 1, 1);
     }
@@ -110,7 +112,8 @@ void survey_agrees_at(rng *r, enum fused_type type, const shape &s, double mean)
     memory.run([&] { return survey_run(t, at); });
     size_t misses = survey_misses(t);
     if (misses)
-        fail_msg("type %d, %dx%dx%dx%d(%d), mean %g: %zu misses", type, s.n, s.h, s.w, s.c, s.c_real, mean, misses);
+        fail_msg("type %d, %dx%dx%dx%d(%d), mean %g: %zu misses", type, s.n, s.h, s.w, s.c, s.c_real, mean,
+                 misses);
 }
 
 void survey_agrees(void **)
@@ -124,7 +127,8 @@ void survey_agrees(void **)
     }
 }
 
-/* Several tiles in both directions, several threads of a warp, several warps to a pixel, a block to a pixel. */
+/* Several tiles in both directions, several threads of a warp, several warps to a pixel, a block to
+ * a pixel. */
 void survey_agrees_on_many_tiles(void **)
 {
     rng r = rng_seeded(12);
@@ -184,8 +188,8 @@ void an_image_of_a_batch_equals_itself_alone(void **)
     }
 }
 
-/* SimAM with mean and variance of the reference is the reference's SimAM; a rate of the deviation itself, without
- * lambda, is not. */
+/* SimAM with mean and variance of the reference is the reference's SimAM; a rate of the deviation itself,
+ * without lambda, is not. */
 size_t simam_misses(double lambda)
 {
     rng r = rng_seeded(15);

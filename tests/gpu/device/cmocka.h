@@ -1,5 +1,6 @@
-/* cmocka.h - as much of cmocka as the tests of the kernels use, for a machine that has a GPU and no cmocka: the same
- * names, a check that fails ends its test (C++). Prints one line for each test; kernel_tests.cpp counts. */
+/* cmocka.h - as much of cmocka as the tests of the kernels use, for a machine that has a GPU and no cmocka:
+ * the same names, a check that fails ends its test (C++). Prints one line for each test; kernel_tests.cpp
+ * counts. */
 #ifndef TESTS_GPU_DEVICE_CMOCKA_H
 #define TESTS_GPU_DEVICE_CMOCKA_H
 
@@ -10,7 +11,8 @@
 
 struct check_failed { char text[512]; };
 
-[[noreturn]] inline void fail_at(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+[[noreturn]] inline void fail_at(const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 [[noreturn]] inline void fail_at(const char *file, int line, const char *format, ...)
 {
     check_failed failed = {};
@@ -25,11 +27,13 @@ struct check_failed { char text[512]; };
 #define fail_msg(...) fail_at(__FILE__, __LINE__, __VA_ARGS__)
 #define assert_true(what) ((what) ? (void)0 : fail_at(__FILE__, __LINE__, "%s is false", #what))
 #define assert_int_equal(a, b) check_int((long long)(a), (long long)(b), true, #a, #b, __FILE__, __LINE__)
-#define assert_int_not_equal(a, b) check_int((long long)(a), (long long)(b), false, #a, #b, __FILE__, __LINE__)
+#define assert_int_not_equal(a, b)                                                                           \
+    check_int((long long)(a), (long long)(b), false, #a, #b, __FILE__, __LINE__)
 #define assert_memory_equal(a, b, size) \
     (std::memcmp(a, b, size) ? fail_at(__FILE__, __LINE__, "%s and %s differ", #a, #b) : (void)0)
 
-inline void check_int(long long a, long long b, bool equal, const char *left, const char *right, const char *file, int line)
+inline void check_int(long long a, long long b, bool equal, const char *left, const char *right,
+                      const char *file, int line)
 {
     if ((a == b) != equal)
         fail_at(file, line, "%s is %lld, %s is %lld", left, a, right, b);
@@ -40,7 +44,8 @@ struct CMUnitTest {
     void (*run)(void **state);
 };
 #define cmocka_unit_test(function) { #function, function }
-#define cmocka_run_group_tests(tests, setup, teardown) run_tests(tests, (int)(sizeof(tests) / sizeof *(tests)))
+#define cmocka_run_group_tests(tests, setup, teardown)                                                       \
+    run_tests(tests, (int)(sizeof(tests) / sizeof *(tests)))
 
 /* How many failed. */
 inline int run_tests(const CMUnitTest *tests, int count)

@@ -1,5 +1,5 @@
-/* The tests of the kernels (tests/unit/cuda_*_test.cpp, which run them through the shim) on the GPU itself, as the
- * compiler for it made them: against the reference, guard zones, every case twice with the same bits.
+/* The tests of the kernels (tests/unit/cuda_*_test.cpp, which run them through the shim) on the GPU itself,
+ * as the compiler for it made them: against the reference, guard zones, every case twice with the same bits.
  *
  * usage: gpu-kernel-tests [NAME ...]   only the files whose name has one of these in it
  * Exit code: 0 all passed, 1 not, 77 there is no GPU to run on (said on standard error). */

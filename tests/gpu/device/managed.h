@@ -1,5 +1,5 @@
-/* managed.h - memory that both the host and the GPU reach by the same pointer, for tests that run on a device. Works of
- * the host and of the device must not overlap: run_to_end waits. */
+/* managed.h - memory that both the host and the GPU reach by the same pointer, for tests that run on a
+ * device. Works of the host and of the device must not overlap: run_to_end waits. */
 #ifndef TESTS_GPU_DEVICE_MANAGED_H
 #define TESTS_GPU_DEVICE_MANAGED_H
 
