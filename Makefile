@@ -25,7 +25,7 @@ commit := $(shell git describe --always --dirty --abbrev=10 2>/dev/null)
 cflags  = -std=c11 $(warn) -I. -D_GNU_SOURCE -fopenmp -MMD -MP $(flags-$(VARIANT)) $(CFLAGS)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-test deps-fuzz run test check check-cli memcheck bench-harness bench-kernels bench-convolutions bench-instructions bench-decisions bench-nightly check-plans fuzz fuzz-run install clean \
+.PHONY: all deps deps-test deps-fuzz run test check check-cli memcheck bench-harness bench-kernels bench-convolutions bench-instructions bench-decisions bench-nightly check-plans fuzz fuzz-run install dist check-gpu check-gpu-long clean \
         help
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -218,11 +218,17 @@ run: deps  ## install what is missing, build, measure the three networks at 256x
 install: all  ## copy programs, configurations and plot scripts to PREFIX (/usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bench/configs/models \
 	   $(DESTDIR)$(PREFIX)/share/bench/configs/engines $(DESTDIR)$(PREFIX)/share/bench/plots
-	install -m 755 $(filter-out %worker-conformance,$(programs:%=$(out)/bin/%)) $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(filter-out %worker-conformance %gpu-kernel-tests,$(programs:%=$(out)/bin/%)) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(wildcard configs/*.yaml) $(DESTDIR)$(PREFIX)/share/bench/configs
 	install -m 644 $(wildcard configs/models/*) $(DESTDIR)$(PREFIX)/share/bench/configs/models
 	install -m 644 $(wildcard configs/engines/*) $(DESTDIR)$(PREFIX)/share/bench/configs/engines
 	install -m 644 $(wildcard plots/*) $(DESTDIR)$(PREFIX)/share/bench/plots
+
+dist: dist-checked  ## a tarball for machines that have a driver and nothing else (rules: bench/dist.mk)
+check-gpu: all  ## everything that needs a GPU, under 8 minutes (the same from the tarball: tests/gpu/check-gpu)
+	@tests/gpu/check-gpu --bin $(abspath $(out))/bin $(ARGS)
+check-gpu-long: all  ## the same, and longer comparisons
+	@tests/gpu/check-gpu --long --bin $(abspath $(out))/bin $(ARGS)
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile
