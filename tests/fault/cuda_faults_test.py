@@ -7,6 +7,7 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 from tap import tell  # noqa: E402
@@ -197,6 +198,26 @@ def refused_by_prediction():
          "too little memory beside another process: out_of_memory by prediction", (loaded, answer, ended, said))
 
 
+def memory_is_told():
+    """By NVML per process, else by what is free on the device; both the same, and what was planned within 5 %."""
+    rows = [("NVML knows processes", "", "nvml_process", False),
+            ("NVML does not", "processes code 3\n", "device_delta", False),
+            ("another process is there", "process 1 1048576\n", "nvml_process", True)]
+    for name, script, source, foreign in rows:
+        with tempfile.NamedTemporaryFile("w", suffix=".nvml") as file:
+            file.write(script + "device GPU-11111111-2222-3333-4444-555555555555\n")
+            file.flush()
+            worker = Worker("", BENCH_FAKE_NVML=file.name)
+            ready = outcome(worker.ask(LOAD))
+            planned = worker.ask(PREPARE).get("planned", {})
+            answer = worker.ask(dict(op="memory"))
+            ended, said = worker.end()
+        total = sum(planned.values())
+        tell(ready == "ok" and (answer.get("source"), answer.get("foreign")) == (source, foreign)
+             and abs(answer["current"] - total) < 0.05 * total and (ended, said) == (0, ""),
+             "memory, %s: %s, %s; planned %d" % (name, source, answer.get("current"), total), (planned, answer, said))
+
+
 def main():
     if not os.access(WORKER, os.X_OK):
         print("ok 1 - the CUDA worker on fakes is not built here # SKIP")
@@ -211,6 +232,7 @@ def main():
     lost_in_a_run()
     goes_on_without_cublaslt()
     refused_by_prediction()
+    memory_is_told()
 
 
 if __name__ == "__main__":

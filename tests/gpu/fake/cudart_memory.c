@@ -258,6 +258,11 @@ size_t fake_cudart_allocated(void)
     return fake.used;
 }
 
+size_t fake_own_bytes(void)
+{
+    return fake.context ? fake.used + fake.script.context_bytes : 0;
+}
+
 size_t fake_cudart_peak(void)
 {
     return fake.peak;

@@ -35,6 +35,8 @@ int fake_is_device(const void *pointer, size_t bytes) __attribute__((weak));
  * capability of the device times ten. Weak too. */
 int fake_call(const char *name) __attribute__((weak));
 int fake_device_sm(void) __attribute__((weak));
+/* For the fake NVML: device memory of this process, that of its context included; 0: it has none. Weak too. */
+size_t fake_own_bytes(void) __attribute__((weak));
 
 static inline int fake_run(struct CUstream_st *stream, enum fake_kind kind, fake_operation *run, void *argument,
                            size_t size)

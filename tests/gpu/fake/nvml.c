@@ -13,6 +13,7 @@
  *   QUANTITY step VALUE             it grows by so much with every reading
  *   QUANTITY code CODE              it answers so
  *   each of the last three and process:   ... from N [to M]   only readings N..M, counted from 1
+ * In a process on the fake CUDA runtime, what that has taken counts too, and the process is in the list.
  * Quantities that are not in the table and were not named answer 3. field.N is a field, violation.N a policy. */
 #include <ctype.h>
 #include <dirent.h>
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 #include "kernels/base/nvml.h"
+#include "tests/gpu/fake/enqueue.h"
 
 #define X(name, parameters) int name parameters;
 NVML_CALLS(X)
@@ -400,11 +402,17 @@ int nvmlDeviceGetUtilizationRates(NVML_DEVICE, struct nvml_utilization *percent)
     return code != NVML_SUCCESS ? code : other;
 }
 
+static size_t own_bytes(void)
+{
+    return fake_own_bytes ? fake_own_bytes() : 0;
+}
+
 int nvmlDeviceGetMemoryInfo(NVML_DEVICE, struct nvml_memory *bytes)
 {
     double total = 0, used = 0;
     CHECK(nvmlDeviceGetMemoryInfo);
     const int code = quantity(&total, device, "total_bytes"), other = quantity(&used, device, "used_bytes");
+    used += (double)own_bytes();
     *bytes = (struct nvml_memory){ (unsigned long long)total, (unsigned long long)(total - used), (unsigned long long)used };
     return code != NVML_SUCCESS ? code : other;
 }
@@ -476,6 +484,8 @@ int nvmlDeviceGetComputeRunningProcesses_v3(NVML_DEVICE, unsigned *count, struct
     const int code = quantity(&unused, device, "processes");
     const long n = quantity_of(device, "processes")->reads;
     *count = 0;
+    if (code == NVML_SUCCESS && own_bytes())
+        add_process(list, room, count, (unsigned)getpid(), (double)own_bytes());
     for (size_t i = 0; i < fake.line_count && code == NVML_SUCCESS; i++) {
         const struct line *l = &fake.lines[i];
         if (l->kind != LINE_PROCESS || &fake.devices[l->device] != device || n < l->from || n > l->to)
