@@ -85,6 +85,8 @@ struct config {
     bool   require_gpu, strict;
     struct name_list require_engines;
     char  *only, *root;              /* NULL: not given */
+    /* accept */
+    char  *series, *since, *reason;  /* NULL: not given */
     /* replay */
     char  *curve, *noise;            /* as given; NULL: not given */
     bool   within_named, alpha_named; /* replay of a campaign: stood on the command line */
@@ -118,6 +120,7 @@ enum config_group {
     CONFIG_QUEUE   = 1 << 13,        /* --rate, --trace, --delay ..., and --slo */
     CONFIG_WHY     = 1 << 14,        /* --why */
     CONFIG_DOCTOR  = 1 << 15,        /* --require-gpu ... */
+    CONFIG_ACCEPT  = 1 << 16,        /* --series, --device, --since, --reason */
 };
 
 /* The command line of one verb, after its name. */
@@ -141,14 +144,15 @@ enum status config_read_text(struct config *out, const char *name, const char *t
 /* Prints the rows of the groups: flag, value, help, key, range, default. */
 void config_print_help(FILE *out, unsigned groups);
 
-/* Engine file configs/engines/NAME.yaml: name, command (list), description, and optional: env (map), devices (kinds that
- * it runs on: cpu, cuda; which of them are there, and their precisions, is asked from the worker) and library_path (a
- * folder or a list of them: where a CUDA worker looks for cuDNN and cuBLASLt first). */
+/* Engine file configs/engines/NAME.yaml: name, command (list), and optional: description, env (map), devices
+ * (kinds that it runs on: cpu, cuda; which of them are there, and their precisions, is asked from the worker)
+ * and library_path (a folder or a list: where a CUDA worker looks for cuDNN and cuBLASLt first). */
 struct engine_config {
     char   name[64], description[160];
     bool   kinds_told, kind_cpu, kind_cuda; /* of `devices`; not told: any */
     char **command; /* NULL-terminated; command[0] resolved with home_program, as given if it is not there */
-    char **environment; /* "NAME=value", NULL-terminated, for struct worker_start; NULL: none. With the library path */
+    char **environment; /* "NAME=value", the library path too, NULL-terminated, for struct worker_start; NULL:
+                         * none */
     char  *library_path; /* joined with colons; NULL: none */
     char   file[4096];
 };

@@ -136,7 +136,8 @@ static enum status read_library_path(struct engine_config *e, const struct yaml 
     if (!*joined)
         return wrong(e, at, "library_path", allowed, err);
     e->library_path = strdup(joined);
-    return e->library_path ? ST_OK : err_set(err, ST_INTERNAL, "%s: not enough memory for library_path", e->file);
+    return e->library_path ? ST_OK
+                           : err_set(err, ST_INTERNAL, "%s: not enough memory for library_path", e->file);
 }
 
 static const struct engine_key {

@@ -58,8 +58,8 @@ static enum status check_same(const struct campaign_device *d, const struct camp
     const char *field = comparability_field(was, is, then, count, d->facts, d->fact_count);
     if (field)
         st = err_set(err, ST_USAGE,
-                     "campaign %s cannot be continued: %s of %s was \"%.200s\" when it began and is \"%.200s\" now: "
-                     "begin a new one without --resume",
+                     "campaign %s cannot be continued: %s of %s was \"%.200s\" when it began and is "
+                     "\"%.200s\" now: begin a new one without --resume",
                      c->run.name, field, d->id, was, is);
     free(then);
     return st;
@@ -92,8 +92,8 @@ static void release(struct campaign_device *d)
     free(d);
 }
 
-static enum status meet(struct campaign_device **out, struct campaign_state *c, const struct worker_device *told,
-                        struct err *err)
+static enum status meet(struct campaign_device **out, struct campaign_state *c,
+                        const struct worker_device *told, struct err *err)
 {
     struct campaign_device *d = calloc(1, sizeof *d);
     *out = NULL;
@@ -118,14 +118,15 @@ static enum status meet(struct campaign_device **out, struct campaign_state *c, 
     return st;
 }
 
-enum status device_take(struct campaign_device **out, struct campaign_state *c, const struct worker_device *told,
-                        struct err *err)
+enum status device_take(struct campaign_device **out, struct campaign_state *c,
+                        const struct worker_device *told, struct err *err)
 {
     *out = find(c, told->id);
     return *out ? gpu_check((*out)->gpu, err) : meet(out, c, told, err);
 }
 
-enum status device_record(struct campaign_device *d, struct campaign_state *c, int64_t execution, struct err *err)
+enum status device_record(struct campaign_device *d, struct campaign_state *c, int64_t execution,
+                          struct err *err)
 {
     struct field_row rows[GPU_FACTS_MAX];
     if (!gpu_is_known(d->gpu))

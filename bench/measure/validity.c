@@ -49,8 +49,8 @@ static void check_contended(struct validity *v, const struct telemetry_block *t,
                                  switches / threads / (block_ns / 1e9) > switches_per_s;
 }
 
-/* What holds a GPU's clocks down and is not its power cap, which capped cards show nearly always under load: that
- * is a covariate. By counter, and for what has none by the bit of it in two polls running (a bit seen once also
+/* What holds a GPU's clocks down and is not its power cap, which capped cards show nearly always under load:
+ * that is a covariate. By counter, and for what has none by its bit in two polls running (once it also
  * appears at a change of clocks). */
 static const struct {
     enum gpu_field field;

@@ -16,7 +16,7 @@ struct warming {
     double  *iteration_ns;
     size_t   count, room;
     size_t   newer, older;           /* iterations of the last two windows */
-    struct block_fact facts[2];      /* of these windows, the older first; only what the device did is looked at */
+    struct block_fact facts[2];      /* of these windows, the older first: for what the device did */
     int      runs, skewed;           /* answers, and those whose clock differed */
 };
 
@@ -91,7 +91,8 @@ static enum status run_windows(struct warming *w, bool *steady, struct err *err)
 static enum status record_tests(const struct warming *w, struct err *err)
 {
     const struct execution *x = w->x;
-    struct field_row row = { .name = "warmup_tests", .source = "telemetry", .number = NAN, .class_name = "context" };
+    struct field_row row = { .name = "warmup_tests", .source = "telemetry", .number = NAN,
+                             .class_name = "context" };
     if (!x->target->gpu)
         return ST_OK;
     snprintf(row.text, sizeof row.text, "times%s%s", isnan(w->facts[1].gpu.sm_mhz) ? "" : " clock",

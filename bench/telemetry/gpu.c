@@ -37,8 +37,9 @@ static void watch_xids(struct gpu *g)
 {
     if (nvml_call(&g->nvml, nvmlEventSetCreate, &g->events) != NVML_SUCCESS)
         g->events = NULL;
-    if (g->events && nvml_call(&g->nvml, nvmlDeviceRegisterEvents, g->poller.whole, NVML_EVENT_XID, g->events) !=
-                         NVML_SUCCESS) {
+    const int code = g->events ? nvml_call(&g->nvml, nvmlDeviceRegisterEvents, g->poller.whole, NVML_EVENT_XID,
+                                           g->events) : NVML_SUCCESS;
+    if (code != NVML_SUCCESS) {
         nvml_call(&g->nvml, nvmlEventSetFree, g->events);
         g->events = NULL;
     }
@@ -191,7 +192,8 @@ static void read_counters(struct gpu_counters *out, struct gpu *g)
         if (out->item[i].code != NVML_SUCCESS && throttles[i].policy != NO_POLICY)
             read_violation(&out->item[i], g, throttles[i].policy);
     int code = nvml_call(&g->nvml, nvmlDeviceGetTotalEnergyConsumption, g->poller.whole, &mj);
-    out->energy = (struct gpu_counter){ .code = code, .number = (double)mj, .source = "NVML energy counter, estimate" };
+    out->energy = (struct gpu_counter){ .code = code, .number = (double)mj,
+                                        .source = "NVML energy counter, estimate" };
     code = nvml_call(&g->nvml, nvmlDeviceGetPcieReplayCounter, g->poller.whole, &replays);
     note(g, code);
     out->replays = (struct gpu_counter){ .code = code, .number = replays, .source = "NVML" };
@@ -209,8 +211,8 @@ static bool is_ours(const struct gpu *g, unsigned pid)
     return false;
 }
 
-/* Other processes on the GPU. Where our own are not in the list, or numbers in it are of no process here, the list
- * is of another pid namespace (a container) and tells nothing. */
+/* Other processes on the GPU. Where our own are not in the list, or numbers in it are of no process here, the
+ * list is of another pid namespace (a container) and tells nothing. */
 static void look_at_processes(struct gpu *g)
 {
     struct nvml_process list[GPU_PIDS_MAX];
@@ -399,7 +401,8 @@ void gpu_of_answer(struct gpu_block *out, const json_t *object)
         const json_t *value = json_object_get(object, names[i]);
         out->field[i].known = json_is_number(value);
         out->field[i].number = json_is_number(value) ? json_number_value(value) : 0;
-        snprintf(out->field[i].absent, sizeof out->field[i].absent, "%s", out->field[i].known ? "" : "not_found");
+        if (!out->field[i].known)
+            nvml_absent(out->field[i].absent, NVML_NOT_FOUND);
         out->field[i].source = "worker";
     }
 }

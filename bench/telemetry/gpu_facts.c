@@ -23,8 +23,11 @@ struct fact {
         f->code = nvml_call(__VA_ARGS__);         \
         f->number = (double)value;                \
     }
-#define FIELD_OF(name, id) \
-    static void name(struct fact *f, struct gpu *g) { f->code = nvml_field(&f->number, &g->nvml, g->poller.whole, id); }
+#define FIELD_OF(name, id)                                                    \
+    static void name(struct fact *f, struct gpu *g)                           \
+    {                                                                         \
+        f->code = nvml_field(&f->number, &g->nvml, g->poller.whole, id);      \
+    }
 
 TEXT_OF(device_uuid, &g->nvml, nvmlDeviceGetUUID, g->poller.device, f->text, sizeof f->text)
 TEXT_OF(device_name, &g->nvml, nvmlDeviceGetName, g->poller.whole, f->text, sizeof f->text)
@@ -123,7 +126,8 @@ static void xids(struct fact *f, struct gpu *g)
 {
     struct nvml_event event;
     f->code = g->events ? NVML_SUCCESS : NVML_NOT_SUPPORTED;
-    while (g->events && g->xids < 1000 && nvml_call(&g->nvml, nvmlEventSetWait_v2, g->events, &event, 0) == NVML_SUCCESS)
+    while (g->events && g->xids < 1000 &&
+           nvml_call(&g->nvml, nvmlEventSetWait_v2, g->events, &event, 0) == NVML_SUCCESS)
         g->xids++;
     f->number = g->xids;
 }

@@ -148,7 +148,8 @@ static void *poll_until_stopped(void *context)
 static bool other_cpus(cpu_set_t *out, pid_t pid)
 {
     cpu_set_t theirs;
-    if (pid <= 0 || sched_getaffinity(0, sizeof *out, out) != 0 || sched_getaffinity(pid, sizeof theirs, &theirs) != 0)
+    if (pid <= 0 || sched_getaffinity(0, sizeof *out, out) != 0 ||
+        sched_getaffinity(pid, sizeof theirs, &theirs) != 0)
         return false;
     for (size_t i = 0; i < CPU_SETSIZE; i++)
         if (CPU_ISSET(i, &theirs))

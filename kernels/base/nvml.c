@@ -102,8 +102,8 @@ static enum status refuse(struct err *err, const struct nvml *n, const char *roo
     nvml_module_version(module, root);
     nvml_library_version(library, n);
     err_set(err, ST_ENVIRONMENT,
-            "the loaded kernel module is %s, %s is %s (NVML 18): reboot, or stop all GPU processes and reload the "
-            "module; in a container recreate it",
+            "the loaded kernel module is %s, %s is %s (NVML 18): reboot, or stop all GPU processes and reload "
+            "the module; in a container recreate it",
             *module ? module : "unknown", n->path, *library ? library : "unknown");
     return set_code(err, code);
 }
@@ -199,7 +199,8 @@ static struct nvmlDevice_st *find_instance(const struct nvml *n, struct nvmlDevi
     if (nvml_call(n, nvmlDeviceGetMaxMigDeviceCount, gpu, &count) != NVML_SUCCESS)
         return NULL;
     for (unsigned i = 0; i < count; i++)
-        if (nvml_call(n, nvmlDeviceGetMigDeviceHandleByIndex, gpu, i, &one) == NVML_SUCCESS && is_uuid(n, one, uuid))
+        if (nvml_call(n, nvmlDeviceGetMigDeviceHandleByIndex, gpu, i, &one) == NVML_SUCCESS &&
+            is_uuid(n, one, uuid))
             return one;
     return NULL;
 }
@@ -226,8 +227,8 @@ enum status nvml_find(struct nvmlDevice_st **out, const struct nvml *n, const ch
 struct nvmlDevice_st *nvml_whole_gpu(const struct nvml *n, struct nvmlDevice_st *device)
 {
     struct nvmlDevice_st *gpu = NULL;
-    return nvml_call(n, nvmlDeviceGetDeviceHandleFromMigDeviceHandle, device, &gpu) == NVML_SUCCESS && gpu ? gpu
-                                                                                                           : device;
+    const int code = nvml_call(n, nvmlDeviceGetDeviceHandleFromMigDeviceHandle, device, &gpu);
+    return code == NVML_SUCCESS && gpu ? gpu : device;
 }
 
 /* --- values ---------------------------------------------------------------------------------------------- */
@@ -280,8 +281,8 @@ int nvml_celsius(double *out, const struct nvml *n, struct nvmlDevice_st *device
 int nvml_reasons(unsigned long long *out, const struct nvml *n, struct nvmlDevice_st *device)
 {
     const int code = nvml_call(n, nvmlDeviceGetCurrentClocksEventReasons, device, out);
-    return code == NVML_FUNCTION_NOT_FOUND ? nvml_call(n, nvmlDeviceGetCurrentClocksThrottleReasons, device, out)
-                                           : code;
+    return code == NVML_FUNCTION_NOT_FOUND
+               ? nvml_call(n, nvmlDeviceGetCurrentClocksThrottleReasons, device, out) : code;
 }
 
 /* --- processes ------------------------------------------------------------------------------------------- */

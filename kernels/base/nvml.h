@@ -56,7 +56,7 @@ struct nvmlEventSet_st;
 struct nvml_memory { unsigned long long total, free, used; };                      /* nvmlMemory_t, bytes */
 struct nvml_utilization { unsigned gpu, memory; };                                 /* nvmlUtilization_t, % */
 struct nvml_violation { unsigned long long reference_us, violation_ns; };          /* nvmlViolationTime_t */
-struct nvml_process {                                                              /* nvmlProcessInfo_t (v2, v3) */
+struct nvml_process {                                                              /* nvmlProcessInfo_t (v2) */
     unsigned pid;
     unsigned long long used_bytes;   /* all ones: not told */
     unsigned gpu_instance, compute_instance;
@@ -74,10 +74,10 @@ struct nvml_field {                                                             
     union { double d; unsigned u; unsigned long ul; unsigned long long ull; long long ll; int i;
             unsigned short us; } value;
 };
-enum { NVML_TYPE_DOUBLE, NVML_TYPE_UINT, NVML_TYPE_ULONG, NVML_TYPE_ULONGLONG, NVML_TYPE_LONGLONG, NVML_TYPE_INT,
-       NVML_TYPE_USHORT };           /* nvmlValueType_t */
+enum { NVML_TYPE_DOUBLE, NVML_TYPE_UINT, NVML_TYPE_ULONG, NVML_TYPE_ULONGLONG, NVML_TYPE_LONGLONG,
+       NVML_TYPE_INT, NVML_TYPE_USHORT };                                          /* nvmlValueType_t */
 struct nvml_temperature { unsigned version; int sensor, celsius; };                /* nvmlTemperature_v1_t */
-#define NVML_TEMPERATURE_V1 ((unsigned)sizeof(struct nvml_temperature) | 1u << 24) /* NVML_STRUCT_VERSION(.., 1) */
+#define NVML_TEMPERATURE_V1 ((unsigned)sizeof(struct nvml_temperature) | 1u << 24) /* nvmlTemperature_v1 */
 struct nvml_event {                                                                /* nvmlEventData_t (v2) */
     struct nvmlDevice_st *device;
     unsigned long long type, data;   /* of NVML_EVENT_XID: its number */
@@ -91,7 +91,7 @@ enum { NVML_ECC_VOLATILE, NVML_ECC_AGGREGATE };                                 
 enum { NVML_COMPUTE_DEFAULT, NVML_COMPUTE_EXCLUSIVE_THREAD, NVML_COMPUTE_PROHIBITED,
        NVML_COMPUTE_EXCLUSIVE_PROCESS };                                           /* nvmlComputeMode_t */
 enum { NVML_THRESHOLD_SHUTDOWN, NVML_THRESHOLD_SLOWDOWN, NVML_THRESHOLD_MEMORY_MAX,
-       NVML_THRESHOLD_GPU_MAX };                                                   /* nvmlTemperatureThresholds_t */
+       NVML_THRESHOLD_GPU_MAX };     /* nvmlTemperatureThresholds_t */
 enum { NVML_POLICY_POWER, NVML_POLICY_THERMAL, NVML_POLICY_SYNC_BOOST, NVML_POLICY_BOARD_LIMIT,
        NVML_POLICY_LOW_UTILIZATION, NVML_POLICY_RELIABILITY };                     /* nvmlPerfPolicyType_t */
 
@@ -157,8 +157,8 @@ enum {
     X(nvmlDeviceGetGraphicsRunningProcesses_v3, (NVML_DEVICE, unsigned *count, struct nvml_process *list)) \
     X(nvmlDeviceGetEccMode, (NVML_DEVICE, int *current, int *pending)) \
     X(nvmlDeviceGetTotalEccErrors, (NVML_DEVICE, int type, int counter, unsigned long long *count)) \
-    X(nvmlDeviceGetRemappedRows, (NVML_DEVICE, unsigned *correctable, unsigned *uncorrectable, unsigned *pending, \
-                                  unsigned *failed)) \
+    X(nvmlDeviceGetRemappedRows, (NVML_DEVICE, unsigned *correctable, unsigned *uncorrectable, \
+                                  unsigned *pending, unsigned *failed)) \
     X(nvmlDeviceGetMigMode, (NVML_DEVICE, unsigned *current, unsigned *pending)) \
     X(nvmlDeviceGetMaxMigDeviceCount, (NVML_DEVICE, unsigned *count)) \
     X(nvmlDeviceGetMigDeviceHandleByIndex, (NVML_DEVICE, unsigned index, struct nvmlDevice_st **out)) \
@@ -226,9 +226,9 @@ struct nvmlDevice_st *nvml_whole_gpu(const struct nvml *n, struct nvmlDevice_st 
 int nvml_field(double *out, const struct nvml *n, struct nvmlDevice_st *device, unsigned id);
 /* As a number, whatever its type. */
 double nvml_field_number(const struct nvml_field *f);
-/* The number that the field had in this driver's headers: the thermal and power brake counters were 251-253 in
- * driver 575 and are 269-271 from 580 on; before they did not exist and the numbers meant other things. 0: the
- * driver does not have it. Other ids come back unchanged. */
+/* The number that the field has in this driver: the thermal and power brake counters were 251-253 in 575 (as
+ * in the header of CUDA 12.9) and are 269-271 from 580 on (13.0); before they did not exist, and each number
+ * meant another thing. 0: the driver does not have it. Other ids come back unchanged. */
 unsigned nvml_throttle_field(unsigned id, int driver_major);
 
 /* Processes with a context on the GPU, compute and graphics, each pid once. Returns the code; *count is their

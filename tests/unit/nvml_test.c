@@ -186,6 +186,76 @@ static void a_block_is_polled(void **state)
     gpu_close(g);
 }
 
+/* Each quantity that is read, absent for itself: exactly what comes from it is absent, with the reason of the code. */
+static const struct { const char *name, *fields[4]; } quantities[] = {
+    { "sm_mhz", { "gpu_sm_mhz", "gpu_sm_mhz_min", "gpu_sm_mhz_max" } },
+    { "memory_mhz", { "gpu_memory_mhz", "gpu_memory_mhz_min", "gpu_memory_mhz_max" } },
+    { "celsius", { "gpu_celsius", "device_celsius" } }, { "field.185", { "gpu_power_average_mw" } },
+    { "utilization", { "gpu_utilization", "gpu_memory_utilization" } },
+    { "used_bytes", { "gpu_memory_used_bytes", "gpu_memory_free_bytes", "device_memory_used_bytes",
+                      "device_memory_free_bytes" } },
+    { "reasons", { "gpu_reasons", "gpu_reasons_twice" } }, { "processes", { "gpu_foreign" } },
+    { "pcie_replays", { "gpu_pcie_replays", "pcie_replays" } }, { "field.74", { "gpu_sw_power_cap_ns" } },
+    { "field.76", { "gpu_sync_boost_ns" } }, { "field.77", { "gpu_board_limit_ns" } },
+    { "field.78", { "gpu_low_utilization_ns" } }, { "field.79", { "gpu_reliability_ns" } },
+    { "field.269", { "gpu_sw_thermal_ns" } }, { "field.270", { "gpu_hw_thermal_ns" } },
+    { "field.271", { "gpu_power_brake_ns" } }, { "field.82", { "gpu_memory_celsius" } },
+    { "field.142", { "remapped_correctable" } }, { "field.143", { "remapped_uncorrectable" } },
+    { "field.144", { "remap_pending" } }, { "field.145", { "remap_failure" } }, { "field.193", { "tlimit_shutdown" } },
+    { "field.194", { "tlimit_slowdown" } }, { "field.195", { "tlimit_memory_max" } }, { "field.196", { "tlimit_gpu_max" } },
+    { "sm_max_mhz", { "sm_max_mhz" } }, { "memory_max_mhz", { "memory_max_mhz" } }, { "app_sm_mhz", { "app_sm_mhz" } },
+    { "power_limit_mw", { "power_limit_w" } }, { "power_default_mw", { "power_default_w" } }, { "ecc", { "ecc", "ecc_pending" } },
+    { "ecc_corrected", { "ecc_corrected" } }, { "ecc_uncorrected", { "ecc_uncorrected" } }, { "mig", { "mig" } },
+    { "compute_mode", { "compute_mode" } }, { "persistence_mode", { "persistence_mode" } },
+    { "pcie_generation", { "pcie_generation" } }, { "pcie_width", { "pcie_width" } },
+    { "pcie_generation_max", { "pcie_generation_max" } }, { "pcie_width_max", { "pcie_width_max" } },
+    { "cuda", { "cuda_driver" } }, { "capability", { "compute_capability" } }, { "vbios", { "vbios" } },
+    { "field.186", { NULL } }, /* the older call tells the power then */
+};
+
+static bool is_of(const char *name, size_t i)
+{
+    for (size_t k = 0; k < 4 && quantities[i].fields[k]; k++)
+        if (strcmp(quantities[i].fields[k], name) == 0)
+            return true;
+    return false;
+}
+
+/* In a block without time, a slope and an energy are never told. */
+static bool is_never(const char *name)
+{
+    return strcmp(name, "gpu_energy_mj") == 0 || strcmp(name, "gpu_celsius_per_s") == 0;
+}
+
+static void each_quantity_may_be_absent(void **state)
+{
+    struct place *p = *state;
+    static const struct { int code; const char *reason; } codes[] = { { 3, "not_supported" }, { 4, "no_permission" },
+                                                                       { 999, "error 999" } };
+    const pid_t own = getpid();
+    for (size_t i = 0; i < sizeof quantities / sizeof *quantities; i++) {
+        struct gpu *g;
+        struct gpu_block b;
+        struct field_row rows[GPU_COUNT], facts[GPU_FACTS_MAX];
+        char script[128];
+        const int code = codes[i % 3].code;
+        snprintf(script, sizeof script, "process %d 5\n%s code %d\n", (int)own, quantities[i].name, strcmp(quantities[i].name, "field.186") == 0 ? 3 : code);
+        fake_nvml_use(p->folder, script);
+        assert_int_equal(gpu_open(&g, NULL, GPU_UUID, NULL), ST_OK);
+        gpu_begin(g, &own, 1, true);
+        gpu_end(g, &b);
+        gpu_rows(rows, &b);
+        const size_t count = gpu_facts(facts, g, "cuda:0");
+        for (size_t k = 0; k < GPU_COUNT + count; k++) {
+            const struct field_row *f = k < GPU_COUNT ? &rows[k] : &facts[k - GPU_COUNT];
+            const char *want = is_of(f->name, i) ? codes[i % 3].reason : "";
+            if (!is_never(f->name) && strcmp(f->absent, want) != 0)
+                fail_msg("%s: %s is \"%s\", not \"%s\"", script, f->name, f->absent, want);
+        }
+        gpu_close(g);
+    }
+}
+
 static void without_a_uuid_nothing_is_told(void **state)
 {
     (void)state;
@@ -247,6 +317,7 @@ int main(void)
         cmocka_unit_test(fields_have_the_numbers_of_their_driver),
         cmocka_unit_test_setup_teardown(memory_of_a_process, make_place, drop_place),
         cmocka_unit_test_setup_teardown(a_block_is_polled, make_place, drop_place),
+        cmocka_unit_test_setup_teardown(each_quantity_may_be_absent, make_place, drop_place),
         cmocka_unit_test(without_a_uuid_nothing_is_told),
         cmocka_unit_test(the_rules_have_their_limits),
     };
