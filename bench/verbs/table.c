@@ -40,6 +40,18 @@ static const struct verb verbs[] = {
                "(MACHINE). One series is measured twice: if it differs from itself, the night says nothing. The first 14\n"
                "nights learn. Exit 0: OK, LEARNING, NOISE, SUSPECT, IMPROVED; 1: REGRESSED, MACHINE, BLIND (no verdict for\n"
                "three nights); 3: the environment is broken; 4: INCONCLUSIVE, INVALID, THROTTLED." },
+    { .name = "history", .summary = "all nights of a series, with what changed on the machine between them",
+      .words_text = "[TEXT]", .words_max = 1, .run = verb_history,
+      .groups = CONFIG_OUT | CONFIG_JSON | CONFIG_CSV,
+      .about = "Prints every night of every series whose name has TEXT in it: rate, change against the nights before,\n"
+               "confirmation, verdict, and the events since the night before (kernel, driver, governor, our own build ...):\n"
+               "suspects beside a shift." },
+    { .name = "accept", .summary = "say that a new level is right: later nights are compared with it",
+      .words_text = "", .run = verb_accept,
+      .groups = CONFIG_OUT | CONFIG_ACCEPT,
+      .about = "bench accept --series TEXT | --device DEVICE --since NIGHT --reason TEXT\n"
+               "From that night on the series, or all of the device, begin a new baseline; how much they usually vary is\n"
+               "taken over until fourteen nights are there. Nothing else ever resets a baseline." },
     { .name = "import", .summary = "take a batch_sizes.json, historic or ours, as the batch sizes in use",
       .words_text = "FILE", .words_min = 1, .words_max = 1, .run = verb_import, .groups = CONFIG_OUT,
       .about = "Keeps the file in the store of --out and takes its batch sizes as what is in use: bench tune then\n"

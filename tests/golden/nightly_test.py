@@ -55,6 +55,8 @@ def clone_nights(folder, count):
         copy[at["name"]] = "copy-%d" % i
         copy[at["start_unix_s"]] = run[at["start_unix_s"]] - (count + 1 - i) * DAY
         store.execute("INSERT INTO run VALUES (%s)" % ",".join("?" * len(copy)), copy)
+        store.execute("INSERT INTO run_state (run, end_unix_s, state, exit_code) VALUES (?, ?, 'done', 0)",
+                      (copy[at["id"]], copy[at["start_unix_s"]] + 60))
         for row in rows:
             night = dict(zip(night_columns, row), run=copy[at["id"]])
             if night["v"] is not None:
@@ -128,6 +130,52 @@ def a_small_loss_needs_two_nights(folder):
     check(done.returncode == 1 and {s["path"] for s in night["series"]} == {"TWO-NIGHT"}, done.stdout + done.stderr)
 
 
+def an_accept_ends_the_red(folder):
+    """5 % slower and accepted: the next night is OK; the history shows loss, accept and what follows"""
+    out = os.path.join(folder, "out")
+    run_here(folder, factor=0.95)
+    refused = bench("accept", "--series", "batch", "--since", "last", "--reason", "x", "--out", out, cwd=folder)
+    check(refused.returncode == 2 and "name one of them" in refused.stderr, refused.stderr)
+    refused = bench("accept", "--series", "batch 8", "--since", "never", "--reason", "x", "--out", out, cwd=folder)
+    check(refused.returncode == 2 and "there was no night" in refused.stderr, refused.stderr)
+    done = bench("accept", "--device", "cpu:0", "--since", "last", "--reason", "slower on purpose", "--out", out,
+                 cwd=folder)
+    check(done.returncode == 0, done.stderr)
+    script(learned, factor=0.95)
+    done, night = nightly(folder)
+    script(learned)
+    check(done.returncode == 0 and night["verdict"] == "OK", done.stdout + done.stderr)
+    check(all(s["base_nights"] == 1 for s in night["series"]), done.stdout)
+    shown = bench("history", "batch 8", "--out", out, "--json", cwd=folder)
+    series = json.loads(shown.stdout)["series"]
+    check(len(series) == 1 and len(series[0]["nights"]) == 17, shown.stdout[:500])
+    check([n["verdict"] for n in series[0]["nights"]][-2:] == ["LEARNING", "OK"] or
+          [n["verdict"] for n in series[0]["nights"]][-2:] == ["SUSPECT", "OK"], shown.stdout[-900:])
+    check(series[0]["nights"][-2]["events"].startswith("accepted"), shown.stdout[-900:])
+    text = bench("history", "--out", out, cwd=folder).stdout
+    check(text.count("resunet_small scripted") == 3, text[:500])
+
+
+def history_names_what_changed(folder):
+    """Another kernel between two nights stands beside the second one; a history without nights says what to do"""
+    learn(folder)
+    store = store_of(folder)
+    run = store.execute("SELECT max(id) FROM run WHERE kind = 'night'").fetchone()[0]
+    night = store.execute("SELECT id FROM run WHERE kind = 'night' AND name NOT LIKE 'copy%'").fetchone()[0]
+    store.execute("INSERT INTO environment (run, execution, name, text, is_number, absent, source, class_name) SELECT "
+                  "?, execution, name, CASE name WHEN 'kernel' THEN '9.9.9-test' ELSE text END, is_number, absent, "
+                  "source, class_name FROM environment WHERE run = ? AND execution = 0", (run, night))
+    store.execute("INSERT INTO environment (run, execution, name, text, is_number, absent, source, class_name) SELECT "
+                  "?, execution, name, text, is_number, absent, source, class_name FROM environment WHERE run = ? AND "
+                  "execution = 0", (run - 1, night))
+    store.commit()
+    store.close()
+    done = bench("history", "batch 8", "--out", os.path.join(folder, "out"), cwd=folder)
+    check(done.returncode == 0 and "-> 9.9.9-test" in done.stdout, done.stdout + done.stderr)
+    done = bench("history", "--out", os.path.join(folder, "other"), cwd=folder)
+    check(done.returncode == 2, done.stderr)
+
+
 def a_gain_never_fails(folder):
     """15 % faster: IMPROVED, exit 0"""
     done, night = run_here(folder, factor=1.15)
@@ -166,7 +214,8 @@ def the_table_is_for_people(folder):
 
 if __name__ == "__main__":
     status = run_tests([a_quiet_night_is_ok, a_gross_loss_is_told_at_once, a_small_loss_needs_two_nights,
-                        a_gain_never_fails, a_broken_engine_is_the_environment, without_a_campaign_it_says_so,
+                        an_accept_ends_the_red, history_names_what_changed, a_gain_never_fails,
+                        a_broken_engine_is_the_environment, without_a_campaign_it_says_so,
                         the_table_is_for_people])
     if learned:
         shutil.rmtree(learned, ignore_errors=True)

@@ -1,0 +1,113 @@
+#include "bench/output/night_history.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bench/output/paint.h"
+#include "bench/output/table.h"
+#include "kernels/base/len.h"
+
+struct line {
+    char   series[RECORD_TEXT], night[40], date[24], verdict[32], path[16], events[RECORD_TEXT];
+    double images_per_s, change_percent, again_percent, scale_percent;
+    int    base;
+};
+
+#define TEXT(member_name, member, only_data) \
+    { .name = member_name, .unit = "", .offset = offsetof(struct line, member), .type = FIELD_TEXT, .data_only = only_data }
+#define REAL(member_name, member, shown, in, places, of_least) \
+    { .name = member_name, .heading = shown, .unit = in, .offset = offsetof(struct line, member), .type = FIELD_REAL, \
+      .digits = places, .significant = of_least }
+
+static const struct field fields[] = {
+    TEXT("series", series, true),
+    TEXT("night", night, true),
+    TEXT("date", date, false),
+    REAL("images_per_s", images_per_s, "rate", "images/s", 4, true),
+    REAL("change_percent", change_percent, "change", "%", 1, false),
+    REAL("again_percent", again_percent, "confirmed", "%", 1, false),
+    REAL("scale_percent", scale_percent, "usual +-", "%", 1, false),
+    { .name = "base_nights", .heading = "nights", .unit = "", .offset = offsetof(struct line, base), .type = FIELD_INT },
+    TEXT("verdict", verdict, false),
+    TEXT("path", path, false),
+    TEXT("events", events, false),
+};
+
+static void list_events(char out[RECORD_TEXT], const struct history_night *n)
+{
+    size_t used = 0;
+    *out = 0;
+    if (n->accepted)
+        used = (size_t)snprintf(out, RECORD_TEXT, "accepted");
+    for (size_t i = 0; i < n->event_count && used < RECORD_TEXT; i++)
+        used += (size_t)snprintf(out + used, RECORD_TEXT - used, "%s%s: %.60s -> %.60s", used ? "; " : "",
+                                 n->events[i].name, n->events[i].was, n->events[i].is);
+}
+
+static struct line line_of(const struct history_view *series, const struct history_night *n)
+{
+    const struct night_row *row = n->row;
+    struct tm when;
+    time_t start = (time_t)n->start_unix_s;
+    struct line line = { .images_per_s = row->target ? exp(row->v) : NAN, .change_percent = 100 * expm1(row->dev),
+                         .again_percent = 100 * expm1(row->dev_again), .scale_percent = 100 * row->S, .base = row->W };
+    snprintf(line.series, sizeof line.series, "%s", series->name);
+    snprintf(line.night, sizeof line.night, "%s", n->night);
+    if (gmtime_r(&start, &when))
+        strftime(line.date, sizeof line.date, "%Y-%m-%d %H:%M", &when);
+    snprintf(line.verdict, sizeof line.verdict, "%s", *row->validity ? row->validity : row->verdict);
+    memcpy(line.path, row->path, sizeof line.path);
+    list_events(line.events, n);
+    return line;
+}
+
+static struct line *lines_of(const struct history_view *series)
+{
+    struct line *lines = calloc(series->count + 1, sizeof *lines);
+    for (size_t i = 0; lines && i < series->count; i++)
+        lines[i] = line_of(series, &series->nights[i]);
+    return lines;
+}
+
+static struct table table_of(const struct history_view *series, const struct line *lines, bool colour)
+{
+    return (struct table){ .fields = fields, .field_count = LEN(fields), .rows = lines, .row_size = sizeof *lines,
+                           .row_count = series->count, .marked = -1, .colour = colour };
+}
+
+void night_history_write(FILE *file, const struct history_view *series, bool colour)
+{
+    const struct paint paint = paint_of(colour);
+    struct line *lines = lines_of(series);
+    if (!lines)
+        return;
+    const struct table table = table_of(series, lines, colour);
+    fputs(paint.bold, file);
+    paint_plain(file, series->name);
+    fprintf(file, "%s\n", paint.off);
+    table_write_text(file, &table);
+    free(lines);
+}
+
+void night_history_csv(FILE *file, const struct history_view *series, bool heading)
+{
+    struct line *lines = lines_of(series);
+    if (!lines)
+        return;
+    const struct table table = table_of(series, lines, false);
+    table_write_csv(file, &table, heading);
+    free(lines);
+}
+
+json_t *night_history_json(const struct history_view *series)
+{
+    struct line *lines = lines_of(series);
+    if (!lines)
+        return NULL;
+    const struct table table = table_of(series, lines, false);
+    json_t *nights = table_json(&table);
+    free(lines);
+    return nights ? json_pack("{s:s, s:o}", "series", series->name, "nights", nights) : NULL;
+}
