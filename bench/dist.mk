@@ -49,8 +49,8 @@ dist-header = $(shell printf '\043include <$(1)>\n$(2)\n' | $(CC) -E -P $(if $(c
 
 dist-tar: dist-programs
 	@rm -rf $(dist-tree) && mkdir -p $(dist-tree)/bin $(dist-tree)/lib $(dist-tree)/tests/gpu
-	@cp $(dist-bin) $(dist-tree)/bin/ && strip --strip-debug $(dist-tree)/bin/*
-	@cp -L $(dist-dnnl) $(dist-tree)/lib/ && strip --strip-debug $(dist-tree)/lib/* && chmod 644 $(dist-tree)/lib/*
+	@cp $(dist-bin) $(dist-tree)/bin/ && strip --strip-unneeded $(dist-tree)/bin/*
+	@cp -L $(dist-dnnl) $(dist-tree)/lib/ && strip --strip-unneeded $(dist-tree)/lib/* && chmod 644 $(dist-tree)/lib/*
 	@cp -r configs plots LICENSE README.md $(dist-tree)/
 	@cp tests/gpu/check-gpu $(dist-tree)/tests/gpu/
 	@{ echo "bench $(dist-version)"; echo "commit $(or $(commit),unknown)"; \
@@ -60,5 +60,5 @@ dist-tar: dist-programs
 	   echo "archs $(or $(strip $(cuda-archs)),none)"; \
 	   echo "onednn $(if $(dnnl),$(call dist-header,dnnl_version.h,DNNL_VERSION_MAJOR.DNNL_VERSION_MINOR.DNNL_VERSION_PATCH),none)"; \
 	 } > $(dist-tree)/VERSION
-	@tar -C $(BUILD) --sort=name --owner=0 --group=0 --numeric-owner -czf $(dist-tree).tar.gz $(dist-name)
+	@tar -C $(BUILD) --sort=name --owner=0 --group=0 --numeric-owner -cf - $(dist-name) | gzip -9 > $(dist-tree).tar.gz
 endif
