@@ -5,8 +5,8 @@
 
 #include "kernels/base/len.h"
 
-/* One row per number or range that is not ST_INTERNAL. `before` is the outcome while no context exists, `after` with
- * one. The last row that is left is "anything else". */
+/* One row per number or range that is not ST_INTERNAL. `before` is the outcome while no context exists,
+ * `after` with one. The last row that is left is "anything else". */
 struct fault_row {
     enum fault_api api;
     int first, last;
@@ -87,7 +87,8 @@ const char *fault_api_name(enum fault_api api)
     return apis[api].word;
 }
 
-/* Whether the library ran something on the device or called CUDA, so that a broken device may stand behind it. */
+/* Whether the library ran something on the device or called CUDA, so that a broken device may stand behind
+ * it. */
 static bool may_hide_device(enum fault_api api, int code)
 {
     switch (api) {
@@ -126,8 +127,8 @@ struct gpu_fault gpu_fault_settle(struct gpu_fault first, int again)
     return first;
 }
 
-enum status gpu_fault_set(struct err *err, enum fault_api api, int code, struct gpu_fault fault, const char *call,
-                          const char *detail)
+enum status gpu_fault_set(struct err *err, enum fault_api api, int code, struct gpu_fault fault,
+                          const char *call, const char *detail)
 {
     if (fault.status == ST_OK || !err)
         return fault.status;

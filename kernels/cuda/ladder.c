@@ -65,11 +65,14 @@ static enum status no_driver(const struct gpu_probes *p, struct err *err)
 {
     int code = first_cuda_code(p);
     if (code == 34)
-        return say(err, FAULT_CUDA, 34, false, "libcuda.so.1 is the toolkit's stub, not the driver's library: take "
-                   "the directory of stubs out of LD_LIBRARY_PATH");
+        return say(err, FAULT_CUDA, 34, false,
+                   "libcuda.so.1 is the toolkit's stub, not the driver's library: take the directory of "
+                   "stubs out of LD_LIBRARY_PATH");
     if (p->driver_version == 0 && (code == 0 || code == 35 || code == 100))
-        return say(err, FAULT_CUDA, code ? code : 35, false, "no driver library: libcuda.so.1 was not found, and "
-                   "this build needs a driver for CUDA %s or newer", cuda_version(p->runtime_version).text);
+        return say(err, FAULT_CUDA, code ? code : 35, false,
+                   "no driver library: libcuda.so.1 was not found, and this build needs a driver for CUDA %s "
+                   "or newer",
+                   cuda_version(p->runtime_version).text);
     return ST_OK;
 }
 
@@ -135,10 +138,12 @@ static enum status no_code(const struct gpu_probes *p, struct err *err)
     int code = first_cuda_code(p);
     const char *archs = p->archs && *p->archs ? p->archs : "unknown";
     if (code == 209)
-        return say(err, FAULT_CUDA, 209, false, "the worker is built for compute capabilities (times ten) %s, the "
-                   "device has %d", archs, p->sm);
+        return say(err, FAULT_CUDA, 209, false,
+                   "the worker is built for compute capabilities (times ten) %s, the device has %d",
+                   archs, p->sm);
     if (code == 222)
-        return say(err, FAULT_CUDA, 222, false, "the worker's PTX (CUDA %s) is newer than the driver (CUDA %s), and "
+        return say(err, FAULT_CUDA, 222, false,
+                   "the worker's PTX (CUDA %s) is newer than the driver (CUDA %s), and "
                    "it is built for compute capabilities (times ten) %s, the device has %d",
                    cuda_version(p->runtime_version).text, cuda_version(p->driver_version).text, archs, p->sm);
     return ST_OK;
@@ -163,7 +168,7 @@ enum status gpu_ladder(const struct gpu_probes *probes, struct err *err)
     return ST_OK;
 }
 
-/* --- the libraries opened at run time ---------------------------------------------------------------------------- */
+/* --- the libraries opened at run time ------------------------------------------------------------------- */
 
 static enum status library_error(struct err *err, enum fault_api api, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -197,26 +202,34 @@ enum status gpu_ladder_cudnn(const struct gpu_library_probe *cudnn, struct err *
     const char *tried = cudnn->tried && *cudnn->tried ? cudnn->tried : "nothing";
     struct version_text needed = library_version(GPU_CUDNN_NEEDED), found = library_version(cudnn->version);
     if (!cudnn->found)
-        return library_error(err, FAULT_CUDNN, cudnn->code, "cuDNN was not found: version 9, at least %s, is "
-                             "needed; tried %s; set library_path in configs/engines/cuda.yaml", needed.text, tried);
+        return library_error(err, FAULT_CUDNN, cudnn->code,
+                             "cuDNN was not found: version 9, at least %s, is needed; tried %s; "
+                             "set library_path in configs/engines/cuda.yaml",
+                             needed.text, tried);
     if (cudnn->version / 10000 != GPU_CUDNN_NEEDED / 10000 || cudnn->version < GPU_CUDNN_NEEDED)
-        return library_error(err, FAULT_CUDNN, cudnn->code, "cuDNN %s was found (%s): version 9, at least %s, is "
-                             "needed", found.text, tried, needed.text);
+        return library_error(err, FAULT_CUDNN, cudnn->code,
+                             "cuDNN %s was found (%s): version 9, at least %s, is needed",
+                             found.text, tried, needed.text);
     if (cudnn->code == 1002 || cudnn->code == 1008)
-        return library_error(err, FAULT_CUDNN, cudnn->code, "the parts of cuDNN %s do not fit together (%s, cuDNN "
-                             "%d): a second installation is found first, look at LD_LIBRARY_PATH", found.text, tried,
-                             cudnn->code);
+        return library_error(err, FAULT_CUDNN, cudnn->code,
+                             "the parts of cuDNN %s do not fit together (%s, cuDNN %d): "
+                             "a second installation is found first, look at LD_LIBRARY_PATH",
+                             found.text, tried, cudnn->code);
     return gpu_error_set(err, FAULT_CUDNN, cudnn->code, true, "cudnnCreate", tried);
 }
 
-enum status gpu_ladder_cublaslt(const struct gpu_library_probe *cublaslt, int runtime_version, struct err *err)
+enum status gpu_ladder_cublaslt(const struct gpu_library_probe *cublaslt, int runtime_version,
+                                struct err *err)
 {
     const char *tried = cublaslt->tried && *cublaslt->tried ? cublaslt->tried : "nothing";
     if (!cublaslt->found)
-        return library_error(err, FAULT_CUBLASLT, cublaslt->code, "cuBLASLt was not found: 1x1 and transposed "
-                             "convolutions have cuDNN only; tried %s", tried);
+        return library_error(err, FAULT_CUBLASLT, cublaslt->code,
+                             "cuBLASLt was not found: 1x1 and transposed convolutions have cuDNN only; "
+                             "tried %s",
+                             tried);
     if (cublaslt->version / 10000 != runtime_version / 1000)
-        return library_error(err, FAULT_CUBLASLT, cublaslt->code, "cuBLASLt %s was found (%s): this build needs one "
-                             "of CUDA %d", library_version(cublaslt->version).text, tried, runtime_version / 1000);
+        return library_error(err, FAULT_CUBLASLT, cublaslt->code,
+                             "cuBLASLt %s was found (%s): this build needs one of CUDA %d",
+                             library_version(cublaslt->version).text, tried, runtime_version / 1000);
     return gpu_error_set(err, FAULT_CUBLASLT, cublaslt->code, true, "cublasLtCreate", tried);
 }

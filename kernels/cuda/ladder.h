@@ -1,6 +1,6 @@
-/* ladder.h - why this machine cannot run the CUDA engine, in one sentence: the first rung that fails, with both
- * versions. Asked in `hello` and again when a context is made. A pure function of what the probes returned; the
- * caller fills the structs and keeps the strings alive for the call. */
+/* ladder.h - why this machine cannot run the CUDA engine, in one sentence: the first rung that fails, with
+ * both versions. Asked in `hello` and again when a context is made. A pure function of what the probes
+ * returned; the caller fills the structs and keeps the strings alive for the call. */
 #ifndef CUDA_LADDER_H
 #define CUDA_LADDER_H
 
@@ -24,8 +24,9 @@ struct gpu_probes {
     int sm;                       /* the device's, 86; 0 before there is one */
 };
 
-/* ST_OK, or ST_ENVIRONMENT, ST_DEVICE_LOST (NVML 15, 16), ST_OUT_OF_MEMORY (no memory left for a context), ST_INTERNAL
- * with the sentence, api and code in err (may be NULL). Every sentence ends with "(CUDA 803)" or "(NVML 18)". */
+/* ST_OK, or ST_ENVIRONMENT, ST_DEVICE_LOST (NVML 15, 16), ST_OUT_OF_MEMORY (no memory left for a context),
+ * ST_INTERNAL with the sentence, api and code in err (may be NULL). Every sentence ends with "(CUDA 803)" or
+ * "(NVML 18)". */
 enum status gpu_ladder(const struct gpu_probes *probes, struct err *err);
 
 #define GPU_CUDNN_NEEDED 90800    /* device property descriptors */
@@ -34,16 +35,18 @@ enum status gpu_ladder(const struct gpu_probes *probes, struct err *err);
 struct gpu_library_probe {
     bool found;                   /* opened, every function in it */
     const char *tried;            /* the paths tried, or the loader's error */
-    long version;                 /* as the library counts: cuDNN 91900 is 9.19.0; cuBLASLt 130001 is 13.0.1 */
+    long version; /* as the library counts: cuDNN 91900 is 9.19.0; cuBLASLt 130001 is 13.0.1 */
     int  code;                    /* what creating a handle returned */
 };
 
-/* cuDNN: missing, not of major 9, older than GPU_CUDNN_NEEDED, or its parts do not fit (1002, 1008): ST_ENVIRONMENT
- * with the paths tried, the version found and the one needed; other codes as errors.h has them. */
+/* cuDNN: missing, not of major 9, older than GPU_CUDNN_NEEDED, or its parts do not fit (1002, 1008):
+ * ST_ENVIRONMENT with the paths tried, the version found and the one needed; other codes as errors.h has
+ * them. */
 enum status gpu_ladder_cudnn(const struct gpu_library_probe *cudnn, struct err *err);
 
-/* cuBLASLt is not needed; a reason here is a warning. ST_ENVIRONMENT: missing, or not of CUDA's major version of the
- * runtime (cudaRuntimeGetVersion) this build has; other codes as errors.h has them. */
-enum status gpu_ladder_cublaslt(const struct gpu_library_probe *cublaslt, int runtime_version, struct err *err);
+/* cuBLASLt is not needed; a reason here is a warning. ST_ENVIRONMENT: missing, or not of CUDA's major
+ * version of the runtime (cudaRuntimeGetVersion) this build has; other codes as errors.h has them. */
+enum status gpu_ladder_cublaslt(const struct gpu_library_probe *cublaslt, int runtime_version,
+                                struct err *err);
 
 #endif

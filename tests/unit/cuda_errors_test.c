@@ -1,4 +1,5 @@
-/* What every error number means, row by row, and the sentence of every rung of the ladder from injected probes. */
+/* What every error number means, row by row, and the sentence of every rung of the ladder from injected
+ * probes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +12,7 @@
 #include "kernels/cuda/errors.h"
 #include "kernels/cuda/ladder.h"
 
-/* --- numbers ---------------------------------------------------------------------------------------------------------- */
+/* --- numbers -------------------------------------------------------------------------------------------- */
 #define LOST ST_DEVICE_LOST
 #define ENV  ST_ENVIRONMENT
 #define OOM  ST_OUT_OF_MEMORY
@@ -37,7 +38,8 @@ static const struct { enum fault_api api; int code; enum status before, after; b
     { FAULT_CUDA, 803, ENV, ENV, false },       { FAULT_CUDA, 804, ENV, ENV, false },
     { FAULT_CUDA, 805, ENV, ENV, false },       { FAULT_CUDA, 806, REST, REST, false },
     { FAULT_CUDA, 900, REST, REST, false },     { FAULT_CUDA, 999, ENV, LOST, true },
-    { FAULT_CUDA, 15, REST, REST, false },      { FAULT_CUDA, 18, REST, REST, false }, /* NVML's numbers, not CUDA's */
+    /* NVML's numbers, not CUDA's */
+    { FAULT_CUDA, 15, REST, REST, false },      { FAULT_CUDA, 18, REST, REST, false },
     { FAULT_NVML, 15, LOST, LOST, true },       { FAULT_NVML, 16, LOST, LOST, true },
     { FAULT_NVML, 18, ENV, ENV, false },        { FAULT_NVML, 9, ENV, ENV, false },
     { FAULT_NVML, 17, ENV, ENV, false },        { FAULT_NVML, 999, REST, REST, false },
@@ -92,17 +94,24 @@ static void every_number_has_its_outcome(void **state)
 static void an_error_that_comes_back_is_sticky(void **state)
 {
     (void)state;
-    static const struct { enum fault_api api; int code, again; bool context; enum status status; bool sticky; } rows[] = {
+    static const struct {
+        enum fault_api api;
+        int code, again;
+        bool context;
+        enum status status;
+        bool sticky;
+    } rows[] = {
         { FAULT_CUDA, 1, 0, true, REST, false },      { FAULT_CUDA, 1, 1, true, LOST, true },
         { FAULT_CUDA, 2, 0, true, OOM, false },       { FAULT_CUDA, 2, 719, true, LOST, true },
         { FAULT_CUDNN, 5000, 0, true, REST, false },  { FAULT_CUDNN, 5000, 700, true, LOST, true },
         { FAULT_CUBLASLT, 13, 700, true, LOST, true }, { FAULT_CUBLASLT, 15, 700, true, DROP, false },
         { FAULT_CUDNN, 3000, 700, true, DROP, false }, /* refused before anything ran */
-        { FAULT_CUDA, 35, 35, false, ENV, false },     /* no context: it comes back for ever, and is no lost device */
+        { FAULT_CUDA, 35, 35, false, ENV, false }, /* no context: for ever, and nothing is lost */
         { FAULT_CUDA, 700, 0, true, LOST, true },      { FAULT_CUDA, 0, 0, true, ST_OK, false },
     };
     for (size_t i = 0; i < LEN(rows); i++) {
-        struct gpu_fault f = gpu_fault_settle(gpu_fault_of(rows[i].api, rows[i].code, rows[i].context), rows[i].again);
+        struct gpu_fault f = gpu_fault_of(rows[i].api, rows[i].code, rows[i].context);
+        f = gpu_fault_settle(f, rows[i].again);
         assert_int_equal(f.status, rows[i].status);
         assert_int_equal(f.sticky, rows[i].sticky);
     }
@@ -112,8 +121,8 @@ static void the_sentence_has_call_name_and_number(void **state)
 {
     (void)state;
     struct err err = { 0 };
-    assert_int_equal(gpu_error_set(&err, FAULT_CUDA, 2, true, "cudaMalloc", "asked for 10 bytes, 4 are free"), OOM);
-    assert_string_equal(err.text, "cudaMalloc: asked for 10 bytes, 4 are free, cudaErrorMemoryAllocation (CUDA 2)");
+    assert_int_equal(gpu_error_set(&err, FAULT_CUDA, 2, true, "cudaMalloc", "10 bytes, 4 are free"), OOM);
+    assert_string_equal(err.text, "cudaMalloc: 10 bytes, 4 are free, cudaErrorMemoryAllocation (CUDA 2)");
     assert_string_equal(err.api, "cuda");
     assert_int_equal(err.code, 2);
     assert_int_equal(err.status, OOM);
@@ -126,19 +135,26 @@ static void the_sentence_has_call_name_and_number(void **state)
     assert_memory_equal(&before, &err, sizeof err);
 }
 
-/* --- the ladder --------------------------------------------------------------------------------------------------------- */
-/* What a probe of a machine with one GPU (8.6) sees: versions of driver and runtime, how many devices, NVML or not,
- * versions of kernel module and libraries; then the codes that are not 0. */
+/* --- the ladder ----------------------------------------------------------------------------------------- */
+/* What a probe of a machine with one GPU (8.6) sees: versions of driver and runtime, how many devices, NVML
+ * or not, versions of kernel module and libraries; then the codes that are not 0. */
 #define SEEN(driver, runtime, count, nvml, module, library, ...) \
     { .driver_version = driver, .runtime_version = runtime, .devices = count, .nvml_found = nvml, \
       .module_version = module, .library_version = library, .sm = 86, .archs = "75 80 86 90", __VA_ARGS__ }
 #define NEW "580.65.06"
 
-static const struct { struct gpu_probes p; enum status st; const char *api; int code; const char *words[3]; } rungs[] = {
+static const struct {
+    struct gpu_probes p;
+    enum status st;
+    const char *api;
+    int code;
+    const char *words[3];
+} rungs[] = {
     { SEEN(13000, 13000, 1, true, NEW, NEW, .count_code = 0), ST_OK, "", 0, { NULL } },
     { SEEN(13000, 13000, 1, true, NEW, NEW, .context_call = "cudaSetDevice"), ST_OK, "", 0, { NULL } },
     /* 1: no driver library, or the stub */
-    { { .runtime_version = 13000, .count_code = 35 }, ENV, "cuda", 35, { "libcuda.so.1 was not found", "CUDA 13.0" } },
+    { { .runtime_version = 13000, .count_code = 35 }, ENV, "cuda", 35,
+      { "libcuda.so.1 was not found", "CUDA 13.0" } },
     { { .runtime_version = 13000, .driver_code = 34 }, ENV, "cuda", 34, { "stub", "LD_LIBRARY_PATH" } },
     { SEEN(0, 13000, 1, true, NEW, NEW, .count_code = 34), ENV, "cuda", 34, { "stub" } },
     /* 2: mismatch, told by either; both versions; before the rungs below */
@@ -175,7 +191,8 @@ static const struct { struct gpu_probes p; enum status st; const char *api; int 
     { SEEN(13000, 13010, 1, true, NEW, NEW, .context_code = 222), ENV, "cuda", 222,
       { "13.1", "13.0", "(CUDA 222)" } },
     /* anything else */
-    { SEEN(13000, 13000, 1, true, NEW, NEW, .context_code = 999, .context_call = "cudaSetDevice"), ENV, "cuda", 999,
+    { SEEN(13000, 13000, 1, true, NEW, NEW, .context_code = 999, .context_call = "cudaSetDevice"), ENV,
+      "cuda", 999,
       { "cudaSetDevice returned 999", "cudaErrorUnknown", "(CUDA 999)" } },
     { SEEN(13000, 13000, 1, true, NEW, NEW, .count_code = 700), LOST, "cuda", 700,
       { "cudaGetDeviceCount returned 700" } },
@@ -203,13 +220,20 @@ static void the_first_rung_makes_the_sentence(void **state)
 static void libraries_have_rungs_too(void **state)
 {
     (void)state;
-    static const struct { struct gpu_library_probe p; enum status st; int code; const char *words[3]; } cudnn[] = {
+    static const struct {
+        struct gpu_library_probe p;
+        enum status st;
+        int code;
+        const char *words[3];
+    } cudnn[] = {
         { { true, "/a/libcudnn_graph.so.9", 91900, 0 }, ST_OK, 0, { NULL } },
         { { true, "/a/libcudnn_graph.so.9", 90800, 0 }, ST_OK, 0, { NULL } },
-        { { false, "/a (no such file); loader", 0, 0 }, ENV, 0, { "not found", "9.8.0", "/a (no such file); loader" } },
+        { { false, "/a (no such file); loader", 0, 0 }, ENV, 0,
+          { "not found", "9.8.0", "/a (no such file); loader" } },
         { { true, "/a/libcudnn_graph.so.9", 90799, 0 }, ENV, 0, { "9.7.99", "9.8.0", "/a/" } },
         { { true, "/a/libcudnn_graph.so.9", 100000, 0 }, ENV, 0, { "10.0.0", "version 9" } },
-        { { true, "/a/libcudnn_graph.so.9", 91900, 1002 }, ENV, 1002, { "do not fit together", "LD_LIBRARY_PATH" } },
+        { { true, "/a/libcudnn_graph.so.9", 91900, 1002 }, ENV, 1002,
+          { "do not fit together", "LD_LIBRARY_PATH" } },
         { { true, "/a/libcudnn_graph.so.9", 91900, 1008 }, ENV, 1008, { "do not fit together" } },
         { { true, "/a/libcudnn_graph.so.9", 91900, 4004 }, OOM, 4004, { "cudnnCreate", "(cuDNN 4004)" } },
     };
@@ -223,11 +247,13 @@ static void libraries_have_rungs_too(void **state)
                 fail_msg("row %zu: \"%s\" has no \"%s\"", i, err.text, cudnn[i].words[w]);
     }
     struct err err = { 0 };
-    assert_int_equal(gpu_ladder_cublaslt(&(struct gpu_library_probe){ true, "/b", 130100, 0 }, 13000, &err), ST_OK);
-    assert_int_equal(gpu_ladder_cublaslt(&(struct gpu_library_probe){ true, "/b", 120400, 0 }, 13000, &err), ENV);
+    const struct gpu_library_probe fits = { true, "/b", 130100, 0 }, old = { true, "/b", 120400, 0 };
+    const struct gpu_library_probe missing = { .tried = "/b" };
+    assert_int_equal(gpu_ladder_cublaslt(&fits, 13000, &err), ST_OK);
+    assert_int_equal(gpu_ladder_cublaslt(&old, 13000, &err), ENV);
     assert_non_null(strstr(err.text, "12.4.0"));
     assert_non_null(strstr(err.text, "CUDA 13"));
-    assert_int_equal(gpu_ladder_cublaslt(&(struct gpu_library_probe){ .tried = "/b" }, 13000, &err), ENV);
+    assert_int_equal(gpu_ladder_cublaslt(&missing, 13000, &err), ENV);
     assert_non_null(strstr(err.text, "/b"));
     assert_string_equal(err.api, "cublaslt");
 }
@@ -235,8 +261,10 @@ static void libraries_have_rungs_too(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_number_has_its_outcome),      cmocka_unit_test(an_error_that_comes_back_is_sticky),
-        cmocka_unit_test(the_sentence_has_call_name_and_number), cmocka_unit_test(the_first_rung_makes_the_sentence),
+        cmocka_unit_test(every_number_has_its_outcome),
+        cmocka_unit_test(an_error_that_comes_back_is_sticky),
+        cmocka_unit_test(the_sentence_has_call_name_and_number),
+        cmocka_unit_test(the_first_rung_makes_the_sentence),
         cmocka_unit_test(libraries_have_rungs_too),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

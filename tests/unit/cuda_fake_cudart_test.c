@@ -1,4 +1,5 @@
-/* The fake CUDA runtime: it must refuse and show what a device would, or the engine's tests on it prove nothing. */
+/* The fake CUDA runtime: it must refuse and show what a device would, or the engine's tests on it prove
+ * nothing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -122,8 +123,8 @@ static void streams_are_ordered_by_events_only(void **state)
 }
 
 /* y = 2 (2 x + 1) + 1 in one lane, z = 2 x in another, joined or not. */
-static cudaError_t capture(cudaStream_t a, cudaStream_t b, float *d, cudaEvent_t fork, cudaEvent_t join, int joined,
-                           cudaGraph_t *graph)
+static cudaError_t capture(cudaStream_t a, cudaStream_t b, float *d, cudaEvent_t fork, cudaEvent_t join,
+                           int joined, cudaGraph_t *graph)
 {
     OK(cudaStreamBeginCapture(a, cudaStreamCaptureModeThreadLocal));
     OK(cudaEventRecord(fork, a));
@@ -215,7 +216,9 @@ static void capture_refuses_what_a_device_refuses(void **state)
         case 1: assert_int_equal(cudaFree(d), expected); break;
         case 2: assert_int_equal(cudaStreamSynchronize(s), expected); break;
         case 3: assert_int_equal(cudaDeviceSynchronize(), expected); break;
-        case 4: assert_int_equal(cudaMemcpyAsync(d, &pageable, 4, cudaMemcpyHostToDevice, s), expected); break;
+        case 4:
+            assert_int_equal(cudaMemcpyAsync(d, &pageable, 4, cudaMemcpyHostToDevice, s), expected);
+            break;
         case 5: assert_int_equal(cudaMemcpy(d, &pageable, 4, cudaMemcpyHostToDevice),
                                  cudaErrorStreamCaptureImplicit); break;
         }
@@ -239,15 +242,21 @@ static void copies_stay_inside_their_blocks(void **state)
     OK(cudaFree(d));
 }
 
-/* --- the script --------------------------------------------------------------------------------------------------- */
+/* --- the script ----------------------------------------------------------------------------------------- */
 
 static void the_ladder_can_be_played(void **state)
 {
     (void)state;
-    static const struct { const char *script; int count, open, driver; } rows[] = {
-        { "", 0, 0, CUDART_VERSION }, { "driver=0", 35, 35, 0 }, { "driver=12040", 35, 35, 12040 },
-        { "count=803", 803, 803, CUDART_VERSION }, { "devices=0", 100, 100, CUDART_VERSION },
-        { "count=34", 34, 34, 0 }, { "open=46", 0, 46, CUDART_VERSION }, { "memory=1MiB", 0, 2, CUDART_VERSION },
+    static const struct { const char *script; int count, open, driver;
+    } rows[] = {
+        { "", 0, 0, CUDART_VERSION },
+        { "driver=0", 35, 35, 0 },
+        { "driver=12040", 35, 35, 12040 },
+        { "count=803", 803, 803, CUDART_VERSION },
+        { "devices=0", 100, 100, CUDART_VERSION },
+        { "count=34", 34, 34, 0 },
+        { "open=46", 0, 46, CUDART_VERSION },
+        { "memory=1MiB", 0, 2, CUDART_VERSION },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         int count, driver;
@@ -291,7 +300,7 @@ static void a_lost_device_stays_lost(void **state)
     fake_cudart_restart("");
 }
 
-/* --- what ends the program: in a child -------------------------------------------------------------------------------- */
+/* --- what ends the program: in a child ------------------------------------------------------------------ */
 
 static void touch_device(void)
 {

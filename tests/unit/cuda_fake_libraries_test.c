@@ -1,6 +1,6 @@
-/* The fake cuDNN and cuBLASLt through the code that uses the real ones: what they compute is compared with the naive
- * reference in double precision, in every storage type and arithmetic, also from a replayed graph; what they refuse with
- * what the real cuDNN refuses, where that is installed. */
+/* The fake cuDNN and cuBLASLt through the code that uses the real ones: what they compute is compared with
+ * the naive reference in double precision, in every storage type and arithmetic, also from a replayed graph;
+ * what they refuse with what the real cuDNN refuses, where that is installed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,13 +34,13 @@
             fail_msg("%s", err.text); \
     } while (0)
 
-/* Storage, and the relative error that rounding the factors and the result may leave: 2^-11 for f16 and tf32, 2^-8 for
- * bf16, times 4; float sums of a few hundred terms for f32. */
+/* Storage, and the relative error that rounding the factors and the result may leave: 2^-11 for f16 and
+ * tf32, 2^-8 for bf16, times 4; float sums of a few hundred terms for f32. */
 static const struct { enum gpu_math math; double limit; } maths[] = {
     { GPU_F32, 2e-6 }, { GPU_TF32, 2e-3 }, { GPU_F16, 2e-3 }, { GPU_BF16, 1.6e-2 },
 };
 
-/* --- a process with libraries --------------------------------------------------------------------------------------- */
+/* --- a process with libraries --------------------------------------------------------------------------- */
 static struct gpu_libraries *open_libraries(void)
 {
     char folder[LIBRARY_PATH_MAX];
@@ -60,7 +60,7 @@ static void close_libraries(struct gpu_libraries *l)
     assert_int_equal(fake_cudart_leaks(1), 0);
 }
 
-/* --- numbers in device memory ---------------------------------------------------------------------------------------- */
+/* --- numbers in device memory --------------------------------------------------------------------------- */
 static size_t element(enum gpu_math math)
 {
     return math == GPU_F32 || math == GPU_TF32 ? 4 : 2;
@@ -126,7 +126,7 @@ static double error_of(const float *got, const double *want, size_t count)
     return worst / sqrt(square / (double)count);
 }
 
-/* --- convolutions ------------------------------------------------------------------------------------------------------ */
+/* --- convolutions --------------------------------------------------------------------------------------- */
 static const struct conv_case {
     const char *name;
     int n, h, w, c, k, kernel, stride, pad, groups;
@@ -143,13 +143,15 @@ static const struct conv_case {
 
 static struct conv_want want_of(const struct conv_case *c, enum gpu_math math)
 {
-    static const enum fused_type types[] = { [GPU_F32] = FUSED_F32, [GPU_TF32] = FUSED_F32, [GPU_F16] = FUSED_F16,
-                                             [GPU_BF16] = FUSED_BF16 };
+    static const enum fused_type types[] = {
+        [GPU_F32] = FUSED_F32, [GPU_TF32] = FUSED_F32, [GPU_F16] = FUSED_F16, [GPU_BF16] = FUSED_BF16
+    };
     return (struct conv_want){
         .shape = { .n = c->n, .h = c->h, .w = c->w, .c = c->c, .k = c->k,
                    .out_h = (c->h + 2 * c->pad - c->kernel) / c->stride + 1,
-                   .out_w = (c->w + 2 * c->pad - c->kernel) / c->stride + 1, .kernel_h = c->kernel, .kernel_w = c->kernel,
-                   .stride = c->stride, .pad_h = c->pad, .pad_w = c->pad, .groups = c->groups, .type = types[math],
+                   .out_w = (c->w + 2 * c->pad - c->kernel) / c->stride + 1,
+                   .kernel_h = c->kernel, .kernel_w = c->kernel, .stride = c->stride, .pad_h = c->pad,
+                   .pad_w = c->pad, .groups = c->groups, .type = types[math],
                    .bias = c->bias },
         .math = math, .prologue = c->prologue, .stats = c->stats,
     };
@@ -183,12 +185,14 @@ static void expect(struct conv_world *w)
     float *weights = reference_weights(w);
     for (size_t i = 0; i < w->in; i++) {
         size_t at = i / (w->in / (size_t)s->n) * (size_t)s->c + i % (size_t)s->c;
-        src[i] = w->want.prologue ? fmax(0, (double)w->src[i] * w->scale[at] + w->shift[at]) : (double)w->src[i];
+        src[i] =
+            w->want.prologue ? fmax(0, (double)w->src[i] * w->scale[at] + w->shift[at]) : (double)w->src[i];
     }
     w->expected = malloc(w->out * sizeof *w->expected);
-    reference_conv(w->expected, src, (struct ref_shape){ s->n, s->h, s->w, s->c },
-                   (struct ref_conv){ s->k, s->kernel_h, s->kernel_w, s->stride, s->pad_h, s->pad_w, s->groups }, weights,
-                   s->bias ? w->bias : NULL);
+    reference_conv(
+        w->expected, src, (struct ref_shape){ s->n, s->h, s->w, s->c },
+        (struct ref_conv){ s->k, s->kernel_h, s->kernel_w, s->stride, s->pad_h, s->pad_w, s->groups },
+        weights, s->bias ? w->bias : NULL);
     free(src);
     free(weights);
 }
@@ -207,9 +211,11 @@ static void world_make(struct conv_world *w, const struct conv_case *c, enum gpu
     w->scale = random_values(rows, 4, math);
     w->shift = random_values(rows, 5, math);
     expect(w);
-    w->at = (struct conv_buffers){ .src = to_device(w->src, w->in, math), .weights = to_device(w->weights, w->taps, math),
+    w->at = (struct conv_buffers){ .src = to_device(w->src, w->in, math),
+                                   .weights = to_device(w->weights, w->taps, math),
                                    .bias = to_device(w->bias, (size_t)s->k, math),
-                                   .scale = to_device(w->scale, rows, math), .shift = to_device(w->shift, rows, math) };
+                                   .scale = to_device(w->scale, rows, math),
+                                   .shift = to_device(w->shift, rows, math) };
     OK(cudaMalloc(&w->at.dst, w->out * element(math)));
     OK(cudaMalloc((void **)&w->at.sum, sums));
     OK(cudaMalloc((void **)&w->at.square, sums));
@@ -217,8 +223,8 @@ static void world_make(struct conv_world *w, const struct conv_case *c, enum gpu
 
 static void world_free(struct conv_world *w)
 {
-    const void *device[] = { w->at.src, w->at.weights, w->at.bias, w->at.scale, w->at.shift, w->at.dst, w->at.sum,
-                             w->at.square };
+    const void *device[] = { w->at.src,   w->at.weights, w->at.bias, w->at.scale,
+                             w->at.shift, w->at.dst,     w->at.sum,  w->at.square };
     float *host[] = { w->src, w->weights, w->bias, w->scale, w->shift };
     for (size_t i = 0; i < LEN(device); i++)
         OK(cudaFree((void *)(uintptr_t)device[i]));
@@ -266,7 +272,7 @@ static void every_plan_convolves(void **state)
             size_t count;
             world_make(&w, &cases[c], maths[m].math);
             GOOD(conv_plan_list(&plans, &count, l, &w.want, 8, CAP, NULL, &err));
-            /* the plain ones: 62, 47, 51, for f32 without the one of tensor cores; groups: only the fallback */
+            /* 62, 47, 51, for f32 without the one of tensor cores; groups: only the fallback */
             assert_int_equal(count, cases[c].groups > 1 ? 1 : maths[m].math == GPU_F32 ? 2 : 3);
             for (size_t i = 0; i < count; i++) {
                 OK(cudaMemset(w.at.dst, 0xFF, w.out * element(maths[m].math)));
@@ -274,7 +280,8 @@ static void every_plan_convolves(void **state)
                 float *got = from_device(w.at.dst, w.out, maths[m].math);
                 double error = error_of(got, w.expected, w.out);
                 if (!(error < maths[m].limit))
-                    fail_msg("%s, arithmetic %d, plan %zu: error %g", cases[c].name, (int)maths[m].math, i, error);
+                    fail_msg("%s, arithmetic %d, plan %zu: error %g", cases[c].name, (int)maths[m].math, i,
+                             error);
                 if (w.want.stats)
                     check_sums(&w, got, cases[c].name);
                 free(got);
@@ -377,7 +384,7 @@ static void plans_travel_as_text(void **state)
     close_libraries(l);
 }
 
-/* --- attention ------------------------------------------------------------------------------------------------------------ */
+/* --- attention ------------------------------------------------------------------------------------------ */
 static void attention_attends(void **state)
 {
     (void)state;
@@ -410,7 +417,7 @@ static void attention_attends(void **state)
     close_libraries(l);
 }
 
-/* --- products ------------------------------------------------------------------------------------------------------------- */
+/* --- products ------------------------------------------------------------------------------------------- */
 /* A 1x1 convolution from a slice of one buffer into a slice of another: what lies beside the slice stays. */
 static void products_multiply(void **state)
 {
@@ -438,8 +445,8 @@ static void products_multiply(void **state)
         for (size_t i = 0; i < count; i++) {
             void *workspace = NULL;
             OK(cudaMalloc(&workspace, matmul_workspace(plans[i])));
-            GOOD(matmul_run(plans[i], w.at.weights, from + skip * element(math), w.at.bias, to + skip * element(math),
-                            workspace, NULL, &err));
+            GOOD(matmul_run(plans[i], w.at.weights, from + skip * element(math), w.at.bias,
+                            to + skip * element(math), workspace, NULL, &err));
             float *all = from_device(to, pixels * wide_out, math), *got = malloc(w.out * sizeof *got);
             for (size_t p = 0; p < pixels; p++)
                 for (size_t c = 0; c < wide_out; c++) {
@@ -476,7 +483,7 @@ static void products_come_in_batches(void **state)
     float *from = to_device(src, in, GPU_F32), *to;
     struct matmul_plan **plans;
     OK(cudaMalloc((void **)&to, out * sizeof *to));
-    GOOD(matmul_list(&plans, &count, l, &want, 4, 0, &err)); /* one algorithm needs no workspace, and another fails */
+    GOOD(matmul_list(&plans, &count, l, &want, 4, 0, &err)); /* one needs no workspace, and one fails */
     assert_int_equal(count, 1);
     assert_int_equal(matmul_algorithm(plans[0]), 24);
     GOOD(matmul_run(plans[0], from + heads * depth, from, NULL, to, NULL, NULL, &err));
@@ -486,7 +493,8 @@ static void products_come_in_batches(void **state)
             for (int t = 0; t < tokens; t++) {
                 double sum = 0;
                 for (int d = 0; d < depth; d++)
-                    sum += (double)src[r * stride + h * depth + d] * src[t * stride + heads * depth + h * depth + d];
+                    sum += (double)src[r * stride + h * depth + d] *
+                           src[t * stride + heads * depth + h * depth + d];
                 assert_true(fabs(got[(h * rows + r) * tokens + t] - sum) < 1e-5);
             }
     free(got);
@@ -498,7 +506,7 @@ static void products_come_in_batches(void **state)
     close_libraries(l);
 }
 
-/* --- what is refused --------------------------------------------------------------------------------------------------------- */
+/* --- what is refused ------------------------------------------------------------------------------------ */
 struct misuse {
     struct cudnn_api api;
     cudnnBackendDescriptor_t made[16];
@@ -566,8 +574,8 @@ static cudnnStatus_t final_twice(struct misuse *m)
 }
 static cudnnStatus_t wrong_type(struct misuse *m)
 {
-    return m->api.cudnnBackendSetAttribute(tensor(m, NO_ATTRIBUTE), CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_FLOAT, 1,
-                                           &some_id);
+    return m->api.cudnnBackendSetAttribute(tensor(m, NO_ATTRIBUTE), CUDNN_ATTR_TENSOR_UNIQUE_ID,
+                                           CUDNN_TYPE_FLOAT, 1, &some_id);
 }
 static cudnnStatus_t foreign_attribute(struct misuse *m)
 {
@@ -576,20 +584,20 @@ static cudnnStatus_t foreign_attribute(struct misuse *m)
 }
 static cudnnStatus_t no_values(struct misuse *m)
 {
-    return m->api.cudnnBackendSetAttribute(tensor(m, NO_ATTRIBUTE), CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, 1,
-                                           NULL);
+    return m->api.cudnnBackendSetAttribute(tensor(m, NO_ATTRIBUTE), CUDNN_ATTR_TENSOR_UNIQUE_ID,
+                                           CUDNN_TYPE_INT64, 1, NULL);
 }
 static cudnnStatus_t two_ids(struct misuse *m)
 {
     const int64_t ids[2] = { 1, 2 };
-    return m->api.cudnnBackendSetAttribute(tensor(m, NO_ATTRIBUTE), CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, 2,
-                                           ids);
+    return m->api.cudnnBackendSetAttribute(tensor(m, NO_ATTRIBUTE), CUDNN_ATTR_TENSOR_UNIQUE_ID,
+                                           CUDNN_TYPE_INT64, 2, ids);
 }
 static cudnnStatus_t get_before_final(struct misuse *m)
 {
     int64_t id, count;
-    return m->api.cudnnBackendGetAttribute(tensor(m, NO_ATTRIBUTE), CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, 1,
-                                           &count, &id);
+    return m->api.cudnnBackendGetAttribute(tensor(m, NO_ATTRIBUTE), CUDNN_ATTR_TENSOR_UNIQUE_ID,
+                                           CUDNN_TYPE_INT64, 1, &count, &id);
 }
 static cudnnStatus_t empty_convolution(struct misuse *m)
 {
@@ -612,11 +620,14 @@ static cudnnStatus_t more_ids_than_pointers(struct misuse *m)
     cudnnBackendDescriptor_t d = make(m, CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
     const int64_t ids[2] = { 1, 2 };
     void *pointers[1] = { m }, *workspace = NULL;
-    assert_int_equal(m->api.cudnnBackendSetAttribute(d, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, 2, ids), 0);
-    assert_int_equal(m->api.cudnnBackendSetAttribute(d, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, 1,
-                                                     pointers), 0);
-    assert_int_equal(m->api.cudnnBackendSetAttribute(d, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1,
-                                                     &workspace), 0);
+    assert_int_equal(
+        m->api.cudnnBackendSetAttribute(d, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, 2, ids), 0);
+    assert_int_equal(m->api.cudnnBackendSetAttribute(d, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS,
+                                                     CUDNN_TYPE_VOID_PTR, 1, pointers),
+                     0);
+    assert_int_equal(m->api.cudnnBackendSetAttribute(d, CUDNN_ATTR_VARIANT_PACK_WORKSPACE,
+                                                     CUDNN_TYPE_VOID_PTR, 1, &workspace),
+                     0);
     return m->api.cudnnBackendFinalize(d);
 }
 static cudnnStatus_t unknown_descriptor(struct misuse *m)

@@ -1,7 +1,7 @@
-/* cublaslt.c - a cuBLASLt whose products run on the CPU: the calls that kernels/cuda/cublaslt_api.h lists. Column-major
- * layouts with leading dimensions and strided batches, op(A), op(B), f32, f16 and bf16 with sums in float, tf32 factors
- * where the compute type asks for them, epilogues none, bias, ReLU, both; beta 0. Everything else is refused. Built as
- * libcublasLt.so.13.
+/* cublaslt.c - a cuBLASLt whose products run on the CPU: the calls that kernels/cuda/cublaslt_api.h lists.
+ * Column-major layouts with leading dimensions and strided batches, op(A), op(B), f32, f16 and bf16 with
+ * sums in float, tf32 factors where the compute type asks for them, epilogues none, bias, ReLU, both; beta
+ * 0. Everything else is refused. Built as libcublasLt.so.13.
  *
  * BENCH_FAKE_CUDA (cudart.h) may name its calls: fail=cublasLtMatmul:2:13.
  * BENCH_FAKE_CUBLASLT_VERSION: the version it claims; preset that of the headers. */
@@ -57,11 +57,12 @@ static cublasStatus_t scripted(const char *call)
     return (cublasStatus_t)(fake_call ? fake_call(call) : 0);
 }
 
-/* --- descriptors ------------------------------------------------------------------------------------------------------ */
+/* --- descriptors ---------------------------------------------------------------------------------------- */
 /* Attributes as rows: which, where, how large. */
 struct place { int attribute; void *into; size_t size; };
 
-static cublasStatus_t put(const struct place *rows, size_t count, int attribute, const void *buffer, size_t size)
+static cublasStatus_t put(const struct place *rows, size_t count, int attribute, const void *buffer,
+                          size_t size)
 {
     for (size_t i = 0; i < count; i++)
         if (rows[i].attribute == attribute) {
@@ -82,9 +83,12 @@ static cublasStatus_t give(void **out, const void *value, size_t size)
     return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *out, cublasComputeType_t compute, cudaDataType_t scale)
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *out, cublasComputeType_t compute,
+                                        cudaDataType_t scale)
 {
-    struct desc d = { .compute = compute, .scale = scale, .bias_type = -1, .epilogue = CUBLASLT_EPILOGUE_DEFAULT };
+    struct desc d = {
+        .compute = compute, .scale = scale, .bias_type = -1, .epilogue = CUBLASLT_EPILOGUE_DEFAULT
+    };
     cublasStatus_t st = scripted("cublasLtMatmulDescCreate");
     return st ? st : give((void **)out, &d, sizeof d);
 }
@@ -95,8 +99,9 @@ cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t desc)
     return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc, cublasLtMatmulDescAttributes_t attribute,
-                                              const void *buffer, size_t size)
+cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc,
+                                              cublasLtMatmulDescAttributes_t attribute, const void *buffer,
+                                              size_t size)
 {
     struct desc *d = (struct desc *)desc;
     const struct place rows[] = {
@@ -123,8 +128,9 @@ cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout)
     return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout, cublasLtMatrixLayoutAttribute_t attribute,
-                                                const void *buffer, size_t size)
+cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout,
+                                                cublasLtMatrixLayoutAttribute_t attribute, const void *buffer,
+                                                size_t size)
 {
     struct layout *l = (struct layout *)layout;
     const struct place rows[] = {
@@ -149,8 +155,8 @@ cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t prefer
 }
 
 cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t preference,
-                                                    cublasLtMatmulPreferenceAttributes_t attribute, const void *buffer,
-                                                    size_t size)
+                                                    cublasLtMatmulPreferenceAttributes_t attribute,
+                                                    const void *buffer, size_t size)
 {
     struct preference *p = (struct preference *)preference;
     const struct place rows[] = {
@@ -164,7 +170,7 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p
     return put(rows, LEN(rows), (int)attribute, buffer, size);
 }
 
-/* --- problems ----------------------------------------------------------------------------------------------------------- */
+/* --- problems ------------------------------------------------------------------------------------------- */
 static size_t element(cudaDataType_t type)
 {
     return type == CUDA_R_32F ? 4 : 2;
@@ -188,7 +194,8 @@ static bool transposed(int32_t operation)
 }
 
 static cublasStatus_t read_problem(struct problem *p, cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a,
-                                   cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d)
+                                   cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c,
+                                   cublasLtMatrixLayout_t d)
 {
     if (!desc || !a || !b || !c || !d)
         return CUBLAS_STATUS_INVALID_VALUE;
@@ -208,10 +215,11 @@ static cublasStatus_t read_problem(struct problem *p, cublasLtMatmulDesc_t desc,
     cublasComputeType_t compute = p->desc.compute;
     bool computes = compute == CUBLAS_COMPUTE_32F || (p->a.type == CUDA_R_32F &&
                     (compute == CUBLAS_COMPUTE_32F_FAST_TF32 || compute == CUBLAS_COMPUTE_32F_PEDANTIC));
-    bool epilogue = p->desc.epilogue == CUBLASLT_EPILOGUE_DEFAULT || p->desc.epilogue == CUBLASLT_EPILOGUE_RELU ||
-                    p->desc.epilogue == CUBLASLT_EPILOGUE_BIAS || p->desc.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
-    if (!type_known(p->a.type) || p->b.type != p->a.type || p->d.type != p->a.type || !computes || !epilogue ||
-        p->desc.scale != CUDA_R_32F)
+    bool epilogue =
+        p->desc.epilogue == CUBLASLT_EPILOGUE_DEFAULT || p->desc.epilogue == CUBLASLT_EPILOGUE_RELU ||
+        p->desc.epilogue == CUBLASLT_EPILOGUE_BIAS || p->desc.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
+    if (!type_known(p->a.type) || p->b.type != p->a.type || p->d.type != p->a.type || !computes ||
+        !epilogue || p->desc.scale != CUDA_R_32F)
         return CUBLAS_STATUS_NOT_SUPPORTED;
     return CUBLAS_STATUS_SUCCESS;
 }
@@ -235,7 +243,7 @@ static uint64_t problem_number(const struct problem *p)
     return number;
 }
 
-/* --- algorithms ----------------------------------------------------------------------------------------------------------- */
+/* --- algorithms ----------------------------------------------------------------------------------------- */
 static struct algorithm read_algorithm(const cublasLtMatmulAlgo_t *algo)
 {
     struct algorithm a;
@@ -271,14 +279,17 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
 
 static cublasStatus_t check_algorithm(const struct algorithm *a, const struct problem *p)
 {
-    if (a->word != ALGORITHM_WORD || a->row < 0 || a->row >= (int32_t)LEN(algorithms) || a->problem != problem_number(p))
+    if (a->word != ALGORITHM_WORD || a->row < 0 || a->row >= (int32_t)LEN(algorithms) ||
+        a->problem != problem_number(p))
         return CUBLAS_STATUS_INVALID_VALUE;
     return algorithms[a->row].refused ? CUBLAS_STATUS_NOT_SUPPORTED : CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a,
-                                       cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
-                                       const cublasLtMatmulAlgo_t *algo, cublasLtMatmulHeuristicResult_t *result)
+cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc,
+                                       cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
+                                       cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
+                                       const cublasLtMatmulAlgo_t *algo,
+                                       cublasLtMatmulHeuristicResult_t *result)
 {
     struct problem p;
     cublasStatus_t st = scripted("cublasLtMatmulAlgoCheck");
@@ -291,14 +302,15 @@ cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t handle, cublasLtMatmulDe
     }
     if (st)
         return st;
-    *result = (cublasLtMatmulHeuristicResult_t){ .algo = *algo, .workspaceSize = algorithms[one.row].workspace,
+    *result = (cublasLtMatmulHeuristicResult_t){ .algo = *algo,
+                                                 .workspaceSize = algorithms[one.row].workspace,
                                                  .state = CUBLAS_STATUS_SUCCESS, .wavesCount = 1 };
     return CUBLAS_STATUS_SUCCESS;
 }
 
 cublasStatus_t cublasLtMatmulAlgoConfigGetAttribute(const cublasLtMatmulAlgo_t *algo,
-                                                    cublasLtMatmulAlgoConfigAttributes_t attribute, void *buffer,
-                                                    size_t size, size_t *written)
+                                                    cublasLtMatmulAlgoConfigAttributes_t attribute,
+                                                    void *buffer, size_t size, size_t *written)
 {
     struct algorithm a = read_algorithm(algo);
     if (a.word != ALGORITHM_WORD || size < sizeof(int))
@@ -312,7 +324,7 @@ cublasStatus_t cublasLtMatmulAlgoConfigGetAttribute(const cublasLtMatmulAlgo_t *
     return CUBLAS_STATUS_SUCCESS;
 }
 
-/* --- the product ----------------------------------------------------------------------------------------------------------- */
+/* --- the product ---------------------------------------------------------------------------------------- */
 struct product {
     struct problem problem;
     const void *a, *b;
@@ -326,9 +338,10 @@ static enum number_type number_of(cudaDataType_t type)
     return type == CUDA_R_32F ? NUMBER_F32 : type == CUDA_R_16F ? NUMBER_F16 : NUMBER_BF16;
 }
 
-/* Vectors of k elements, one after another: rows of op(A), columns of op(B). `along`: the step inside a vector. */
-static float *gather(const void *at, int64_t start, const struct layout *l, int64_t vectors, int64_t k, int64_t across,
-                     int64_t along, bool tf32)
+/* Vectors of k elements, one after another: rows of op(A), columns of op(B). `along`: the step inside a
+ * vector. */
+static float *gather(const void *at, int64_t start, const struct layout *l, int64_t vectors, int64_t k,
+                     int64_t across, int64_t along, bool tf32)
 {
     enum number_type type = number_of(l->type);
     float *values = number_array((size_t)(vectors * k));
@@ -344,7 +357,8 @@ static void run_one(const struct product *p, int64_t batch)
 {
     const struct problem *q = &p->problem;
     bool ta = transposed(q->desc.transpose_a), tb = transposed(q->desc.transpose_b);
-    bool tf32 = q->desc.compute == CUBLAS_COMPUTE_32F_FAST_TF32, relu = q->desc.epilogue & CUBLASLT_EPILOGUE_RELU;
+    bool tf32 = q->desc.compute == CUBLAS_COMPUTE_32F_FAST_TF32,
+         relu = q->desc.epilogue & CUBLASLT_EPILOGUE_RELU;
     float *a = gather(p->a, batch * q->a.offset, &q->a, q->m, q->k, ta ? q->a.ld : 1, ta ? 1 : q->a.ld, tf32);
     float *b = gather(p->b, batch * q->b.offset, &q->b, q->n, q->k, tb ? 1 : q->b.ld, tb ? q->b.ld : 1, tf32);
     enum number_type type = number_of(q->d.type);
@@ -404,17 +418,19 @@ static cublasStatus_t check_buffers(const struct product *p)
     return st;
 }
 
-cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, const void *alpha, const void *a,
-                              cublasLtMatrixLayout_t a_layout, const void *b, cublasLtMatrixLayout_t b_layout,
-                              const void *beta, const void *c, cublasLtMatrixLayout_t c_layout, void *d,
-                              cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t *algo, void *workspace,
-                              size_t workspace_bytes, cudaStream_t stream)
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, const void *alpha,
+                              const void *a, cublasLtMatrixLayout_t a_layout, const void *b,
+                              cublasLtMatrixLayout_t b_layout, const void *beta, const void *c,
+                              cublasLtMatrixLayout_t c_layout, void *d, cublasLtMatrixLayout_t d_layout,
+                              const cublasLtMatmulAlgo_t *algo, void *workspace, size_t workspace_bytes,
+                              cudaStream_t stream)
 {
     struct product p = { .a = a, .b = b, .d = d, .workspace = workspace };
     cublasStatus_t st = scripted("cublasLtMatmul");
     if (!st)
-        st = handle && alpha && beta && algo ? read_problem(&p.problem, desc, a_layout, b_layout, c_layout, d_layout)
-                                             : CUBLAS_STATUS_INVALID_VALUE;
+        st = handle && alpha && beta && algo
+                 ? read_problem(&p.problem, desc, a_layout, b_layout, c_layout, d_layout)
+                 : CUBLAS_STATUS_INVALID_VALUE;
     if (st)
         return st;
     struct algorithm one = read_algorithm(algo);
@@ -432,7 +448,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
                                                                      : CUBLAS_STATUS_SUCCESS;
 }
 
-/* --- the library ------------------------------------------------------------------------------------------------------------ */
+/* --- the library ---------------------------------------------------------------------------------------- */
 cublasStatus_t cublasLtCreate(cublasLtHandle_t *out)
 {
     cublasStatus_t st = scripted("cublasLtCreate");
@@ -460,8 +476,8 @@ size_t cublasLtGetCudartVersion(void)
 }
 
 #define STATUS_LIST(X) \
-    X(SUCCESS) X(NOT_INITIALIZED) X(ALLOC_FAILED) X(INVALID_VALUE) X(ARCH_MISMATCH) X(MAPPING_ERROR) X(EXECUTION_FAILED) \
-    X(INTERNAL_ERROR) X(NOT_SUPPORTED) X(LICENSE_ERROR)
+    X(SUCCESS) X(NOT_INITIALIZED) X(ALLOC_FAILED) X(INVALID_VALUE) X(ARCH_MISMATCH) X(MAPPING_ERROR) \
+    X(EXECUTION_FAILED) X(INTERNAL_ERROR) X(NOT_SUPPORTED) X(LICENSE_ERROR)
 
 const char *cublasLtGetStatusName(cublasStatus_t status)
 {

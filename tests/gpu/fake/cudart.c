@@ -40,7 +40,7 @@ static const struct card *card_of(int sm)
     exit(98);
 }
 
-/* --- start and end ------------------------------------------------------------------------------------------------ */
+/* --- start and end -------------------------------------------------------------------------------------- */
 
 static void run_kernel(void *argument)
 {
@@ -71,9 +71,10 @@ size_t fake_cudart_leaks(int print)
         events++;
     count = fake.device.count + fake.pinned.count + streams + events + fake.graphs + fake.execs;
     if (print && count)
-        fprintf(stderr, "fake cudart: not freed: %zu bytes of device memory in %zu blocks, %zu blocks of pinned memory, "
-                "%zu streams, %zu events, %zu graphs, %zu graph executables\n", fake.used, fake.device.count,
-                fake.pinned.count, streams, events, fake.graphs, fake.execs);
+        fprintf(stderr,
+                "fake cudart: not freed: %zu bytes of device memory in %zu blocks, %zu blocks of pinned "
+                "memory, %zu streams, %zu events, %zu graphs, %zu graph executables\n",
+                fake.used, fake.device.count, fake.pinned.count, streams, events, fake.graphs, fake.execs);
     return count;
 }
 
@@ -113,7 +114,7 @@ void fake_cudart_restart(const char *script)
     start(script);
 }
 
-/* --- every call ------------------------------------------------------------------------------------------------------ */
+/* --- every call ----------------------------------------------------------------------------------------- */
 
 static size_t *count_of(const char *name)
 {
@@ -200,7 +201,7 @@ cudaError_t fake_leave(cudaError_t error)
     return error;
 }
 
-/* --- versions and errors ----------------------------------------------------------------------------------------------- */
+/* --- versions and errors -------------------------------------------------------------------------------- */
 
 cudaError_t cudaDriverGetVersion(int *version)
 {
@@ -231,37 +232,49 @@ cudaError_t cudaGetLastError(void)
 }
 
 #define ERROR_LIST(X) \
-    X(cudaSuccess, "no error") X(cudaErrorInvalidValue, "invalid argument") \
-    X(cudaErrorMemoryAllocation, "out of memory") X(cudaErrorInitializationError, "initialization error") \
+    X(cudaSuccess, "no error") \
+    X(cudaErrorInvalidValue, "invalid argument") \
+    X(cudaErrorMemoryAllocation, "out of memory") \
+    X(cudaErrorInitializationError, "initialization error") \
     X(cudaErrorInvalidConfiguration, "invalid configuration argument") \
-    X(cudaErrorInvalidPitchValue, "invalid pitch argument") X(cudaErrorStubLibrary, "CUDA driver is a stub library") \
+    X(cudaErrorInvalidPitchValue, "invalid pitch argument") \
+    X(cudaErrorStubLibrary, "CUDA driver is a stub library") \
     X(cudaErrorInsufficientDriver, "CUDA driver version is insufficient for CUDA runtime version") \
     X(cudaErrorDevicesUnavailable, "CUDA-capable device(s) is/are busy or unavailable") \
-    X(cudaErrorNoDevice, "no CUDA-capable device is detected") X(cudaErrorInvalidDevice, "invalid device ordinal") \
+    X(cudaErrorNoDevice, "no CUDA-capable device is detected") \
+    X(cudaErrorInvalidDevice, "invalid device ordinal") \
     X(cudaErrorNoKernelImageForDevice, "no kernel image is available for execution on the device") \
     X(cudaErrorECCUncorrectable, "uncorrectable ECC error encountered") \
     X(cudaErrorNvlinkUncorrectable, "uncorrectable NVLink error detected during the execution") \
     X(cudaErrorUnsupportedPtxVersion, "the provided PTX was compiled with an unsupported toolchain.") \
     X(cudaErrorContained, "Invalid access of peer GPU memory over nvlink or a hardware error") \
-    X(cudaErrorInvalidResourceHandle, "invalid resource handle") X(cudaErrorIllegalState, "the operation cannot be " \
-      "performed in the present state") X(cudaErrorNotReady, "device not ready") \
+    X(cudaErrorInvalidResourceHandle, "invalid resource handle") \
+    X(cudaErrorIllegalState, "the operation cannot be performed in the present state") \
+    X(cudaErrorNotReady, "device not ready") \
     X(cudaErrorIllegalAddress, "an illegal memory access was encountered") \
-    X(cudaErrorLaunchTimeout, "the launch timed out and was terminated") X(cudaErrorAssert, "device-side assert " \
-      "triggered") X(cudaErrorHardwareStackError, "hardware stack error") \
+    X(cudaErrorLaunchTimeout, "the launch timed out and was terminated") \
+    X(cudaErrorAssert, "device-side assert triggered") \
+    X(cudaErrorHardwareStackError, "hardware stack error") \
     X(cudaErrorIllegalInstruction, "an illegal instruction was encountered") \
-    X(cudaErrorMisalignedAddress, "misaligned address") X(cudaErrorInvalidAddressSpace, "operation not supported on " \
-      "global/shared address space") X(cudaErrorInvalidPc, "invalid program counter") \
-    X(cudaErrorLaunchFailure, "unspecified launch failure") X(cudaErrorNotSupported, "operation not supported") \
-    X(cudaErrorSystemNotReady, "system not yet initialized") X(cudaErrorSystemDriverMismatch, "system has unsupported " \
-      "display driver / cuda driver combination") X(cudaErrorCompatNotSupportedOnDevice, "forward compatibility was " \
-      "attempted on non supported HW") X(cudaErrorMpsConnectionFailed, "MPS client failed to connect to the MPS " \
-      "control daemon or the MPS server") X(cudaErrorStreamCaptureUnsupported, "operation not permitted when stream " \
-      "is capturing") X(cudaErrorStreamCaptureInvalidated, "operation failed due to a previous error during capture") \
+    X(cudaErrorMisalignedAddress, "misaligned address") \
+    X(cudaErrorInvalidAddressSpace, "operation not supported on global/shared address space") \
+    X(cudaErrorInvalidPc, "invalid program counter") \
+    X(cudaErrorLaunchFailure, "unspecified launch failure") \
+    X(cudaErrorNotSupported, "operation not supported") \
+    X(cudaErrorSystemNotReady, "system not yet initialized") \
+    X(cudaErrorSystemDriverMismatch, "system has unsupported display driver / cuda driver combination") \
+    X(cudaErrorCompatNotSupportedOnDevice, "forward compatibility was attempted on non supported HW") \
+    X(cudaErrorMpsConnectionFailed, \
+      "MPS client failed to connect to the MPS control daemon or the MPS server") \
+    X(cudaErrorStreamCaptureUnsupported, "operation not permitted when stream is capturing") \
+    X(cudaErrorStreamCaptureInvalidated, "operation failed due to a previous error during capture") \
     X(cudaErrorStreamCaptureUnmatched, "capture was ended from another stream") \
-    X(cudaErrorStreamCaptureUnjoined, "capturing stream has unjoined work") X(cudaErrorStreamCaptureIsolation, \
-      "dependency created on uncaptured work in another stream") X(cudaErrorStreamCaptureImplicit, "operation would " \
-      "make the legacy stream depend on a capturing blocking stream") X(cudaErrorCapturedEvent, "operation not " \
-      "permitted on an event last recorded in a capturing stream") X(cudaErrorUnknown, "unknown error")
+    X(cudaErrorStreamCaptureUnjoined, "capturing stream has unjoined work") \
+    X(cudaErrorStreamCaptureIsolation, "dependency created on uncaptured work in another stream") \
+    X(cudaErrorStreamCaptureImplicit, \
+      "operation would make the legacy stream depend on a capturing blocking stream") \
+    X(cudaErrorCapturedEvent, "operation not permitted on an event last recorded in a capturing stream") \
+    X(cudaErrorUnknown, "unknown error")
 
 static const struct { int code; const char *name, *text; } errors[] = {
 #define X(error, sentence) { (int)error, #error, sentence },
@@ -285,7 +298,7 @@ const char *cudaGetErrorString(cudaError_t error)
     return "unrecognized error code";
 }
 
-/* --- devices ----------------------------------------------------------------------------------------------------------- */
+/* --- devices -------------------------------------------------------------------------------------------- */
 
 static bool no_such_device(int device)
 {

@@ -1,5 +1,5 @@
-/* cudart_copy.c - copies and fills of the fake runtime. Pageable memory is staged when a copy is asked for, and a copy
- * into it has ended when the call returns; pinned memory is read and written when the copy runs. */
+/* cudart_copy.c - copies and fills of the fake runtime. Pageable memory is staged when a copy is asked for,
+ * and a copy into it has ended when the call returns; pinned memory is used when the copy runs. */
 #include "tests/gpu/fake/cudart_state.h"
 
 #include <stdlib.h>
@@ -68,8 +68,9 @@ static cudaError_t put_copy(const struct copy *copy, enum cudaMemcpyKind kind, s
 {
     size_t src_bytes = span(copy->src_pitch, copy->width, copy->rows);
     size_t dst_bytes = span(copy->dst_pitch, copy->width, copy->rows);
-    bool from = kind == cudaMemcpyDefault ? fake_address_is_device(copy->src)
-                                          : kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
+    bool from = kind == cudaMemcpyDefault
+                    ? fake_address_is_device(copy->src)
+                    : kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
     bool to = kind == cudaMemcpyDefault ? fake_address_is_device(copy->dst)
                                         : kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
     if (src_bytes == 0)
@@ -87,10 +88,13 @@ static cudaError_t put_copy(const struct copy *copy, enum cudaMemcpyKind kind, s
 
 static struct copy flat(void *dst, const void *src, size_t bytes)
 {
-    return (struct copy){ .dst = dst, .src = src, .dst_pitch = bytes, .src_pitch = bytes, .width = bytes, .rows = 1 };
+    return (struct copy){
+        .dst = dst, .src = src, .dst_pitch = bytes, .src_pitch = bytes, .width = bytes, .rows = 1
+    };
 }
 
-cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t handle)
+cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, enum cudaMemcpyKind kind,
+                            cudaStream_t handle)
 {
     ENTER(NEED_CONTEXT);
     struct CUstream_st *stream = fake_stream_of(handle);
@@ -109,8 +113,8 @@ cudaError_t cudaMemcpy(void *dst, const void *src, size_t bytes, enum cudaMemcpy
     return fake_leave(put_copy(&copy, kind, &fake.legacy));
 }
 
-cudaError_t cudaMemcpy2DAsync(void *dst, size_t dst_pitch, const void *src, size_t src_pitch, size_t width, size_t rows,
-                              enum cudaMemcpyKind kind, cudaStream_t handle)
+cudaError_t cudaMemcpy2DAsync(void *dst, size_t dst_pitch, const void *src, size_t src_pitch, size_t width,
+                              size_t rows, enum cudaMemcpyKind kind, cudaStream_t handle)
 {
     ENTER(NEED_CONTEXT);
     struct CUstream_st *stream = fake_stream_of(handle);
@@ -118,8 +122,9 @@ cudaError_t cudaMemcpy2DAsync(void *dst, size_t dst_pitch, const void *src, size
         return fake_leave(cudaErrorInvalidResourceHandle);
     if (width > dst_pitch || width > src_pitch)
         return fake_leave(cudaErrorInvalidPitchValue);
-    struct copy copy = { .dst = dst, .src = src, .dst_pitch = dst_pitch, .src_pitch = src_pitch, .width = width,
-                         .rows = rows };
+    struct copy copy = {
+        .dst = dst, .src = src, .dst_pitch = dst_pitch, .src_pitch = src_pitch, .width = width, .rows = rows
+    };
     return fake_leave(put_copy(&copy, kind, stream));
 }
 

@@ -1,4 +1,5 @@
-/* cudart_event.c - events of the fake runtime. A record is a ticket; who waits for the event waits for that ticket. */
+/* cudart_event.c - events of the fake runtime. A record is a ticket; who waits for the event waits for that
+ * ticket. */
 #include "tests/gpu/fake/cudart_state.h"
 
 #include <stdlib.h>

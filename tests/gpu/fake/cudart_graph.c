@@ -1,10 +1,10 @@
-/* cudart_graph.c - capture and replay. A node runs when those before it have run; which of several comes first changes
- * from launch to launch, so that a dependency that was forgotten shows. */
+/* cudart_graph.c - capture and replay. A node runs when those before it have run; which of several comes
+ * first changes from launch to launch, so that a dependency that was forgotten shows. */
 #include "tests/gpu/fake/cudart_state.h"
 
 #include <stdlib.h>
 
-/* --- sets of nodes ---------------------------------------------------------------------------------------------------- */
+/* --- sets of nodes -------------------------------------------------------------------------------------- */
 
 void fake_set_add(struct fake_set *set, size_t node)
 {
@@ -29,7 +29,7 @@ void fake_set_clear(struct fake_set *set)
     *set = (struct fake_set){ 0 };
 }
 
-/* --- graphs ------------------------------------------------------------------------------------------------------------ */
+/* --- graphs --------------------------------------------------------------------------------------------- */
 
 size_t fake_graph_add(struct fake_graph *graph, struct fake_op op, const struct fake_set *before)
 {
@@ -41,7 +41,8 @@ size_t fake_graph_add(struct fake_graph *graph, struct fake_op op, const struct 
     }
     struct fake_set copy = { 0 };
     fake_set_union(&copy, before);
-    graph->nodes[graph->count] = (struct fake_node){ .op = op, .before = copy.at, .before_count = copy.count };
+    graph->nodes[graph->count] =
+        (struct fake_node){ .op = op, .before = copy.at, .before_count = copy.count };
     return graph->count++;
 }
 
@@ -91,7 +92,7 @@ void fake_graph_expect_events(const struct fake_graph *graph, struct CUstream_st
         }
 }
 
-/* --- capture ----------------------------------------------------------------------------------------------------------- */
+/* --- capture -------------------------------------------------------------------------------------------- */
 
 bool fake_capturing(void)
 {
@@ -198,7 +199,7 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t handle, enum cudaStreamCaptureSta
     return cudaSuccess;
 }
 
-/* --- launch ------------------------------------------------------------------------------------------------------------- */
+/* --- launch --------------------------------------------------------------------------------------------- */
 
 cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t *nodes, size_t *count)
 {

@@ -1,5 +1,5 @@
-/* cudart_memory.c - device memory of the fake runtime: pages of its own, so that freed memory faults for ever, with
- * guard bytes close around what the caller has, and closed to the host while no operation runs. */
+/* cudart_memory.c - device memory of the fake runtime: pages of its own, so that freed memory faults for
+ * ever, with guard bytes close around what the caller has, and closed to the host while no operation runs. */
 #include "tests/gpu/fake/cudart_state.h"
 
 #include <signal.h>
@@ -24,7 +24,7 @@ static size_t round_up(size_t bytes, size_t unit)
     return (bytes + unit - 1) / unit * unit;
 }
 
-/* --- who touches what ------------------------------------------------------------------------------------------------ */
+/* --- who touches what ----------------------------------------------------------------------------------- */
 
 bool fake_address_is_device(const void *pointer)
 {
@@ -94,7 +94,7 @@ void fake_device_close(void)
         set_access(PROT_NONE);
 }
 
-/* --- blocks ---------------------------------------------------------------------------------------------------------- */
+/* --- blocks --------------------------------------------------------------------------------------------- */
 
 static void add_block(struct fake_blocks *blocks, struct fake_block block)
 {
@@ -128,7 +128,8 @@ static void check_guards(const struct fake_block *block, const char *when)
             continue;
         long offset = p < block->data ? (long)(p - block->data) : (long)(p - (block->data + block->bytes));
         fprintf(stderr, "fake cudart: a byte %ld %s a block of %zu bytes was written (found at %s)\n",
-                offset < 0 ? -offset : offset + 1, offset < 0 ? "before" : "behind the end of", block->bytes, when);
+                offset < 0 ? -offset : offset + 1, offset < 0 ? "before" : "behind the end of", block->bytes,
+                when);
         abort();
     }
 }
@@ -151,7 +152,9 @@ cudaError_t cudaMalloc(void **pointer, size_t bytes)
     size_t map_bytes = round_up(round_up(bytes, ALIGN), PAGE) + PAGE, step = map_bytes + 2 * PAGE;
     if (step > WINDOW - window.used)
         return fake_leave(cudaErrorMemoryAllocation);
-    struct fake_block block = { .bytes = bytes, .map = window.start + window.used + PAGE, .map_bytes = map_bytes };
+    struct fake_block block = { .bytes = bytes,
+                                .map = window.start + window.used + PAGE,
+                                .map_bytes = map_bytes };
     window.used += step;
     if (mprotect(block.map, map_bytes, PROT_READ | PROT_WRITE) != 0)
         return fake_leave(cudaErrorMemoryAllocation);
@@ -185,7 +188,8 @@ cudaError_t cudaFree(void *pointer)
     mprotect(block.map, block.map_bytes, PROT_READ | PROT_WRITE);
     check_guards(&block, "cudaFree");
     /* the pages go back, the addresses stay forbidden */
-    mmap(block.map, block.map_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    mmap(block.map, block.map_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+         0);
     fake.used -= round_up(block.bytes, 512);
     fake.device.at[i] = fake.device.at[--fake.device.count];
     return cudaSuccess;

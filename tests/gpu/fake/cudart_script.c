@@ -14,8 +14,10 @@ static _Noreturn void wrong(const char *word, const char *why)
 
 static size_t read_bytes(const char *word, const char *text)
 {
-    static const struct { const char *suffix; unsigned shift; } units[] = { { "", 0 }, { "KiB", 10 }, { "MiB", 20 },
-                                                                            { "GiB", 30 } };
+    static const struct {
+        const char *suffix;
+        unsigned shift;
+    } units[] = { { "", 0 }, { "KiB", 10 }, { "MiB", 20 }, { "GiB", 30 } };
     char *end;
     unsigned long long number = strtoull(text, &end, 0);
     for (size_t i = 0; i < LEN(units); i++)
@@ -34,7 +36,8 @@ static int read_int(const char *word, const char *text)
 }
 
 /* NAME:N[:CODE] */
-static void read_rule(struct fake_script *script, enum fake_rule_kind what, const char *word, const char *text)
+static void read_rule(struct fake_script *script, enum fake_rule_kind what, const char *word,
+                      const char *text)
 {
     if (script->rule_count == FAKE_RULES_MAX)
         wrong(word, "too many rules");
@@ -103,8 +106,9 @@ static void read_word(struct fake_script *script, const char *word)
 
 void fake_script_read(struct fake_script *script, const char *text)
 {
-    *script = (struct fake_script){ .memory = (size_t)4 << 30, .context_bytes = (size_t)256 << 20, .devices = 1,
-                                    .sm = 90, .driver = CUDART_VERSION, .fill = 0xCD, .protect = true, .leaks = true };
+    *script = (struct fake_script){ .memory = (size_t)4 << 30, .context_bytes = (size_t)256 << 20,
+                                    .devices = 1, .sm = 90, .driver = CUDART_VERSION, .fill = 0xCD,
+                                    .protect = true, .leaks = true };
     char *copy = strdup(text ? text : ""), *rest = copy;
     for (char *word; copy && (word = strsep(&rest, " \t\n"));)
         if (*word)

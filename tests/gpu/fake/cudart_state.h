@@ -1,4 +1,5 @@
-/* cudart_state.h - the inside of the fake CUDA runtime: one struct, shared by its files. Calls come from one thread. */
+/* cudart_state.h - the inside of the fake CUDA runtime: one struct, shared by its files. Calls come from one
+ * thread. */
 #ifndef FAKE_CUDART_STATE_H
 #define FAKE_CUDART_STATE_H
 
@@ -13,7 +14,7 @@
 #define FAKE_RULES_MAX 16
 #define FAKE_KINDS (FAKE_EVENT + 1)
 
-/* --- script (cudart_script.c) ------------------------------------------------------------------------------------- */
+/* --- script (cudart_script.c) --------------------------------------------------------------------------- */
 enum fake_rule_kind { FAKE_FAIL, FAKE_LOST, FAKE_HANG };
 
 struct fake_rule {
@@ -38,7 +39,7 @@ void fake_script_read(struct fake_script *script, const char *text);
 /* The code of the rule that this call or operation meets now; 0: none. FAKE_HANG: 1 for a hit. */
 int fake_script_meet(struct fake_script *script, enum fake_rule_kind what, const char *name);
 
-/* --- memory (cudart_memory.c) ------------------------------------------------------------------------------------- */
+/* --- memory (cudart_memory.c) --------------------------------------------------------------------------- */
 struct fake_block {
     unsigned char *data;            /* what the caller has */
     size_t bytes;
@@ -59,7 +60,7 @@ void fake_device_close(void);
 void fake_memory_watch(void);                       /* explains faults from now on */
 void fake_memory_forget(void);
 
-/* --- streams, events, graphs (cudart_stream.c, cudart_event.c, cudart_graph.c) ------------------------------------- */
+/* --- streams, events, graphs (cudart_stream.c, cudart_event.c, cudart_graph.c) -------------------------- */
 enum fake_op_what { OP_RUN, OP_RECORD, OP_WAIT, OP_GRAPH };
 
 struct fake_graph;
@@ -136,12 +137,12 @@ void fake_set_clear(struct fake_set *set);
 bool fake_capturing(void);                          /* any stream */
 /* A call that is illegal under capture was made: 900, and the captures are broken. */
 cudaError_t fake_capture_break(void);
-/* The stream that a handle stands for (NULL and the two special values: the legacy one); NULL: none of ours. */
+/* The stream that a handle stands for (NULL and the two special values: the legacy one); NULL: no stream. */
 struct CUstream_st *fake_stream_of(cudaStream_t handle);
 bool fake_stream_is_legacy(const struct CUstream_st *stream);
 void fake_streams_forget(void);
 
-/* --- the runtime (cudart.c) ----------------------------------------------------------------------------------------- */
+/* --- the runtime (cudart.c) ----------------------------------------------------------------------------- */
 struct fake_call_count {
     char name[48];                  /* a copy: libraries come and go */
     size_t count;

@@ -26,7 +26,7 @@ struct CUstream_st *fake_stream_of(cudaStream_t handle)
     return NULL;
 }
 
-/* --- running --------------------------------------------------------------------------------------------------------- */
+/* --- running -------------------------------------------------------------------------------------------- */
 
 static int64_t now_ns(void)
 {
@@ -110,7 +110,7 @@ static void run_blocking(void)
             fake_stream_run(s, NULL, 0);
 }
 
-/* --- enqueueing ------------------------------------------------------------------------------------------------------- */
+/* --- enqueueing ----------------------------------------------------------------------------------------- */
 
 static bool blocking_capture(void)
 {
@@ -157,7 +157,10 @@ int fake_enqueue(struct CUstream_st *handle, enum fake_kind kind, fake_operation
                  size_t size)
 {
     static const char *const names[FAKE_KINDS] = {
-        [FAKE_KERNEL] = "cudaLaunchKernel", [FAKE_LIBRARY] = "library", [FAKE_COPY] = "copy", [FAKE_FILL] = "fill",
+        [FAKE_KERNEL] = "cudaLaunchKernel",
+        [FAKE_LIBRARY] = "library",
+        [FAKE_COPY] = "copy",
+        [FAKE_FILL] = "fill",
         [FAKE_EVENT] = "event",
     };
     cudaError_t error = fake_enter(names[kind], NEED_CONTEXT);
@@ -173,7 +176,7 @@ int fake_enqueue(struct CUstream_st *handle, enum fake_kind kind, fake_operation
     return (int)fake_leave(fake_stream_put(stream, op));
 }
 
-/* --- the interface ---------------------------------------------------------------------------------------------------- */
+/* --- the interface -------------------------------------------------------------------------------------- */
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned flags)
 {

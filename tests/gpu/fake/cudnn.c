@@ -1,7 +1,7 @@
-/* cudnn.c - a cuDNN whose plans run on the CPU: the calls that kernels/cuda/cudnn_api.h lists, with the descriptors and
- * attributes that kernels/cuda/cudnn_graph.h lists. Anything else is refused, as is a wrong type or count, a missing
- * attribute, a child that is not final, a change after finalising: with the code of the real library where that was
- * seen to refuse. Built as libcudnn_graph.so.9.
+/* cudnn.c - a cuDNN whose plans run on the CPU: the calls that kernels/cuda/cudnn_api.h lists, with the
+ * descriptors and attributes that kernels/cuda/cudnn_graph.h lists. Anything else is refused, as is a wrong
+ * type or count, a missing attribute, a child that is not final, a change after finalising: with the code of
+ * the real library where that was seen to refuse. Built as libcudnn_graph.so.9.
  *
  * BENCH_FAKE_CUDA (cudart.h) may name its calls: fail=cudnnBackendFinalize:7:4003.
  * BENCH_FAKE_CUDNN_VERSION: the version it claims; preset that of the headers. */
@@ -17,7 +17,7 @@
 
 struct cudnnContext { cudaStream_t stream; };
 
-/* --- which attributes there are -------------------------------------------------------------------------------------- */
+/* --- which attributes there are ------------------------------------------------------------------------- */
 enum need { OPTIONAL, REQUIRED };
 
 static const struct schema_row {
@@ -100,7 +100,7 @@ static size_t size_of(cudnnBackendAttributeType_t type)
     }
 }
 
-/* --- what is alive, and the last error ------------------------------------------------------------------------------- */
+/* --- what is alive, and the last error ------------------------------------------------------------------ */
 static struct {
     pthread_mutex_t lock;
     struct descriptor *first;
@@ -149,7 +149,8 @@ const void *attribute_get(const struct descriptor *d, cudnnBackendAttributeName_
     return a ? a->values : NULL;
 }
 
-struct descriptor *attribute_child(const struct descriptor *d, cudnnBackendAttributeName_t name, int64_t index)
+struct descriptor *attribute_child(const struct descriptor *d, cudnnBackendAttributeName_t name,
+                                   int64_t index)
 {
     int64_t count;
     struct descriptor *const *children = attribute_get(d, name, &count);
@@ -170,7 +171,7 @@ bool descriptor_whole(const struct descriptor *d)
     return true;
 }
 
-/* --- descriptors ------------------------------------------------------------------------------------------------------ */
+/* --- descriptors ---------------------------------------------------------------------------------------- */
 static bool is_known(cudnnBackendDescriptorType_t type)
 {
     for (size_t i = 0; i < LEN(schema); i++)
@@ -186,7 +187,8 @@ cudnnStatus_t cudnnBackendCreateDescriptor(cudnnBackendDescriptorType_t type, cu
         return st;
     struct descriptor *d = is_known(type) ? calloc(1, sizeof *d) : NULL;
     if (!d)
-        return fail(CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED, "no descriptor of type %d", (int)type);
+        return fail(CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED, "no descriptor of type %d",
+                    (int)type);
     d->type = type;
     pthread_mutex_lock(&alive.lock);
     d->next = alive.first;
@@ -227,8 +229,8 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t handle, cudnnBac
     if (st)
         return st;
     if (!descriptor_alive(d) || d->final || !values)
-        return fail(CUDNN_STATUS_BAD_PARAM, "attribute %d of a descriptor that is final or gone, or no values",
-                    (int)name);
+        return fail(CUDNN_STATUS_BAD_PARAM,
+                    "attribute %d of a descriptor that is final or gone, or no values", (int)name);
     const struct schema_row *row = schema;
     while (row < schema + LEN(schema) && (row->owner != d->type || row->name != name))
         row++;
@@ -238,7 +240,8 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t handle, cudnnBac
         return fail(CUDNN_STATUS_BAD_PARAM_ATTRIBUTE_TYPE, "attribute %d has type %d, not %d", (int)name,
                     (int)row->type, (int)type);
     if (count < row->least || count > row->most)
-        return fail(CUDNN_STATUS_BAD_PARAM, "attribute %d does not take %lld values", (int)name, (long long)count);
+        return fail(CUDNN_STATUS_BAD_PARAM, "attribute %d does not take %lld values", (int)name,
+                    (long long)count);
     struct attribute *a = find(d, name);
     if (!a) {
         if (!(a = calloc(1, sizeof *a)))
@@ -258,7 +261,7 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t handle, cudnnBac
     return CUDNN_STATUS_SUCCESS;
 }
 
-/* --- finalising -------------------------------------------------------------------------------------------------------- */
+/* --- finalising ----------------------------------------------------------------------------------------- */
 /* Every required attribute is there, every child is alive and final. */
 static cudnnStatus_t is_complete(const struct descriptor *d)
 {
@@ -268,7 +271,8 @@ static cudnnStatus_t is_complete(const struct descriptor *d)
         if (row->owner != d->type)
             continue;
         if (!attribute_get(d, row->name, &count) && row->need == REQUIRED)
-            return fail(CUDNN_STATUS_BAD_PARAM, "descriptor %d lacks attribute %d", (int)d->type, (int)row->name);
+            return fail(CUDNN_STATUS_BAD_PARAM, "descriptor %d lacks attribute %d", (int)d->type,
+                        (int)row->name);
         for (int64_t c = 0; row->type == CUDNN_TYPE_BACKEND_DESCRIPTOR && c < count; c++)
             if (!attribute_child(d, row->name, c))
                 return fail(CUDNN_STATUS_BAD_PARAM, "attribute %d of descriptor %d is not final, or gone",
@@ -304,7 +308,8 @@ static cudnnStatus_t device_finalize(struct descriptor *d)
     snprintf(made, sizeof made, "{\"deviceName\":\"fake\",\"deviceVer\":%d}", 10 * device_sm());
     d->text = strdup(text ? text : made);
     const char *version = strstr(d->text, "\"deviceVer\"");
-    return version ? CUDNN_STATUS_SUCCESS : fail(CUDNN_STATUS_INTERNAL_ERROR, "no deviceVer in the description");
+    return version ? CUDNN_STATUS_SUCCESS
+                   : fail(CUDNN_STATUS_INTERNAL_ERROR, "no deviceVer in the description");
 }
 
 static cudnnStatus_t pack_finalize(const struct descriptor *d)
@@ -340,7 +345,7 @@ cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t handle)
     return st;
 }
 
-/* --- asking -------------------------------------------------------------------------------------------------------------- */
+/* --- asking --------------------------------------------------------------------------------------------- */
 static cudnnStatus_t get_text(const struct descriptor *d, int64_t room, int64_t *count, char *out)
 {
     int64_t size = d->text ? (int64_t)strlen(d->text) + 1 : 0;
@@ -350,7 +355,8 @@ static cudnnStatus_t get_text(const struct descriptor *d, int64_t room, int64_t 
     if (room == 0)
         return CUDNN_STATUS_SUCCESS;
     if (room < size || !out)
-        return fail(CUDNN_STATUS_BAD_PARAM_SIZE_INSUFFICIENT, "%lld bytes for %lld", (long long)room, (long long)size);
+        return fail(CUDNN_STATUS_BAD_PARAM_SIZE_INSUFFICIENT, "%lld bytes for %lld", (long long)room,
+                    (long long)size);
     memcpy(out, d->text, (size_t)size);
     return CUDNN_STATUS_SUCCESS;
 }
@@ -390,7 +396,8 @@ static cudnnStatus_t get_engine(const struct descriptor *d, void *values)
 }
 
 cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t handle, cudnnBackendAttributeName_t name,
-                                       cudnnBackendAttributeType_t type, int64_t room, int64_t *count, void *values)
+                                       cudnnBackendAttributeType_t type, int64_t room, int64_t *count,
+                                       void *values)
 {
     struct descriptor *d = handle;
     cudnnStatus_t st = scripted("cudnnBackendGetAttribute");
@@ -417,15 +424,17 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t handle, cudnnBac
     *count = 1;
     if (name == CUDNN_ATTR_ENGINECFG_ENGINE && type == CUDNN_TYPE_BACKEND_DESCRIPTOR)
         return get_engine(d, values);
-    int64_t number = name == CUDNN_ATTR_ENGINE_GLOBAL_INDEX ? engine_index(&d->program) : d->program.workspace;
+    int64_t number =
+        name == CUDNN_ATTR_ENGINE_GLOBAL_INDEX ? engine_index(&d->program) : d->program.workspace;
     if (type != CUDNN_TYPE_INT64 ||
         (name != CUDNN_ATTR_ENGINE_GLOBAL_INDEX && name != CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE))
-        return fail(CUDNN_STATUS_BAD_PARAM, "attribute %d of descriptor %d cannot be asked", (int)name, (int)d->type);
+        return fail(CUDNN_STATUS_BAD_PARAM, "attribute %d of descriptor %d cannot be asked", (int)name,
+                    (int)d->type);
     memcpy(values, &number, sizeof number);
     return CUDNN_STATUS_SUCCESS;
 }
 
-/* --- the library --------------------------------------------------------------------------------------------------------- */
+/* --- the library ---------------------------------------------------------------------------------------- */
 size_t cudnnGetVersion(void)
 {
     const char *claimed = getenv("BENCH_FAKE_CUDNN_VERSION");
@@ -459,7 +468,8 @@ cudnnStatus_t cudnnCreate(cudnnHandle_t *out)
     if (st)
         return st;
     *out = calloc(1, sizeof **out);
-    return *out ? CUDNN_STATUS_SUCCESS : fail(CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED, "no memory");
+    return *out ? CUDNN_STATUS_SUCCESS
+                : fail(CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED, "no memory");
 }
 
 cudnnStatus_t cudnnDestroy(cudnnHandle_t handle)
@@ -476,7 +486,8 @@ cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream)
     return scripted("cudnnSetStream");
 }
 
-cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t plan, cudnnBackendDescriptor_t pack)
+cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t plan,
+                                  cudnnBackendDescriptor_t pack)
 {
     const struct descriptor *p = plan, *v = pack;
     cudnnStatus_t st = scripted("cudnnBackendExecute");

@@ -1,5 +1,5 @@
-/* cudnn_inside.h - the inside of the fake cuDNN. Descriptors keep their attributes as they were given; a graph of
- * operations becomes a program, plain data that a plan copies, writes as text, and runs. */
+/* cudnn_inside.h - the inside of the fake cuDNN. Descriptors keep their attributes as they were given; a
+ * graph of operations becomes a program, plain data that a plan copies, writes as text, and runs. */
 #ifndef FAKE_CUDNN_INSIDE_H
 #define FAKE_CUDNN_INSIDE_H
 
@@ -11,7 +11,7 @@
 #define PROGRAM_TENSORS 20
 #define PROGRAM_STEPS 8
 
-/* --- programs -------------------------------------------------------------------------------------------------------- */
+/* --- programs ------------------------------------------------------------------------------------------- */
 struct tensor {
     int64_t id, dims[4], strides[4], alignment;
     int32_t type;               /* cudnnDataType_t */
@@ -53,7 +53,7 @@ void program_run(void *run);    /* a fake_operation */
 size_t tensor_span(const struct tensor *t);
 size_t tensor_element(const struct tensor *t);
 
-/* --- descriptors ----------------------------------------------------------------------------------------------------- */
+/* --- descriptors ---------------------------------------------------------------------------------------- */
 struct attribute {
     cudnnBackendAttributeName_t name;
     bool children;              /* its values are descriptors */
@@ -75,14 +75,15 @@ struct descriptor {
 /* Values of an attribute; NULL: not set. */
 const void *attribute_get(const struct descriptor *d, cudnnBackendAttributeName_t name, int64_t *count);
 /* The only descriptor of an attribute, if it is alive and final; else NULL. */
-struct descriptor *attribute_child(const struct descriptor *d, cudnnBackendAttributeName_t name, int64_t index);
+struct descriptor *attribute_child(const struct descriptor *d, cudnnBackendAttributeName_t name,
+                                   int64_t index);
 bool descriptor_alive(const struct descriptor *d);
 bool descriptor_whole(const struct descriptor *d);  /* alive, and so is all that it is made of */
 
 /* Notes why, for cudnnGetLastErrorString, and returns the code. */
 cudnnStatus_t fail(cudnnStatus_t code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* --- cudnn_plan.c ---------------------------------------------------------------------------------------------------- */
+/* --- cudnn_plan.c --------------------------------------------------------------------------------------- */
 cudnnStatus_t graph_finalize(struct descriptor *graph);
 /* Configurations that the heuristics list: their number, or those of them that fit. */
 int64_t heuristics_count(const struct descriptor *heuristics);

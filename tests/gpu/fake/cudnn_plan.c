@@ -1,6 +1,7 @@
-/* cudnn_plan.c - from operations to programs, and the engines that the heuristics list for them: one that is not
- * deterministic comes first, one fails when it is built, one wants a workspace beyond every cap, and those that remain
- * differ in arithmetic and workspace as the real ones do. Groups have an engine only in the fallback list. */
+/* cudnn_plan.c - from operations to programs, and the engines that the heuristics list for them: one that is
+ * not deterministic comes first, one fails when it is built, one wants a workspace beyond every cap, and
+ * those that remain differ in arithmetic and workspace as the real ones do. Groups have an engine only in
+ * the fallback list. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 #include "tests/gpu/fake/cudnn_inside.h"
 #include "tests/gpu/fake/enqueue.h"
 
-/* --- from descriptors to a program --------------------------------------------------------------------------------- */
+/* --- from descriptors to a program ---------------------------------------------------------------------- */
 static int64_t one(const struct descriptor *d, cudnnBackendAttributeName_t name)
 {
     const int64_t *value = attribute_get(d, name, NULL);
@@ -32,15 +33,17 @@ static struct tensor read_tensor(const struct descriptor *d)
 {
     struct tensor t = { .id = one(d, CUDNN_ATTR_TENSOR_UNIQUE_ID),
                         .alignment = one(d, CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT),
-                        .type = word(d, CUDNN_ATTR_TENSOR_DATA_TYPE), .is_virtual = yes(d, CUDNN_ATTR_TENSOR_IS_VIRTUAL),
+                        .type = word(d, CUDNN_ATTR_TENSOR_DATA_TYPE),
+                        .is_virtual = yes(d, CUDNN_ATTR_TENSOR_IS_VIRTUAL),
                         .by_value = yes(d, CUDNN_ATTR_TENSOR_IS_BY_VALUE) };
     memcpy(t.dims, attribute_get(d, CUDNN_ATTR_TENSOR_DIMENSIONS, NULL), sizeof t.dims);
     memcpy(t.strides, attribute_get(d, CUDNN_ATTR_TENSOR_STRIDES, NULL), sizeof t.strides);
     return t;
 }
 
-/* The tensor's index; -1: the attribute is not there, -2: not a tensor, too many, or two tensors of one id. */
-static int32_t add_tensor(struct program *p, const struct descriptor *operation, cudnnBackendAttributeName_t name)
+/* The tensor's index; -1: no such attribute, -2: not a tensor, too many, or two tensors of one id. */
+static int32_t add_tensor(struct program *p, const struct descriptor *operation,
+                          cudnnBackendAttributeName_t name)
 {
     const struct descriptor *d = attribute_child(operation, name, 0);
     if (!d)
@@ -75,11 +78,12 @@ static cudnnStatus_t add_convolution(struct program *p, struct step *s, const st
     const int64_t *x = p->tensors[s->src].dims, *w = p->tensors[s->other].dims, *y = p->tensors[s->dst].dims;
     if (*alpha != 1 || *beta != 0 || dilations[0] != 1 || dilations[1] != 1 ||
         word(c, CUDNN_ATTR_CONVOLUTION_CONV_MODE) != CUDNN_CROSS_CORRELATION ||
-        word(c, CUDNN_ATTR_CONVOLUTION_COMP_TYPE) != CUDNN_DATA_FLOAT || one(c, CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS) != 2)
+        word(c, CUDNN_ATTR_CONVOLUTION_COMP_TYPE) != CUDNN_DATA_FLOAT ||
+        one(c, CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS) != 2)
         return fail(CUDNN_STATUS_NOT_SUPPORTED, "only plain cross-correlations of two dimensions in float");
     if (x[1] % w[1] || w[0] % (x[1] / w[1]) || y[0] != x[0] || y[1] != w[0])
-        return fail(CUDNN_STATUS_BAD_PARAM, "channels: x %lld, w %lld to %lld, y %lld", (long long)x[1], (long long)w[1],
-                    (long long)w[0], (long long)y[1]);
+        return fail(CUDNN_STATUS_BAD_PARAM, "channels: x %lld, w %lld to %lld, y %lld", (long long)x[1],
+                    (long long)w[1], (long long)w[0], (long long)y[1]);
     for (int i = 0; i < 2; i++)
         if (s->stride[i] < 1 || y[2 + i] != (x[2 + i] + s->pad[i] + post[i] - w[2 + i]) / s->stride[i] + 1)
             return fail(CUDNN_STATUS_BAD_PARAM, "y has %lld rows or columns of %lld", (long long)y[2 + i],
@@ -90,8 +94,8 @@ static cudnnStatus_t add_convolution(struct program *p, struct step *s, const st
 static cudnnStatus_t add_pointwise(struct program *p, struct step *s, const struct descriptor *d)
 {
     const struct descriptor *w = attribute_child(d, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, 0);
-    *s = (struct step){ .kind = STEP_POINTWISE, .mode = word(w, CUDNN_ATTR_POINTWISE_MODE), .third = -1, .dst2 = -1,
-                        .scale = -1 };
+    *s = (struct step){ .kind = STEP_POINTWISE, .mode = word(w, CUDNN_ATTR_POINTWISE_MODE), .third = -1,
+                        .dst2 = -1, .scale = -1 };
     s->src = add_tensor(p, d, CUDNN_ATTR_OPERATION_POINTWISE_XDESC);
     s->other = add_tensor(p, d, CUDNN_ATTR_OPERATION_POINTWISE_BDESC);
     s->dst = add_tensor(p, d, CUDNN_ATTR_OPERATION_POINTWISE_YDESC);
@@ -115,7 +119,8 @@ static cudnnStatus_t add_stats(struct program *p, struct step *s, const struct d
     s->src = add_tensor(p, d, CUDNN_ATTR_OPERATION_GENSTATS_XDESC);
     s->dst = add_tensor(p, d, CUDNN_ATTR_OPERATION_GENSTATS_SUMDESC);
     s->dst2 = add_tensor(p, d, CUDNN_ATTR_OPERATION_GENSTATS_SQSUMDESC);
-    if (s->src < 0 || s->dst < 0 || s->dst2 < 0 || word(d, CUDNN_ATTR_OPERATION_GENSTATS_MODE) != CUDNN_GENSTATS_SUM_SQSUM)
+    if (s->src < 0 || s->dst < 0 || s->dst2 < 0 ||
+        word(d, CUDNN_ATTR_OPERATION_GENSTATS_MODE) != CUDNN_GENSTATS_SUM_SQSUM)
         return fail(CUDNN_STATUS_BAD_PARAM, "operands of sums");
     for (int i = 0; i < 2; i++) {
         const struct tensor *t = &p->tensors[i ? s->dst2 : s->dst];
@@ -134,11 +139,14 @@ static cudnnStatus_t add_attention(struct program *p, struct step *s, const stru
     s->third = add_tensor(p, d, CUDNN_ATTR_OPERATION_SDPA_FWD_VDESC);
     s->dst = add_tensor(p, d, CUDNN_ATTR_OPERATION_SDPA_FWD_ODESC);
     s->scale = add_tensor(p, d, CUDNN_ATTR_OPERATION_SDPA_FWD_SCALEDESC);
-    if (s->src < 0 || s->other < 0 || s->third < 0 || s->dst < 0 || s->scale < 0 || !p->tensors[s->scale].by_value)
+    if (s->src < 0 || s->other < 0 || s->third < 0 || s->dst < 0 || s->scale < 0 ||
+        !p->tensors[s->scale].by_value)
         return fail(CUDNN_STATUS_BAD_PARAM, "operands of attention");
-    const int64_t *q = p->tensors[s->src].dims, *k = p->tensors[s->other].dims, *v = p->tensors[s->third].dims;
+    const int64_t *q = p->tensors[s->src].dims, *k = p->tensors[s->other].dims,
+                  *v = p->tensors[s->third].dims;
     const int64_t *o = p->tensors[s->dst].dims;
-    if (q[0] != k[0] || q[1] != k[1] || q[3] != k[3] || v[1] != k[1] || v[2] != k[2] || o[2] != q[2] || o[3] != v[3])
+    if (q[0] != k[0] || q[1] != k[1] || q[3] != k[3] || v[1] != k[1] || v[2] != k[2] || o[2] != q[2] ||
+        o[3] != v[3])
         return fail(CUDNN_STATUS_BAD_PARAM_SHAPE_MISMATCH, "shapes of attention");
     return CUDNN_STATUS_SUCCESS;
 }
@@ -171,7 +179,7 @@ cudnnStatus_t graph_finalize(struct descriptor *graph)
     return CUDNN_STATUS_SUCCESS;
 }
 
-/* --- engines ------------------------------------------------------------------------------------------------------------ */
+/* --- engines -------------------------------------------------------------------------------------------- */
 enum fits { FOR_PLAIN = 1, FOR_GROUPS = 2, FOR_ATTENTION = 4 };
 
 static const struct engine {
@@ -208,7 +216,8 @@ static unsigned pattern(const struct program *p)
         const struct step *s = &p->steps[i];
         if (s->kind == STEP_ATTENTION) /* half precision only */
             return p->step_count == 1 && src_of(p)->type != CUDNN_DATA_FLOAT ? FOR_ATTENTION : 0;
-        if (s->kind == STEP_STATS && (i + 1 < p->step_count || !convolutions || p->tensors[s->src].dims[0] != 1))
+        if (s->kind == STEP_STATS &&
+            (i + 1 < p->step_count || !convolutions || p->tensors[s->src].dims[0] != 1))
             return 0;
         if (s->kind != STEP_CONVOLUTION)
             continue;
@@ -277,7 +286,7 @@ int64_t engine_notes(const struct program *program, bool numerical, int64_t room
     return count;
 }
 
-/* --- plans ---------------------------------------------------------------------------------------------------------------- */
+/* --- plans ---------------------------------------------------------------------------------------------- */
 static int described_sm(const struct descriptor *device)
 {
     const char *at = strstr(device->text, "\"deviceVer\"");
@@ -303,7 +312,8 @@ static cudnnStatus_t read_plan(struct program *p, const char *text, int sm)
     if (version != cudnnGetVersion())
         return fail(CUDNN_STATUS_SERIALIZATION_VERSION_MISMATCH, "the plan is of version %lu", version);
     return p->sm == sm ? CUDNN_STATUS_SUCCESS
-                       : fail(CUDNN_STATUS_NOT_SUPPORTED_ARCH_MISMATCH, "the plan is for sm_%d, not sm_%d", p->sm, sm);
+                       : fail(CUDNN_STATUS_NOT_SUPPORTED_ARCH_MISMATCH, "the plan is for sm_%d, not sm_%d",
+                              p->sm, sm);
 }
 
 static cudnnStatus_t build_plan(struct program *p, const struct descriptor *config, int sm)
@@ -349,7 +359,7 @@ cudnnStatus_t plan_text(struct descriptor *plan)
     return CUDNN_STATUS_SUCCESS;
 }
 
-/* --- execution ------------------------------------------------------------------------------------------------------------- */
+/* --- execution ------------------------------------------------------------------------------------------ */
 static bool on_device(const void *pointer, size_t bytes)
 {
     return !fake_is_device || fake_is_device(pointer, bytes);
@@ -377,10 +387,12 @@ static cudnnStatus_t place(struct run *run, const struct descriptor *pack)
             continue;
         }
         if ((uintptr_t)pointers[at] % (uintptr_t)t->alignment)
-            return fail(CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER, "tensor %lld at %p", (long long)t->id, pointers[at]);
+            return fail(CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER, "tensor %lld at %p", (long long)t->id,
+                        pointers[at]);
         if (!on_device(pointers[at], tensor_span(t)))
-            return fail(CUDNN_STATUS_EXECUTION_FAILED, "tensor %lld at %p, %zu bytes, leaves its piece of device memory",
-                        (long long)t->id, pointers[at], tensor_span(t));
+            return fail(CUDNN_STATUS_EXECUTION_FAILED,
+                        "tensor %lld at %p, %zu bytes, leaves its piece of device memory", (long long)t->id,
+                        pointers[at], tensor_span(t));
         run->at[i] = pointers[at];
     }
     return CUDNN_STATUS_SUCCESS;
@@ -394,8 +406,8 @@ cudnnStatus_t plan_execute(const struct descriptor *plan, const struct descripto
     if (workspace && !run.workspace)
         return fail(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, "%zu bytes of workspace are needed", workspace);
     if (workspace && !on_device(run.workspace, workspace))
-        return fail(CUDNN_STATUS_EXECUTION_FAILED, "the workspace of %zu bytes leaves its piece of device memory",
-                    workspace);
+        return fail(CUDNN_STATUS_EXECUTION_FAILED,
+                    "the workspace of %zu bytes leaves its piece of device memory", workspace);
     cudnnStatus_t st = place(&run, pack);
     if (st)
         return st;

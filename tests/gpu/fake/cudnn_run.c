@@ -1,5 +1,5 @@
-/* cudnn_run.c - runs a program: every tensor becomes a dense array of float in the order n, h, w, c, results are rounded
- * to their type. The workspace is overwritten before and after. */
+/* cudnn_run.c - runs a program: every tensor becomes a dense array of float in the order n, h, w, c, results
+ * are rounded to their type. The workspace is overwritten before and after. */
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -27,10 +27,16 @@ static enum number_type number_of(const struct tensor *t)
     return t->type == CUDNN_DATA_FLOAT ? NUMBER_F32 : t->type == CUDNN_DATA_HALF ? NUMBER_F16 : NUMBER_BF16;
 }
 
-/* --- tensors as float ----------------------------------------------------------------------------------------------- */
+/* --- tensors as float ----------------------------------------------------------------------------------- */
 static size_t count_of(const struct tensor *t)
 {
     return (size_t)(t->dims[0] * t->dims[1] * t->dims[2] * t->dims[3]);
+}
+
+/* Of channel 0 at this pixel. */
+static int64_t tensor_offset(const struct tensor *t, int64_t n, int64_t h, int64_t w)
+{
+    return n * t->strides[0] + h * t->strides[2] + w * t->strides[3];
 }
 
 /* Calls for every element, in the dense order, with its offset in memory. */
@@ -38,7 +44,7 @@ static size_t count_of(const struct tensor *t)
     for (int64_t n_ = 0, dense = 0; n_ < (t)->dims[0]; n_++) \
         for (int64_t h_ = 0; h_ < (t)->dims[2]; h_++) \
             for (int64_t w_ = 0; w_ < (t)->dims[3]; w_++) \
-                for (int64_t c_ = 0, offset = n_ * (t)->strides[0] + h_ * (t)->strides[2] + w_ * (t)->strides[3]; \
+                for (int64_t c_ = 0, offset = tensor_offset(t, n_, h_, w_); \
                      c_ < (t)->dims[1]; c_++, dense++, offset += (t)->strides[1])
 
 static float *load(const struct tensor *t, const void *at)
@@ -82,7 +88,7 @@ static void write_array(struct arrays *a, int32_t tensor, float *values)
         store(t, a->run->at[tensor], values);
 }
 
-/* --- steps -------------------------------------------------------------------------------------------------------------- */
+/* --- steps ---------------------------------------------------------------------------------------------- */
 /* The inputs of one output pixel, group by group: [group][tap][channel of the group]; outside is zero. */
 static void gather(float *patch, const float *x, const struct tensor *src, const struct tensor *weights,
                    const struct step *s, int64_t oh, int64_t ow)
@@ -102,7 +108,8 @@ static void gather(float *patch, const float *x, const struct tensor *src, const
 /* dst (n,oh,ow,k) = src (n,h,w,c) with weights (k,kh,kw,c/groups) */
 static void convolution(struct arrays *a, const struct step *s)
 {
-    const struct tensor *t = a->run->program.tensors, *src = &t[s->src], *weights = &t[s->other], *dst = &t[s->dst];
+    const struct tensor *t = a->run->program.tensors, *src = &t[s->src], *weights = &t[s->other],
+                        *dst = &t[s->dst];
     const float *x = read_array(a, s->src), *w = read_array(a, s->other);
     int64_t k = dst->dims[1], length = weights->dims[1] * weights->dims[2] * weights->dims[3];
     int64_t groups = src->dims[1] / weights->dims[1], image = src->dims[1] * src->dims[2] * src->dims[3];
@@ -126,7 +133,8 @@ static void convolution(struct arrays *a, const struct step *s)
 static int64_t broadcast(const struct tensor *t, int64_t n, int64_t c, int64_t h, int64_t w)
 {
     const int64_t *d = t->dims;
-    return (((d[0] == 1 ? 0 : n) * d[2] + (d[2] == 1 ? 0 : h)) * d[3] + (d[3] == 1 ? 0 : w)) * d[1] + (d[1] == 1 ? 0 : c);
+    return (((d[0] == 1 ? 0 : n) * d[2] + (d[2] == 1 ? 0 : h)) * d[3] + (d[3] == 1 ? 0 : w)) * d[1] +
+           (d[1] == 1 ? 0 : c);
 }
 
 static float apply(int mode, float x, float b)
@@ -146,7 +154,7 @@ static void pointwise(struct arrays *a, const struct step *s)
     const float *x = read_array(a, s->src), *b = other ? read_array(a, s->other) : NULL;
     float *y = number_array(count_of(dst));
     EACH_ELEMENT(dst, dense, offset)
-        y[dense] = apply(s->mode, x[broadcast(src, n_, c_, h_, w_)], b ? b[broadcast(other, n_, c_, h_, w_)] : 0);
+    y[dense] = apply(s->mode, x[broadcast(src, n_, c_, h_, w_)], b ? b[broadcast(other, n_, c_, h_, w_)] : 0);
     write_array(a, s->dst, y);
 }
 
@@ -166,8 +174,8 @@ static void stats(struct arrays *a, const struct step *s)
 }
 
 /* One query against all keys. Tensors are (n, heads, tokens, depth) as n, c, h, w. */
-static void attend(float *out, const float *q, const float *k, const float *v, float *scores, const int64_t *kdims,
-                   int64_t vdepth, float scale)
+static void attend(float *out, const float *q, const float *k, const float *v, float *scores,
+                   const int64_t *kdims, int64_t vdepth, float scale)
 {
     int64_t heads = kdims[1], tokens = kdims[2], depth = kdims[3];
     float top = -INFINITY, total = 0;
@@ -198,14 +206,14 @@ static void attention(struct arrays *a, const struct step *s)
     for (int64_t n = 0; n < qd[0]; n++)
         for (int64_t head = 0; head < heads; head++)
             for (int64_t i = 0; i < qd[2]; i++)
-                attend(o + ((n * qd[2] + i) * vd[3]) * heads + head, q + ((n * qd[2] + i) * qd[3]) * heads + head,
-                       k + n * heads * kd[2] * kd[3] + head, v + n * heads * vd[2] * vd[3] + head, scores, kd, vd[3],
-                       a->run->by_value[s->scale]);
+                attend(o + ((n * qd[2] + i) * vd[3]) * heads + head,
+                       q + ((n * qd[2] + i) * qd[3]) * heads + head, k + n * heads * kd[2] * kd[3] + head,
+                       v + n * heads * vd[2] * vd[3] + head, scores, kd, vd[3], a->run->by_value[s->scale]);
     free(scores);
     write_array(a, s->dst, o);
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------------------ */
+/* --- the whole ------------------------------------------------------------------------------------------ */
 static atomic_uint executions;
 
 static void scribble(const struct run *run, unsigned number)

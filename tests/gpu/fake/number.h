@@ -1,4 +1,5 @@
-/* number.h - f32, f16 and bf16 in memory as floats: for the fake libraries, each of which is one shared object. */
+/* number.h - f32, f16 and bf16 in memory as floats: for the fake libraries, each of which is one shared
+ * object. */
 #ifndef FAKE_NUMBER_H
 #define FAKE_NUMBER_H
 
