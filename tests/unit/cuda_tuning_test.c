@@ -1,0 +1,192 @@
+/* The tuner inside the engine, on fakes of CUDA's libraries whose kernels are the real ones run on the CPU:
+ * trials of every level agree with each other, what was chosen computes the network, and a cache gives the
+ * same plans to the next process. Which way is faster on a fake means nothing: nothing is asked of times. */
+#include <dirent.h>
+
+#include "tests/unit/cuda_engine_help.h"
+#include "tests/unit/small_networks.h"
+
+#define BATCH 1
+
+/* HRNet's stem and first stage: F2 in chains of two and three convolutions, a residual, a strided 3x3. */
+static struct source small_source(void)
+{
+    return source_of_model(&small_hrnet, 36, 36, "layer1");
+}
+
+/* A device so slow that launches cost nothing beside it: every layer is worth F1 and F2. */
+static void slow_down(struct world *w)
+{
+    w->device.card.speed.bytes_per_s /= 1e5;
+    for (int i = 0; i <= GPU_BF16; i++)
+        w->device.card.speed.flops[i] /= 1e5;
+}
+
+static struct world *open_tuned(const struct source *s, enum gpu_math math, enum tune_mode mode,
+                                const char *dir)
+{
+    const struct cache_device device = { "fake", 90, 91900, 13000 };
+    const struct cache_build build = { 130000, "test" };
+    struct world *w =
+        world_open(s, (struct how){ .math = math, .level = OPTIONS_LEVEL_TUNED, .batch = BATCH });
+    w->options.tune = mode;
+    w->options.tune_budget_ns = UINT64_C(600000000000); /* never what ends it, however busy the machine is */
+    cache_close(w->ready.cache);
+    w->ready.cache = cache_open(dir, &device, &build);
+    assert_non_null(w->ready.cache);
+    slow_down(w);
+    return w;
+}
+
+/* What one process finds. */
+struct found {
+    int segments, cached, measured, heuristic, rejected;
+    char hash[SHA256_HEX_SIZE], warning[512];
+    float *output;
+};
+
+static struct found find(const struct source *s, enum gpu_math math, enum tune_mode mode, const char *dir)
+{
+    struct world *w = open_tuned(s, math, mode, dir);
+    float *images = images_of(s, BATCH);
+    const struct tune_result *r = &world_prepare(w, BATCH)->tuned;
+    struct found f = { .segments = r->segments, .cached = r->cached, .measured = r->measured,
+                       .heuristic = r->heuristic, .rejected = r->rejected };
+    snprintf(f.hash, sizeof f.hash, "%s", r->plan_hash);
+    snprintf(f.warning, sizeof f.warning, "%s", cache_warning(w->ready.cache));
+    if (r->rejected)
+        print_message("rejected: %s\n", r->first_rejected);
+    f.output = world_output(w, s, BATCH, images);
+    free(images);
+    world_close(w);
+    return f;
+}
+
+static double deviation_from_reference(const struct source *s, const float *output)
+{
+    float *images = images_of(s, BATCH);
+    double *want = reference_of(s, images, BATCH), d = relative_l2(output, want, BATCH * values_out(s));
+    free(want);
+    free(images);
+    return d;
+}
+
+/* No trial is refused, so every level of every segment computes the same; the choice computes the network.
+ * Limits as for networks at a fixed level. */
+static void check_tuned(const struct found *f, const struct source *s, double limit)
+{
+    double d = deviation_from_reference(s, f->output);
+    print_message("%d segments, %d measured, deviation %.2g\n", f->segments, f->measured, d);
+    assert_int_equal(f->rejected, 0);
+    assert_int_equal(f->measured, f->segments);
+    assert_true(d < limit);
+}
+
+static void every_trial_agrees(void **state)
+{
+    (void)state;
+    struct source s = small_source();
+    struct found f = find(&s, GPU_F32, TUNE_FRESH, "");
+    check_tuned(&f, &s, 1e-4);
+    free(f.output);
+    source_free(&s);
+}
+
+static bool is_plan(const char *name)
+{
+    size_t size = strlen(name);
+    return size > 5 && strcmp(name + size - 5, ".plan") == 0;
+}
+
+/* Breaks every plan file in the folder; how many. */
+static int break_plans(const char *dir)
+{
+    DIR *d = opendir(dir);
+    char path[600];
+    int broken = 0;
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        if (!is_plan(e->d_name))
+            continue;
+        snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+        FILE *f = fopen(path, "r+b");
+        assert_non_null(f);
+        fputc('x', f);
+        fclose(f);
+        broken++;
+    }
+    closedir(d);
+    return broken;
+}
+
+static void remove_folder(const char *dir)
+{
+    DIR *d = opendir(dir);
+    char path[600];
+    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
+        snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            unlink(path);
+    }
+    if (d)
+        closedir(d);
+    rmdir(dir);
+}
+
+static void the_cache_gives_the_same_plans(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/tuning_test_XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct source s = small_source();
+    struct found none = find(&s, GPU_F16, TUNE_CACHE, dir), off = find(&s, GPU_F16, TUNE_OFF, dir);
+    assert_int_equal(none.heuristic, none.segments);
+    assert_string_equal(none.hash, off.hash);
+    struct found cold = find(&s, GPU_F16, TUNE_AUTO, dir), warm = find(&s, GPU_F16, TUNE_AUTO, dir);
+    assert_string_equal(cold.warning, "");
+    check_tuned(&cold, &s, 0.03);
+    assert_int_equal(warm.cached, cold.segments);
+    assert_string_equal(warm.hash, cold.hash);
+    assert_memory_equal(warm.output, cold.output, BATCH * values_out(&s) * sizeof(float));
+    assert_true(break_plans(dir) > 0);
+    struct found nightly = find(&s, GPU_F16, TUNE_CACHE, dir); /* guesses, not another measurement */
+    assert_int_equal(nightly.measured + nightly.cached, 0);
+    assert_string_equal(nightly.hash, off.hash);
+    float *outputs[] = { none.output, off.output, cold.output, warm.output, nightly.output };
+    for (size_t i = 0; i < LEN(outputs); i++) {
+        assert_true(deviation_from_reference(&s, outputs[i]) < 0.03);
+        free(outputs[i]);
+    }
+    source_free(&s);
+    remove_folder(dir);
+}
+
+/* Without time everything is a guess, and the network runs all the same. */
+static void without_a_budget_guesses_run(void **state)
+{
+    (void)state;
+    struct source s = small_source();
+    struct world *w = open_tuned(&s, GPU_F16, TUNE_FRESH, "");
+    float *images = images_of(&s, BATCH);
+    w->options.tune_budget_ns = 1;
+    const struct tune_result *r = &world_prepare(w, BATCH)->tuned;
+    assert_int_equal(r->heuristic, r->segments);
+    float *output = world_output(w, &s, BATCH, images);
+    assert_true(deviation_from_reference(&s, output) < 0.03);
+    free(output);
+    free(images);
+    world_close(w);
+    source_free(&s);
+}
+
+int main(void)
+{
+    use_fakes();
+    fake_cudart_restart("protect=0"); /* a page fault for every access would take minutes */
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_trial_agrees),
+        cmocka_unit_test(the_cache_gives_the_same_plans),
+        cmocka_unit_test(without_a_budget_guesses_run),
+    };
+    return cmocka_run_group_tests_name("cuda_tuning", tests, NULL, NULL);
+}
