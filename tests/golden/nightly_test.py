@@ -176,6 +176,35 @@ def history_names_what_changed(folder):
     check(done.returncode == 2, done.stderr)
 
 
+def the_backtest_counts(folder):
+    """Quiet nights give no alarm; with too few nights nothing is shuffled, with enough the losses are found"""
+    out = os.path.join(folder, "out")
+    learn(folder)
+    done = bench("backtest", "--out", out, "--json", "--quiet", cwd=folder)
+    device = json.loads(done.stdout)["devices"][0]
+    check(done.returncode == 0 and device["nights"] == 15 and device["series"] == 3, done.stdout + done.stderr)
+    check(len(device["alarms"]) == 1 and device["alarms"][0]["alarms"] == 0 and device["losses"] == [], done.stdout)
+    store = store_of(folder)
+    columns = columns_of(store, "night")
+    rows = store.execute("SELECT * FROM night WHERE run = (SELECT max(run) FROM night)").fetchall()
+    for i in range(30):  # thirty more
+        for row in rows:
+            night = dict(zip(columns, row), run=1000 + i)
+            if night["v"] is not None:
+                night["v"] += 0.003 * ((i * 7) % 5 - 2)
+            store.execute("INSERT INTO night VALUES (%s)" % ",".join("?" * len(night)), list(night.values()))
+    store.commit()
+    store.close()
+    done = bench("backtest", "--out", out, "--json", "--quiet", cwd=folder)
+    device = json.loads(done.stdout)["devices"][0]
+    stored, shuffled = device["alarms"]
+    check(device["nights"] == 45 and stored["alarms"] == 0, done.stdout)
+    check(shuffled["alarms"] / shuffled["series_nights"] <= 1e-3, done.stdout)
+    check(shuffled["series_nights"] == 1000 * 3 * (45 - 14), done.stdout)  # no MACHINE with three series
+    found = {round(row["loss_percent"]): row for row in device["losses"]}
+    check(found[15]["by_night_1_percent"] > 90 and found[10]["by_night_2_percent"] > 90, done.stdout)
+
+
 def a_gain_never_fails(folder):
     """15 % faster: IMPROVED, exit 0"""
     done, night = run_here(folder, factor=1.15)
@@ -214,7 +243,7 @@ def the_table_is_for_people(folder):
 
 if __name__ == "__main__":
     status = run_tests([a_quiet_night_is_ok, a_gross_loss_is_told_at_once, a_small_loss_needs_two_nights,
-                        an_accept_ends_the_red, history_names_what_changed, a_gain_never_fails,
+                        an_accept_ends_the_red, history_names_what_changed, the_backtest_counts, a_gain_never_fails,
                         a_broken_engine_is_the_environment, without_a_campaign_it_says_so,
                         the_table_is_for_people])
     if learned:
