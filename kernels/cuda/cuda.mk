@@ -131,7 +131,15 @@ $(out)/obj/on-device/%.o: tests/unit/%.cpp Makefile kernels/cuda/cuda.mk
 $(out)/bin/gpu-kernel-tests: $(out)/obj/tests/gpu/device/kernel_tests.o $(device-tests:%=$(out)/obj/on-device/%.o) \
                              $(nvcc-out)/libkernels-cuda-device.a $(call cuda-lib,-plain) \
                              $(call archives,kernels/reference $(worker-rooms))
-$(out)/bin/gpu-kernel-tests: private libs += -L$(CUDA)/lib64 -lcudart_static -ldl -lrt -lstdc++
+# and those of convolutions and attention, with the libraries that are there
+programs += gpu-pattern-tests
+$(out)/obj/on-device/%.o: tests/unit/%.c Makefile kernels/cuda/cuda.mk
+	@mkdir -p $(@D)
+	$(say) "cc   $< (for a GPU)"
+	$(do)$(CC) $(cflags) -Itests/gpu/device -isystem $(CUDA)/include -DTESTS_ON_DEVICE -c -o $@ $<
+$(out)/bin/gpu-pattern-tests: $(out)/obj/on-device/cuda_conv_run_test.o $(call cuda-lib,) $(call cuda-lib,-plain) \
+                              $(call archives,kernels/lower $(worker-rooms))
+$(out)/bin/gpu-kernel-tests $(out)/bin/gpu-pattern-tests: private libs += -L$(CUDA)/lib64 -lcudart_static -ldl -lrt -lstdc++
 endif
 
 # --- plans of cuDNN without a GPU: the program that asks for them, and a driver that stands for none ---------------------
