@@ -1,5 +1,6 @@
 #include "bench/measure/attempt.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "bench/measure/ascent.h"
@@ -80,13 +81,21 @@ static uint64_t larger_peak(uint64_t peak_bytes, const struct execution *x)
     return seen > peak_bytes ? seen : peak_bytes;
 }
 
+/* What others held was in the way, or in the numbers. */
+static enum status mark_foreign(const struct execution *x, int batch, struct err *err)
+{
+    struct mark_row mark = { .subject = "point", .subject_id = x->target->row.id, .batch = batch, .reason = "foreign",
+                             .value = NAN, .limit = NAN, .rule_version = CAMPAIGN_RULE_VERSION };
+    return store_append_mark(x->campaign->store, &mark, err);
+}
+
 enum status attempt_memory(struct prepared_row *row, struct execution *x, struct err *err)
 {
     struct worker_memory_result memory;
     enum status st = execution_memory(x, &memory, err);
     row->peak_bytes = larger_peak(memory.peak_bytes, x);
     row->after_bytes = memory.current_bytes;
-    return st;
+    return st == ST_OK && memory.foreign ? mark_foreign(x, row->batch, err) : st;
 }
 
 enum status attempt_store_trial(struct execution *x, const struct prepared_row *row, struct err *err)

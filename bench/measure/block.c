@@ -21,7 +21,7 @@ struct measured {
 /* Everything that is stored of one block, gathered before the one transaction. */
 struct gathered {
     struct block_row row;
-    struct field_row telemetry[TELEMETRY_COUNT + GPU_COUNT];
+    struct field_row telemetry[TELEMETRY_COUNT + GPU_COUNT + 1];
     size_t telemetry_count;
     struct mark_row marks[VALIDITY_COUNT + 1];
     size_t mark_count;
@@ -154,6 +154,14 @@ static struct block_values evaluate(const struct measured *m, const char *mode, 
                : block_evaluate(mode, batch, r->iteration_ns, r->compute_ns, r->iterations, wall_ns);
 }
 
+/* A choice that flips between two blocks looks like a change of speed: the record tells them apart. */
+static struct field_row plan_row(const char *hash)
+{
+    struct field_row row = { .name = "plan_hash", .source = "worker", .number = NAN };
+    snprintf(row.text, sizeof row.text, "%s", hash);
+    return row;
+}
+
 static void gather(struct gathered *g, const struct execution *x, const struct block_ask *ask,
                    const struct measured *m)
 {
@@ -187,6 +195,8 @@ static void gather(struct gathered *g, const struct execution *x, const struct b
         gpu_rows(g->telemetry + TELEMETRY_COUNT, &m->machine.gpu);
         g->telemetry_count += GPU_COUNT;
     }
+    if (*execution_plan_hash(x, ask->batch))
+        g->telemetry[g->telemetry_count++] = plan_row(execution_plan_hash(x, ask->batch));
     g->mark_count = 0;
     judge(g, x, m, ask->batch);
     if (g->values.grouped)

@@ -55,10 +55,33 @@ enum status execution_run(struct execution *x, const struct worker_run_ask *ask,
     return follow(x, instances_run(&x->all, ask, runs, machine, deadline_ns, err));
 }
 
+static void keep_plan(struct execution *x, int batch, const char *hash)
+{
+    size_t i = 0;
+    while (i < x->plan_count && x->plans[i].batch != batch)
+        i++;
+    if (i == PLAN_HASHES_MAX)
+        return; /* more sizes than ever race at once: this one is not told */
+    x->plan_count = i == x->plan_count ? i + 1 : x->plan_count;
+    x->plans[i].batch = batch;
+    snprintf(x->plans[i].hash, sizeof x->plans[i].hash, "%s", hash);
+}
+
+const char *execution_plan_hash(const struct execution *x, int batch)
+{
+    for (size_t i = 0; i < x->plan_count; i++)
+        if (x->plans[i].batch == batch)
+            return x->plans[i].hash;
+    return "";
+}
+
 enum status execution_prepare(struct execution *x, int batch, struct worker_prepare_result *out,
                               struct err *err)
 {
-    return follow(x, instances_prepare(&x->all, batch, out, err));
+    enum status st = follow(x, instances_prepare(&x->all, batch, out, err));
+    if (st == ST_OK && *out->plan_hash)
+        keep_plan(x, batch, out->plan_hash);
+    return st;
 }
 
 enum status execution_release(struct execution *x, int batch, struct err *err)
@@ -257,8 +280,17 @@ static enum status record_facts(struct execution *x, struct err *err)
     return st == ST_OK ? store_append_target_state(x->campaign->store, row, err) : st;
 }
 
+/* Beside the store: what a GPU's engine found by trying is not tried again in every fresh process. */
+static void write_cache_dir(char *out, size_t size, const struct campaign_state *c)
+{
+    const char *path = store_path(c->store), *slash = strrchr(path, '/');
+    snprintf(out, size, "%.*s%stuned", slash ? (int)(slash - path) : 0, path, slash ? "/" : "");
+}
+
 static enum status load_model(struct execution *x, const struct execution_ask *ask, struct err *err)
 {
+    char cache_dir[4096];
+    write_cache_dir(cache_dir, sizeof cache_dir, x->campaign);
     const struct plan_target *p = x->target->plan;
     const int *shape = ask->shape ? ask->shape : p->shape;
     bool pipelined = strncmp(p->mode, "pipelined", strlen("pipelined")) == 0;
@@ -272,6 +304,7 @@ static enum status load_model(struct execution *x, const struct execution_ask *a
         .max_batch = ask->max_batch,
         .mode = pipelined ? "pipelined" : NULL,
         .cold = strstr(p->mode, "+cold") != NULL,
+        .cache_dir = x->target->gpu ? cache_dir : NULL,
     };
     enum status st = follow(x, instances_load(&x->all, &load, &x->loaded, err));
     if (st == ST_OK)

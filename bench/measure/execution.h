@@ -10,6 +10,8 @@
 #include "bench/measure/worker.h"
 #include "kernels/base/err.h"
 
+#define PLAN_HASHES_MAX 64
+
 struct execution {
     struct campaign_state *campaign;
     struct target_state *target;
@@ -19,6 +21,9 @@ struct execution {
     struct worker_hello hello;
     struct worker_load_result loaded;
     struct execution_row row;
+    struct { int batch; char hash[SHA256_HEX_SIZE]; } plans[PLAN_HASHES_MAX]; /* [plan_count] of engines that
+                                      * tune themselves, the newest of each size */
+    size_t   plan_count;
     uint64_t device_used_bytes;      /* most of its GPU's memory in use in a block since the last attempt_prepare */
     uint64_t base_bytes;             /* memory after load, of all together; 0: unknown */
     int      warm_batch;             /* size it was warmed with; 0: none yet */
@@ -58,6 +63,8 @@ enum status execution_run(struct execution *x, const struct worker_run_ask *ask,
  * instances. Statuses of worker_prepare. */
 enum status execution_prepare(struct execution *x, int batch, struct worker_prepare_result *out,
                               struct err *err);
+/* The choices that a size runs with, as its engine named them; "": it does not choose. */
+const char *execution_plan_hash(const struct execution *x, int batch);
 enum status execution_release(struct execution *x, int batch, struct err *err);
 /* Memory of all instances together: the sum of theirs. All zero where the engine cannot tell. Statuses of
  * worker_memory. */

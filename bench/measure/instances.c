@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "kernels/base/nvml.h"
 
@@ -138,6 +139,7 @@ enum status instances_memory(struct instances *g, struct worker_memory_result *o
         st = worker_memory(g->workers[i], &one, WORKER_SHORT_NS, err);
         out->current_bytes += one.current_bytes;
         out->peak_bytes += one.peak_bytes;
+        out->foreign = out->foreign || one.foreign;
     }
     if (st != ST_OK)
         *out = (struct worker_memory_result){ 0 };
@@ -153,6 +155,8 @@ static void add_prepared(struct worker_prepare_result *sum, const struct worker_
     sum->planned_weights_bytes += one->planned_weights_bytes;
     sum->planned_activations_bytes += one->planned_activations_bytes;
     sum->planned_workspace_bytes += one->planned_workspace_bytes;
+    if (!*sum->plan_hash)
+        memcpy(sum->plan_hash, one->plan_hash, sizeof sum->plan_hash);
 }
 
 enum status instances_prepare(struct instances *g, int batch, struct worker_prepare_result *out,

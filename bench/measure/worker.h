@@ -141,6 +141,7 @@ struct worker_load_ask {
     const char *mode;                /* option; NULL: not sent */
     bool cold;                       /* option */
     const char *until;               /* option; NULL: not sent */
+    const char *cache_dir;           /* option: where an engine that tunes itself keeps what it found; NULL: not sent */
     const json_t *options;           /* further options, an object, borrowed; NULL: none */
 };
 struct worker_load_result {
@@ -155,6 +156,7 @@ enum status worker_load(struct worker *w, const struct worker_load_ask *ask, str
 struct worker_prepare_result {
     uint64_t prepare_ns, first_run_ns;
     uint64_t planned_weights_bytes, planned_activations_bytes, planned_workspace_bytes; /* 0: plans nothing */
+    char     plan_hash[SHA256_HEX_SIZE]; /* of the choices of an engine that tunes itself; "": it does not */
 };
 enum status worker_prepare(struct worker *w, int batch, struct worker_prepare_result *out,
                            uint64_t deadline_ns, struct err *err);
@@ -201,6 +203,7 @@ void worker_run_free(struct worker_run_result *r);
 /* --- memory, output, profile, quit ---------------------------------------------------------------------- */
 struct worker_memory_result {
     uint64_t current_bytes, peak_bytes; /* peak since the last call */
+    bool     foreign;                   /* another process was on the device: the point is marked */
 };
 enum status worker_memory(struct worker *w, struct worker_memory_result *out, uint64_t deadline_ns,
                           struct err *err);

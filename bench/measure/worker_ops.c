@@ -154,6 +154,7 @@ static json_t *load_members(struct worker *w, const struct worker_load_ask *ask)
         json_object_update(options, (json_t *)(uintptr_t)ask->options); /* only read */
     set_text(options, PROTOCOL_OPTION_MODE, ask->mode);
     set_text(options, PROTOCOL_OPTION_UNTIL, ask->until);
+    set_text(options, "cache_dir", ask->cache_dir);
     if (ask->cold)
         json_object_set_new(options, PROTOCOL_OPTION_COLD, json_true());
     json_object_set_new(members, "options", options);
@@ -228,6 +229,9 @@ enum status worker_prepare_receive(struct worker *w, struct worker_prepare_resul
     out->planned_weights_bytes = (uint64_t)get_int(&a, planned, "weights", 0, INT64_MAX);
     out->planned_activations_bytes = (uint64_t)get_int(&a, planned, "activations", 0, INT64_MAX);
     out->planned_workspace_bytes = (uint64_t)get_int(&a, planned, "workspace", 0, INT64_MAX);
+    const json_t *tune = json_object_get(answer, "tune");
+    if (json_object_get(tune, "plan_hash"))
+        get_text(&a, tune, "plan_hash", out->plan_hash, sizeof out->plan_hash);
     json_decref(answer);
     st = finish(w, &a, err);
     if (st != ST_OK)
@@ -263,6 +267,7 @@ enum status worker_memory(struct worker *w, struct worker_memory_result *out, ui
     struct answer a = { .object = answer, .op = "memory" };
     out->current_bytes = get_count(&a, "current");
     out->peak_bytes = get_count(&a, "peak");
+    out->foreign = json_is_true(json_object_get(answer, "foreign"));
     json_decref(answer);
     st = finish(w, &a, err);
     if (st != ST_OK)

@@ -221,7 +221,10 @@ static enum status profile_target(const struct plan_target *t, const struct job 
     const struct config *config = job->inv->config;
     const struct worker_start start = { .command = t->engine->command, .interrupt = job->inv->stop,
                                         .environment = (const char *const *)t->engine->environment };
-    const struct worker_load_ask load = { .model = t->model_file ? t->model_file : t->model.name,
+    char cache_dir[4096];
+    snprintf(cache_dir, sizeof cache_dir, "%.4000s/tuned", config->out);
+    const struct worker_load_ask load = { .cache_dir = strncmp(t->device, "cpu:", 4) == 0 ? NULL : cache_dir,
+                                          .model = t->model_file ? t->model_file : t->model.name,
                                           .shape = { t->shape[0], t->shape[1], t->shape[2] },
                                           .precision = t->precision, .device = t->device, .threads = t->threads,
                                           .weights = config->weights, .seed = 1 };

@@ -65,6 +65,47 @@ def a_broken_driver_leaves_the_cpu(folder):
     check(decided and {d[0] for d in decided} == {4}, str(decided))
 
 
+# The scripted worker with what an engine that tunes itself says besides.
+TUNING = """
+import json, subprocess, sys
+worker = subprocess.Popen([sys.argv[1], "--script", sys.argv[2]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+for line in sys.stdin:
+    request = json.loads(line)
+    if request["op"] == "load":
+        with open(sys.argv[3], "w") as f:
+            json.dump(request.get("options"), f)
+    worker.stdin.write(line)
+    worker.stdin.flush()
+    answer = json.loads(worker.stdout.readline())
+    if request["op"] == "prepare" and answer.get("ok"):
+        answer["tune"] = {"plan_hash": "hash-of-%d" % request["batch"]}
+    if request["op"] == "memory":
+        answer["foreign"] = True
+    print(json.dumps(answer), flush=True)
+    if request["op"] == "quit":
+        sys.exit(worker.wait())
+"""
+
+
+def what_an_engine_chose_is_stored(folder):
+    """a GPU's engine is told where to keep what it found; its choices stand beside each block, others' memory is marked"""
+    script = write(os.path.join(folder, "script.yaml"), BOTH + "can: [memory]\n")
+    program = write(os.path.join(folder, "tuning.py"), TUNING)
+    seen = os.path.join(folder, "options.json")
+    engine = scripted(folder, command=[sys.executable, program, os.path.join(BIN, "bench-worker-scripted"), script, seen])
+    done = bench(*tune_arguments(folder, engine, "--device", "cuda:0", "--batches", "1,2", "--quiet"), cwd=folder)
+    check(done.returncode == 0, "exit %d: %s" % (done.returncode, done.stderr))
+    with open(seen) as f:
+        options = json.load(f)
+    check(options.get("cache_dir") == os.path.join(folder, "out", "tuned"), str(options))
+    wrong = rows(folder, "SELECT count(*) FROM block AS b LEFT JOIN telemetry AS f ON f.block = b.id AND f.name = 'plan_hash' "
+                         "WHERE f.text IS NOT 'hash-of-' || b.batch")
+    blocks = rows(folder, "SELECT count(*) FROM block")
+    check(wrong[0][0] == 0 and blocks[0][0] > 20, "%s of %s blocks" % (wrong, blocks))
+    marks = rows(folder, "SELECT DISTINCT batch FROM mark WHERE subject = 'point' AND reason = 'foreign' ORDER BY 1")
+    check(marks == [(1,), (2,)], str(marks))
+
+
 def a_missing_worker_is_one_sentence(folder):
     """a GPU target whose worker does not start is skipped with the reason, exit 3"""
     engine = write(os.path.join(folder, "gone.yaml"), "name: gone\ncommand: [no-such-worker]\ndevices: [cuda]\n")
@@ -77,7 +118,7 @@ def a_missing_worker_is_one_sentence(folder):
 
 
 if __name__ == "__main__":
-    tests = [a_missing_worker_is_one_sentence]
+    tests = [a_missing_worker_is_one_sentence, what_an_engine_chose_is_stored]
     if os.access(FAKE, os.R_OK):
         tests += [both_are_measured, a_broken_driver_leaves_the_cpu]
     else:
