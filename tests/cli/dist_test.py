@@ -18,7 +18,8 @@ OLDEST_GLIBC = (2, 36)  # Debian 12's, the oldest system that is supported
 # The C library and the loader: everything else is in the programs or in lib/.
 FROM_THE_MACHINE = {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "ld-linux-x86-64.so.2"}
 PROGRAMS = {"bench", "bench-worker-reference", "bench-worker-scripted", "bench-worker-onednn", "bench-worker-cuda",
-            "gpu-kernel-tests"}
+            "gpu-kernel-tests", "gpu-pattern-tests"}
+OF_THE_GPU = {"bench-worker-cuda", "gpu-kernel-tests", "gpu-pattern-tests"}
 FILES = ["VERSION", "LICENSE", "README.md", "configs/models/hrnet.yaml", "configs/engines/cuda.yaml", "plots/style.gp",
          "tests/gpu/check-gpu"]
 
@@ -67,7 +68,7 @@ def check_tree(home):
     programs = set(os.listdir(os.path.join(home, "bin")))
     with open(os.path.join(home, "VERSION"), encoding="utf-8") as f:
         version = f.read()
-    expected = PROGRAMS - ({"bench-worker-cuda", "gpu-kernel-tests"} if "no CUDA worker" in version else set())
+    expected = PROGRAMS - (OF_THE_GPU if "no CUDA worker" in version else set())
     tap.tell(programs == expected, "the programs", "%s, not %s" % (sorted(programs), sorted(expected)))
     tap.tell(re.match(r"bench \d+\.\d+\.\d+\ncommit \S+\ncompiler .+\ntoolkit .+\ncudnn_headers .+\narchs .+\nonednn "
                       r"\d+\.\d+\.\d+\n$", version), "VERSION names what was built from what", version)
