@@ -69,7 +69,7 @@ static bool lacks_device(const struct facts *f, const json_t *error)
     if (!api || (strcmp(api, "cuda") != 0 && strcmp(api, "nvml") != 0))
         return false;
     return json_integer_value(json_object_get(error, "code")) == 100 ||
-           (f->pci_count == 0 && !*f->pci_absent && f->node_count == 0 && !f->wsl);
+           (f->pci_count == 0 && *f->module.absent && f->node_count == 0 && !f->wsl);
 }
 
 static void say_error(struct judge *j, const struct fact_engine *engine, const json_t *error)

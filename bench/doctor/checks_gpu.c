@@ -22,6 +22,11 @@ static const struct outcome pci_outcomes[] = {
       "this is WSL: the GPU is /dev/dxg, module and nodes are Windows' own",
       NULL },
     { .name = "unlisted", LEVEL_NOTE, "the PCI bus shows no NVIDIA GPU, but /dev/nvidiactl is there", NULL },
+    { .name = "no_trace", LEVEL_UNREAD,
+      "/sys/bus/pci/devices: <reason>; no /dev/nvidiactl and no nvidia module either: no GPU can be seen",
+      NULL,
+      .stops = true,
+      .required = true },
     { .name = "none", LEVEL_NOTE,
       "no NVIDIA GPU on the PCI bus: only CPU engines can run",
       NULL,
@@ -43,10 +48,11 @@ static void look_pci(struct judge *j)
         SAY(j, "wsl", { "device", "/dev/dxg" });
     else if (has_node(f, "/dev/nvidiactl"))
         SAY(j, "unlisted", { "node", "/dev/nvidiactl" });
-    else if (*f->pci_absent) {
+    else if (*f->pci_absent && *f->module.absent)
+        SAY(j, "no_trace", { "reason", f->pci_absent });
+    else if (*f->pci_absent)
         judge_unread(j, "/sys/bus/pci/devices", f->pci_absent);
-        j->blocked = *f->module.absent; /* no trace of a GPU: what needs one cannot be judged */
-    } else
+    else
         SAY(j, "none", { "looked_at", "/sys/bus/pci/devices" });
 }
 

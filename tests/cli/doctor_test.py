@@ -86,8 +86,11 @@ TREES = [
       "gpu.nvml": "ok ok", "gpu.cuda": "ok ok"}),
     ("nodes, but nothing on the bus", changed(host(), "sys/bus/pci/devices/0000:01"), [], 0,
      {"gpu.pci": "note unlisted", "gpu.cuda": "ok ok"}),
-    ("no bus", changed(no_gpu(), "sys/bus"), [], 0, {"gpu.pci": "unread unread"}),
-    ("no bus, strict", changed(no_gpu(), "sys/bus"), ["--strict"], 1, {"gpu.pci": "unread unread"}),
+    ("no bus", changed(no_gpu(), "sys/bus"), [], 0, {"gpu.pci": "unread no_trace", "gpu.module": "skip skip"}),
+    ("no bus, strict", changed(no_gpu(), "sys/bus"), ["--strict"], 1, {"gpu.pci": "unread no_trace"}),
+    ("no bus, a GPU is required", changed(no_gpu(), "sys/bus"), ["--require-gpu"], 3, {"gpu.pci": "fail no_trace"}),
+    ("no bus, but a module", changed(host(), "sys/bus", "dev/nvidiactl"), [], 3,
+     {"gpu.pci": "unread unread", "gpu.module": "ok loaded", "gpu.nodes": "fail missing"}),
 
     # module
     ("module by the older NVRM line", changed(host(module="535.183.01", library="535.183.01"), "sys/module", files={
