@@ -6,10 +6,11 @@
 
 /* [square][sums]; a square has no sums of a norm: these are a pass of their own */
 static const apply_function general[2][3] = {
-    { apply_kernel<apply_general<false, APPLY_NO_SUMS, false>>, apply_kernel<apply_general<false, APPLY_MEAN, false>>,
+    { apply_kernel<apply_general<false, APPLY_NO_SUMS, false>>,
+      apply_kernel<apply_general<false, APPLY_MEAN, false>>,
       apply_kernel<apply_general<false, APPLY_NORM_SUMS, false>> },
-    { apply_kernel<apply_general<true, APPLY_NO_SUMS, false>>, apply_kernel<apply_general<true, APPLY_MEAN, false>>,
-      nullptr },
+    { apply_kernel<apply_general<true, APPLY_NO_SUMS, false>>,
+      apply_kernel<apply_general<true, APPLY_MEAN, false>>, nullptr },
 };
 
 static int apply_pass_run(const fused_apply &op, enum apply_pass pass, const gpu_place &at)

@@ -1,6 +1,7 @@
-/* apply_body.cuh - sum of terms and activation, with what is taken from them in the same pass: the tensor itself, its
- * 2 x 2 maximum, the mean of each channel or the coefficients of a norm. Blocks start at the end of the tensor: what the
- * convolution before wrote last is still in the cache, and what the next one reads first will be. */
+/* apply_body.cuh - sum of terms and activation, with what is taken from them in the same pass: the tensor
+ * itself, its 2 x 2 maximum, the mean of each channel or the coefficients of a norm. Blocks start at the end
+ * of the tensor: what the convolution before wrote last is still in the cache, and what the next one reads
+ * first will be. */
 #include "kernels/cuda/apply_terms.cuh"
 #include "kernels/cuda/norm.cuh"
 #include "kernels/cuda/sums.cuh"
@@ -13,12 +14,13 @@ template <class K> struct apply_turn {
 };
 
 template <class K>
-__device__ __forceinline__ void turn_of(apply_turn<K> *t, const apply_args &a, size_t image, int channel, int chunk,
-                                        int round)
+__device__ __forceinline__ void turn_of(apply_turn<K> *t, const apply_args &a, size_t image, int channel,
+                                        int chunk, int round)
 {
     UNROLL
     for (int i = 0; i < apply_turn<K>::count; i++) {
-        const int cell = split_cell(&a.split, chunk, (int)threadIdx.y, K::square ? round : round * K::unroll + i);
+        const int cell =
+            split_cell(&a.split, chunk, (int)threadIdx.y, K::square ? round : round * K::unroll + i);
         apply_spot s = { image, min(cell, a.cells - 1), 0, 0, channel };
         bool inside = cell < a.cells;
         if (K::square || K::resized)
@@ -49,8 +51,10 @@ __device__ __forceinline__ void pool_store(const apply_args &a, const apply_turn
         for (int j = 0; j < 8; j++)
             top.v[j] = max_or_nan(top.v[j], y[i].v[j]);
     const apply_spot &s = t.spot[0];
-    const size_t pixel = (s.image * (size_t)a.pool.h + (size_t)(s.y / 2)) * (size_t)a.pool.w + (size_t)(s.x / 2);
-    typed_store<K::mixed, typename K::T>(a.pool.data, a.pool.type, pixel * (size_t)a.pool.stride + (size_t)s.channel, top);
+    const size_t pixel =
+        (s.image * (size_t)a.pool.h + (size_t)(s.y / 2)) * (size_t)a.pool.w + (size_t)(s.x / 2);
+    typed_store<K::mixed, typename K::T>(a.pool.data, a.pool.type,
+                                         pixel * (size_t)a.pool.stride + (size_t)s.channel, top);
 }
 
 /* One turn: the values, what is written of them, and their sums. */
@@ -78,8 +82,8 @@ __device__ __forceinline__ void turn_run(float *sums, const apply_args &a, const
         y[i] = apply_act<K>(a, y[i], s.channel);
         if (t.inside[i] && (!K::general || a.dst.data)) {
             const size_t pixel = s.image * (size_t)a.h * (size_t)a.w + (size_t)s.pixel;
-            typed_store<K::mixed, typename K::T>(a.dst.data, a.dst.type, pixel * (size_t)a.dst.stride + (size_t)s.channel,
-                                                   y[i]);
+            typed_store<K::mixed, typename K::T>(a.dst.data, a.dst.type,
+                                                 pixel * (size_t)a.dst.stride + (size_t)s.channel, y[i]);
         }
         if (K::sums == APPLY_MEAN)
             UNROLL
@@ -97,7 +101,8 @@ __device__ __forceinline__ void sums_finish(float *shared, float *sums, const ap
     const sums_place place = { a.part, a.tickets, a.split.chunks };
     if (!sums_gather<COUNT>(shared, sums, place))
         return;
-    const float *total = shared + blockDim.x * blockDim.y * SUMS_PAD(COUNT), share = 1.0f / (float)(a.h * a.w);
+    const float *total = shared + blockDim.x * blockDim.y * SUMS_PAD(COUNT),
+                share = 1.0f / (float)(a.h * a.w);
     if (K::sums == APPLY_NORM_SUMS) {
         if (threadIdx.y == 0)
             store8(shared + threadIdx.x * 8, pilot);

@@ -38,15 +38,16 @@ inline apply_args apply_args_of(const fused_apply &op, enum apply_pass pass, con
 }
 
 /* The launches of one pass. */
-inline int apply_run(const char *name, void (*kernel)(apply_args), const fused_apply &op, enum apply_pass pass,
-                     const gpu_place &at)
+inline int apply_run(const char *name, void (*kernel)(apply_args), const fused_apply &op,
+                     enum apply_pass pass, const gpu_place &at)
 {
     apply_args a = apply_args_of(op, pass, at);
     int error = 0;
     const int most = apply_images(&op, pass, &a.split);
     for (; !error && a.first_image < op.n; a.first_image += most) {
         const int rest = op.n - a.first_image;
-        error = launch_kernel(name, kernel, apply_launch(&op, pass, &a.split, rest < most ? rest : most), at.stream, a);
+        error = launch_kernel(name, kernel, apply_launch(&op, pass, &a.split, rest < most ? rest : most),
+                              at.stream, a);
     }
     return error;
 }

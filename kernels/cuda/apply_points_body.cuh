@@ -1,5 +1,6 @@
-/* apply_points_body.cuh - what an apply makes of all channels of a pixel: their mean and maximum, a dot product. The
- * threads of a pixel lie in one warp; a thread takes the groups lane, lane + lanes, ... and gathers by shuffles. */
+/* apply_points_body.cuh - what an apply makes of all channels of a pixel: their mean and maximum, a dot
+ * product. The threads of a pixel lie in one warp; a thread takes the groups lane, lane + lanes, ... and
+ * gathers by shuffles. */
 #include "kernels/cuda/apply_terms.cuh"
 
 template <class K> struct point_turn {
@@ -10,7 +11,8 @@ template <class K> struct point_turn {
 };
 
 template <class K>
-__device__ __forceinline__ void points_start(point_turn<K> *t, const apply_args &a, size_t image, int chunk, int round)
+__device__ __forceinline__ void points_start(point_turn<K> *t, const apply_args &a, size_t image, int chunk,
+                                             int round)
 {
     UNROLL
     for (int i = 0; i < point_turn<K>::count; i++) {
@@ -26,7 +28,8 @@ __device__ __forceinline__ void points_start(point_turn<K> *t, const apply_args 
 }
 
 /* Adds eight channels of every pixel of the turn. */
-template <class K> __device__ __forceinline__ void points_add(point_turn<K> *t, const apply_args &a, int channel)
+template <class K>
+__device__ __forceinline__ void points_add(point_turn<K> *t, const apply_args &a, int channel)
 {
     apply_coefficients<K> k;
     coefficients_of<K>(&k, a, t->spot[0].image, channel);
@@ -61,7 +64,8 @@ template <class K> __device__ __forceinline__ void points_gather(point_turn<K> *
 }
 
 template <class K>
-__global__ void __launch_bounds__(SPLIT_THREADS, K::blocks) apply_points_kernel(const __grid_constant__ apply_args a)
+__global__ void __launch_bounds__(SPLIT_THREADS, K::blocks)
+    apply_points_kernel(const __grid_constant__ apply_args a)
 {
     const size_t image = (size_t)a.first_image + (gridDim.y - 1 - blockIdx.y);
     const int chunk = (int)(gridDim.x - 1 - blockIdx.x);
@@ -79,7 +83,8 @@ __global__ void __launch_bounds__(SPLIT_THREADS, K::blocks) apply_points_kernel(
             if (!K::general || a.dot)
                 a.dot[pixel] = a.dot_bias + t.dot[i];
             if (K::points && a.point)
-                *reinterpret_cast<float2 *>(a.point + 2 * pixel) = make_float2(t.sum[i] / (float)a.c_real, t.top[i]);
+                *reinterpret_cast<float2 *>(a.point + 2 * pixel) =
+                    make_float2(t.sum[i] / (float)a.c_real, t.top[i]);
         }
     }
 }

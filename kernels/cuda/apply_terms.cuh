@@ -34,23 +34,25 @@ struct apply_args {
     unsigned *tickets;
 };
 
-/* What a kernel is made for. mixed: a type for each tensor. lazy: terms one after another, their coefficients from
- * memory each time (else in registers). general: any activation, any choice of outputs. The rest as in APPLY_LIST; T is
- * the one storage type of those that are not mixed. */
-template <typename T_, int TERMS_, int PLAIN_, bool GATED_, bool RESIZED_, bool SQUARE_, enum apply_sums SUMS_>
+/* What a kernel is made for. mixed: a type for each tensor. lazy: terms one after another, their coefficients
+ * from memory each time (else in registers). general: any activation, any choice of outputs. The rest as in
+ * APPLY_LIST; T is the one storage type of those that are not mixed. */
+template <typename T_, int TERMS_, int PLAIN_, bool GATED_, bool RESIZED_, bool SQUARE_,
+          enum apply_sums SUMS_>
 struct apply_kind {
     using T = T_;
     static constexpr bool mixed = false, lazy = false, general = false;
     static constexpr bool gated = GATED_, resized = RESIZED_, square = SQUARE_, points = false;
     static constexpr int terms = TERMS_, plain = PLAIN_, unroll = RESIZED_ || SQUARE_ ? 1 : APPLY_UNROLL;
     static constexpr enum apply_sums sums = SUMS_;
-    /* resident at least: registers without spills on every architecture (one block has enough loads in flight where
-     * three terms of four pixels are 32 bytes each) */
+    /* resident at least: registers without spills on every architecture (one block has enough loads in flight
+     * where three terms of four pixels are 32 bytes each) */
     static constexpr int blocks = SQUARE_ && TERMS_ > 1 && sizeof(T_) == 4 ? 1
                                 : SQUARE_ || TERMS_ > 2 || SUMS_ != APPLY_NO_SUMS ? 2 : TERMS_ == 2 ? 3 : 4;
 };
 /* Four terms and their neighbours would not fit beside the coefficients. */
-template <typename T_, int TERMS_, int PLAIN_, bool GATED_, bool RESIZED_, bool SQUARE_, enum apply_sums SUMS_>
+template <typename T_, int TERMS_, int PLAIN_, bool GATED_, bool RESIZED_, bool SQUARE_,
+          enum apply_sums SUMS_>
 struct points_kind : apply_kind<T_, TERMS_, PLAIN_, GATED_, RESIZED_, SQUARE_, SUMS_> {
     static constexpr bool lazy = TERMS_ == 4;
     static constexpr int blocks = TERMS_ == 4 && sizeof(T_) == 4 ? 1 : 2;
@@ -78,8 +80,8 @@ __device__ __forceinline__ float max_or_nan(float a, float b)
 #endif
 }
 
-/* What a thread keeps of one image's coefficients for its channels: the affine parts of all terms that have no ReLU
- * share one shift. A lazy kernel keeps nothing. */
+/* What a thread keeps of one image's coefficients for its channels: the affine parts of all terms that have
+ * no ReLU share one shift. A lazy kernel keeps nothing. */
 template <class K> struct apply_coefficients {
     float8 scale[K::lazy ? 1 : K::terms];
     float8 shift;
@@ -92,7 +94,8 @@ __device__ __forceinline__ float8 coefficients_load(const float *from, size_t at
 }
 
 template <class K>
-__device__ __forceinline__ void coefficients_of(apply_coefficients<K> *k, const apply_args &a, size_t image, int channel)
+__device__ __forceinline__ void coefficients_of(apply_coefficients<K> *k, const apply_args &a, size_t image,
+                                                int channel)
 {
     const size_t at = image * (size_t)a.c + (size_t)channel;
     k->shift = float8_all(0);
@@ -118,10 +121,13 @@ struct apply_spot {
 
 /* In a lazy kernel: relu?(scale * (pixel * src) + shift) at pixel `at` of the term's image. */
 template <class K>
-__device__ __forceinline__ float8 lazy_value(const apply_term &t, const apply_spot &s, int at, int c, int offset)
+__device__ __forceinline__ float8 lazy_value(const apply_term &t, const apply_spot &s, int at, int c,
+                                             int offset)
 {
-    const size_t pixel = s.image * (size_t)t.h * (size_t)t.w + (size_t)at, k = s.image * (size_t)c + (size_t)s.channel;
-    float8 x = typed_load<K::mixed, typename K::T>(t.src, t.type, pixel * t.stride + (size_t)(offset + s.channel));
+    const size_t pixel = s.image * (size_t)t.h * (size_t)t.w + (size_t)at,
+                 k = s.image * (size_t)c + (size_t)s.channel;
+    float8 x =
+        typed_load<K::mixed, typename K::T>(t.src, t.type, pixel * t.stride + (size_t)(offset + s.channel));
     const float8 scale = coefficients_load(t.scale, k, 1), shift = coefficients_load(t.shift, k, 0);
     const float factor = t.pixel ? t.pixel[pixel] : 1.0f;
     UNROLL
@@ -131,7 +137,8 @@ __device__ __forceinline__ float8 lazy_value(const apply_term &t, const apply_sp
 }
 
 template <class K>
-__device__ __forceinline__ float8 term_value(const apply_term &t, const apply_spot &s, int at, int c, int offset)
+__device__ __forceinline__ float8 term_value(const apply_term &t, const apply_spot &s, int at, int c,
+                                             int offset)
 {
     if (K::lazy)
         return lazy_value<K>(t, s, at, c, offset);
@@ -140,7 +147,8 @@ __device__ __forceinline__ float8 term_value(const apply_term &t, const apply_sp
 }
 
 /* The term at this spot of the output: as stored, or in a lazy kernel with everything done to it. */
-template <class K> __device__ __forceinline__ float8 term_resized(const apply_term &t, const apply_spot &s, int c)
+template <class K>
+__device__ __forceinline__ float8 term_resized(const apply_term &t, const apply_spot &s, int c)
 {
     if (t.resize == FUSED_WIDE)
         return term_value<K>(t, s, s.y / 2 * t.w + s.x / 2, c, (2 * (s.y % 2) + s.x % 2) * c);
@@ -148,8 +156,10 @@ template <class K> __device__ __forceinline__ float8 term_resized(const apply_te
     float8 r = float8_all(0);
     UNROLL
     for (int i = 0; i < 4; i++) {
-        const float weight = (i / 2 ? row.weight : 1 - row.weight) * (i % 2 ? column.weight : 1 - column.weight);
-        const float8 x = term_value<K>(t, s, (i / 2 ? row.hi : row.lo) * t.w + (i % 2 ? column.hi : column.lo), c, 0);
+        const float weight =
+            (i / 2 ? row.weight : 1 - row.weight) * (i % 2 ? column.weight : 1 - column.weight);
+        const float8 x =
+            term_value<K>(t, s, (i / 2 ? row.hi : row.lo) * t.w + (i % 2 ? column.hi : column.lo), c, 0);
         UNROLL
         for (int j = 0; j < 8; j++)
             r.v[j] = fmaf(weight, x.v[j], r.v[j]);
@@ -159,7 +169,8 @@ template <class K> __device__ __forceinline__ float8 term_resized(const apply_te
 
 template <class K> __device__ __forceinline__ float8 term_at(const apply_term &t, const apply_spot &s, int c)
 {
-    return K::resized && t.resize != FUSED_SAME ? term_resized<K>(t, s, c) : term_value<K>(t, s, s.pixel, c, 0);
+    return K::resized && t.resize != FUSED_SAME ? term_resized<K>(t, s, c)
+                                                : term_value<K>(t, s, s.pixel, c, 0);
 }
 
 template <class K> __device__ __forceinline__ float8 lazy_sum(const apply_args &a, const apply_spot &s)
@@ -177,7 +188,8 @@ template <class K> __device__ __forceinline__ float8 lazy_sum(const apply_args &
 
 /* The sum of the terms. */
 template <class K>
-__device__ __forceinline__ float8 apply_value(const apply_args &a, const apply_coefficients<K> &k, const apply_spot &s)
+__device__ __forceinline__ float8 apply_value(const apply_args &a, const apply_coefficients<K> &k,
+                                              const apply_spot &s)
 {
     if (K::lazy)
         return lazy_sum<K>(a, s);
@@ -187,7 +199,8 @@ __device__ __forceinline__ float8 apply_value(const apply_args &a, const apply_c
         const apply_term &t = a.term[i];
         const float8 x = term_at<K>(t, s, a.c);
         const bool gate = K::gated && i == 0;
-        const float factor = gate && t.pixel ? t.pixel[s.image * (size_t)t.h * (size_t)t.w + (size_t)s.pixel] : 1.0f;
+        const float factor =
+            gate && t.pixel ? t.pixel[s.image * (size_t)t.h * (size_t)t.w + (size_t)s.pixel] : 1.0f;
         UNROLL
         for (int j = 0; j < 8; j++) {
             if (gate)

@@ -1,5 +1,5 @@
-/* coords.cuh - from indices to coordinates and to the two neighbours of a bilinear resize, in whole numbers: exact, and
- * without the integer division that the device does not have. Sides up to 32768. */
+/* coords.cuh - from indices to coordinates and to the two neighbours of a bilinear resize, in whole numbers:
+ * exact, and without the integer division that the device does not have. Sides up to 32768. */
 #ifndef CUDA_COORDS_CUH
 #define CUDA_COORDS_CUH
 
@@ -13,7 +13,8 @@ struct divider {
 
 inline divider divider_of(int by) { return { by, 1.0f / (float)by }; }
 
-/* value / by, rounded down, for quotients up to 2^20; *rest is what is left. The product in f32 is at most one off. */
+/* value / by, rounded down, for quotients up to 2^20; *rest is what is left. The product in f32 is at most
+ * one off. */
 __device__ __forceinline__ int divide(int value, const divider &d, int *rest)
 {
     int quotient = (int)((float)value * d.share), left = value - quotient * d.by;

@@ -1,5 +1,5 @@
-/* fold_body.cuh - sums of a convolution's epilogue to coefficients: one thread per image and channel. The sums are not
- * shifted, so that the variance is a difference of large numbers: taken in double. */
+/* fold_body.cuh - sums of a convolution's epilogue to coefficients: one thread per image and channel. The
+ * sums are not shifted, so that the variance is a difference of large numbers: taken in double. */
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/norm.cuh"
 #include "kernels/cuda/storage.cuh"

@@ -1,6 +1,6 @@
-/* launch.h - how a kernel is launched, for nvcc and for a C++ compiler with the fiber shim (-DCUDA_SHIM): include it in
- * every .cu and _body.cuh before anything of the device language is used. Every kernel takes one struct by value. A
- * kernel's body does not return before a barrier. */
+/* launch.h - how a kernel is launched, for nvcc and for a C++ compiler with the fiber shim (-DCUDA_SHIM):
+ * include it in every .cu and _body.cuh before anything of the device language is used. Every kernel takes
+ * one struct by value. A kernel's body does not return before a barrier. */
 #ifndef CUDA_LAUNCH_H
 #define CUDA_LAUNCH_H
 
@@ -41,7 +41,8 @@ int launch_kernel(const char *name, void (*kernel)(Argument), const gpu_launch &
 #define DYN_SMEM(type, name) \
     extern __shared__ __align__(16) unsigned char dynamic_shared[]; \
     type *name = reinterpret_cast<type *>(dynamic_shared)
-#define UNROLL _Pragma("unroll")    /* before a loop: every turn written out, so that arrays stay in registers */
+/* before a loop: every turn written out, so that arrays stay in registers */
+#define UNROLL _Pragma("unroll")
 #define ROLLED _Pragma("unroll 1")  /* not at all */
 
 template <typename Argument>
@@ -57,12 +58,13 @@ int launch_kernel(const char *, void (*kernel)(Argument), const gpu_launch &laun
     }
     void *list[] = { const_cast<Argument *>(&argument) };
     return cudaLaunchKernel(function, dim3(launch.grid[0], launch.grid[1], launch.grid[2]),
-                            dim3(launch.block[0], launch.block[1], launch.block[2]), list, launch.shared_bytes, stream);
+                            dim3(launch.block[0], launch.block[1], launch.block[2]), list,
+                            launch.shared_bytes, stream);
 }
 #endif
 
-/* The CUDA error of the launch as int (0: enqueued). `kernel` may be an instance of a template or a pointer from a
- * table. */
+/* The CUDA error of the launch as int (0: enqueued). `kernel` may be an instance of a template or a pointer
+ * from a table. */
 #define LAUNCH(launch, stream, kernel, argument) launch_kernel(#kernel, kernel, launch, stream, argument)
 
 #endif

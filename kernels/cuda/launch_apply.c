@@ -74,7 +74,8 @@ static int unroll_of(const struct fused_apply *op, enum apply_pass pass)
     return row == APPLY_GENERAL || value_rows[row].resized || value_rows[row].square ? 1 : APPLY_UNROLL;
 }
 
-struct pixel_split apply_split(const struct fused_apply *op, enum apply_pass pass, const struct gpu_limits *limits)
+struct pixel_split apply_split(const struct fused_apply *op, enum apply_pass pass,
+                               const struct gpu_limits *limits)
 {
     int groups = op->c / GPU_CHANNEL_BLOCK, unroll = unroll_of(op, pass);
     int cells = apply_square(op, pass) ? ((op->h + 1) / 2) * ((op->w + 1) / 2) : op->h * op->w;
@@ -96,8 +97,8 @@ int apply_images(const struct fused_apply *op, enum apply_pass pass, const struc
     return sums_count(op, pass) ? sums_images(split, op->n) : op->n < 65535 ? op->n : 65535;
 }
 
-struct gpu_launch apply_launch(const struct fused_apply *op, enum apply_pass pass, const struct pixel_split *split,
-                               int images)
+struct gpu_launch apply_launch(const struct fused_apply *op, enum apply_pass pass,
+                               const struct pixel_split *split, int images)
 {
     int count = sums_count(op, pass);
     return split_launch(split, images, count ? sums_shared_bytes(split, count) : 0);

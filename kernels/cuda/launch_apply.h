@@ -51,15 +51,16 @@ bool apply_square(const struct fused_apply *op, enum apply_pass pass);          
 enum apply_sums apply_sums_of(const struct fused_apply *op, enum apply_pass pass);
 
 /* Cells that one thread takes at a time. */
-#define APPLY_UNROLL 2                  /* of pixels, in kernels that neither resize nor are general; else one */
+#define APPLY_UNROLL 2                  /* of pixels, where nothing is resized nor general; else one */
 #define POINTS_UNROLL 4                 /* likewise: coefficients are loaded once for them */
 #define POINTS_UNROLL_RESIZED 1         /* in the others */
 
-struct pixel_split apply_split(const struct fused_apply *op, enum apply_pass pass, const struct gpu_limits *limits);
+struct pixel_split apply_split(const struct fused_apply *op, enum apply_pass pass,
+                               const struct gpu_limits *limits);
 /* Images of one launch; its grid. */
 int apply_images(const struct fused_apply *op, enum apply_pass pass, const struct pixel_split *split);
-struct gpu_launch apply_launch(const struct fused_apply *op, enum apply_pass pass, const struct pixel_split *split,
-                               int images);
+struct gpu_launch apply_launch(const struct fused_apply *op, enum apply_pass pass,
+                               const struct pixel_split *split, int images);
 
 #ifdef __cplusplus
 }

@@ -5,7 +5,8 @@
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/split.h"
 
-#define SUMS_PAD(count) ((count) + 4)   /* floats of one thread: 16-byte accesses of eight threads hit 32 banks */
+/* floats of one thread: 16-byte accesses of eight threads hit 32 banks */
+#define SUMS_PAD(count) ((count) + 4)
 
 /* Of one block: what the threads bring, then the totals. `count` sums for each thread. */
 SPLIT_INLINE size_t sums_shared_bytes(const struct pixel_split *s, int count)

@@ -8,7 +8,8 @@
 struct affine { float scale, shift; };
 
 /* Writes coefficients number `at` (image * c + channel) and gives the affine part back. */
-__device__ __forceinline__ affine norm_write(const fused_norm &norm, int channel, size_t at, float mean, float variance)
+__device__ __forceinline__ affine norm_write(const fused_norm &norm, int channel, size_t at, float mean,
+                                             float variance)
 {
     affine a = { 1, 0 };
     float center = mean, spread = variance;
@@ -27,10 +28,11 @@ __device__ __forceinline__ affine norm_write(const fused_norm &norm, int channel
     return a;
 }
 
-/* The totals of sums.cuh ([lanes][16]: of x - pilot and of (x - pilot)^2, for this block's slice) to the coefficients
- * of one image, by all threads of the block. pilot: [lanes * 8], in shared memory; share: 1 / pixels. */
-__device__ __forceinline__ void norm_finish(const fused_norm &norm, const float *total, const float *pilot, int c,
-                                            size_t image, float share)
+/* The totals of sums.cuh ([lanes][16]: of x - pilot and of (x - pilot)^2, for this block's slice) to the
+ * coefficients of one image, by all threads of the block. pilot: [lanes * 8], in shared memory; share: 1 /
+ * pixels. */
+__device__ __forceinline__ void norm_finish(const fused_norm &norm, const float *total, const float *pilot,
+                                            int c, size_t image, float share)
 {
     const int lanes = (int)blockDim.x, first = (int)blockIdx.z * lanes * 8;
     const int tid = (int)(threadIdx.y * blockDim.x + threadIdx.x), threads = lanes * (int)blockDim.y;

@@ -17,13 +17,16 @@ template <typename T> __device__ __forceinline__ void pack_store(T *to, const fl
     }
 }
 
-template <typename T> __global__ void __launch_bounds__(PACK_THREADS) pack_kernel(const __grid_constant__ fused_pack op)
+template <typename T>
+__global__ void __launch_bounds__(PACK_THREADS) pack_kernel(const __grid_constant__ fused_pack op)
 {
     const fused_view &v = op.dst;
-    const int plane = v.h * v.w, p = (int)(blockIdx.x * blockDim.x + threadIdx.x), first = (int)blockIdx.z * 8;
+    const int plane = v.h * v.w, p = (int)(blockIdx.x * blockDim.x + threadIdx.x),
+              first = (int)blockIdx.z * 8;
     if (p >= plane)
         return;
-    const float *src = op.src + ((size_t)blockIdx.y * (size_t)op.c_real + (size_t)first) * (size_t)plane + (size_t)p;
+    const float *src =
+        op.src + ((size_t)blockIdx.y * (size_t)op.c_real + (size_t)first) * (size_t)plane + (size_t)p;
     float8 x;
     UNROLL
     for (int i = 0; i < 8; i++)
@@ -32,15 +35,19 @@ template <typename T> __global__ void __launch_bounds__(PACK_THREADS) pack_kerne
     pack_store(static_cast<T *>(v.data) + pixel * (size_t)v.stride + (size_t)first, x, v.c - first, v.stride);
 }
 
-template <typename T> __global__ void __launch_bounds__(PACK_THREADS) unpack_kernel(const __grid_constant__ fused_unpack op)
+template <typename T>
+__global__ void __launch_bounds__(PACK_THREADS) unpack_kernel(const __grid_constant__ fused_unpack op)
 {
     const fused_view &v = op.src;
-    const int plane = v.h * v.w, p = (int)(blockIdx.x * blockDim.x + threadIdx.x), first = (int)blockIdx.z * 8;
+    const int plane = v.h * v.w, p = (int)(blockIdx.x * blockDim.x + threadIdx.x),
+              first = (int)blockIdx.z * 8;
     if (p >= plane)
         return;
     const size_t pixel = (size_t)blockIdx.y * (size_t)plane + (size_t)p;
     const float8 x = load8(static_cast<const T *>(v.data) + pixel * (size_t)v.stride + (size_t)first);
-    float *dst = op.dst + ((size_t)blockIdx.y * (size_t)op.dst_c + (size_t)(op.first + first)) * (size_t)plane + (size_t)p;
+    float *dst = op.dst +
+                 ((size_t)blockIdx.y * (size_t)op.dst_c + (size_t)(op.first + first)) * (size_t)plane +
+                 (size_t)p;
     UNROLL
     for (int i = 0; i < 8; i++)
         if (first + i < op.c_real)

@@ -1,5 +1,5 @@
-/* scatter_body.cuh - the pixels of a 2x2 transposed convolution that was computed as a product, put in order: a thread
- * keeps to one tap and eight channels, reads whole pixels of src in order and writes runs of dst. */
+/* scatter_body.cuh - the pixels of a 2x2 transposed convolution that was computed as a product, put in order:
+ * a thread keeps to one tap and eight channels, reads whole pixels of src in order and writes runs of dst. */
 #include "kernels/cuda/coords.cuh"
 #include "kernels/cuda/launch_scatter.h"
 #include "kernels/cuda/storage.cuh"
@@ -34,7 +34,8 @@ __global__ void __launch_bounds__(SPLIT_THREADS) scatter_kernel(const __grid_con
             int column, row = divide(min(p[u], cells - 1), a.width, &column);
             row = 2 * row + tap / 2;
             column = 2 * column + tap % 2;
-            const size_t pixel = ((size_t)blockIdx.y * (size_t)out.h + (size_t)row) * (size_t)out.w + (size_t)column;
+            const size_t pixel =
+                ((size_t)blockIdx.y * (size_t)out.h + (size_t)row) * (size_t)out.w + (size_t)column;
             UNROLL
             for (int j = 0; j < 8; j++)
                 x[u].v[j] += bias.v[j];

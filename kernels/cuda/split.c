@@ -25,28 +25,32 @@ static void split_rounds(struct pixel_split *s, int cells, int rounds)
 struct pixel_split split_for_sums(int groups, int cells, int unroll, const struct gpu_limits *limits)
 {
     struct pixel_split s = split_of_groups(groups, SUM_LANES, unroll);
-    int turns = ceil_div(cells, s.rows * unroll), blocks = at_least_one(4 * limits->multiprocessors / s.slices);
+    int turns = ceil_div(cells, s.rows * unroll),
+        blocks = at_least_one(4 * limits->multiprocessors / s.slices);
     int rounds = ceil_div(turns, blocks), least = ceil_div(SUM_CELLS, s.rows * unroll);
     split_rounds(&s, cells, rounds < least ? least : rounds);
     return s;
 }
 
 /* As long as eight blocks stay for each multiprocessor. */
-static int rounds_of_values(const struct pixel_split *s, int cells, int images, const struct gpu_limits *limits)
+static int rounds_of_values(const struct pixel_split *s, int cells, int images,
+                            const struct gpu_limits *limits)
 {
     long turns = (long)ceil_div(cells, s->rows * s->unroll) * images * s->slices;
     long rounds = turns / (8L * limits->multiprocessors);
     return rounds > VALUE_ROUNDS ? VALUE_ROUNDS : (int)rounds;
 }
 
-struct pixel_split split_for_values(int groups, int cells, int unroll, int images, const struct gpu_limits *limits)
+struct pixel_split split_for_values(int groups, int cells, int unroll, int images,
+                                    const struct gpu_limits *limits)
 {
     struct pixel_split s = split_of_groups(groups, VALUE_LANES, unroll);
     split_rounds(&s, cells, rounds_of_values(&s, cells, images, limits));
     return s;
 }
 
-struct pixel_split split_for_points(int groups, int cells, int unroll, int images, const struct gpu_limits *limits)
+struct pixel_split split_for_points(int groups, int cells, int unroll, int images,
+                                    const struct gpu_limits *limits)
 {
     struct pixel_split s = { .slices = 1, .lanes = 1, .unroll = unroll };
     while (s.lanes < groups && s.lanes < 32)

@@ -1,5 +1,5 @@
-/* stats_body.cuh - mean and variance of every channel of every image, shifted by the image's first pixel, so that a
- * large mean costs no digits. Grid as split.h says. */
+/* stats_body.cuh - mean and variance of every channel of every image, shifted by the image's first pixel, so
+ * that a large mean costs no digits. Grid as split.h says. */
 #include "kernels/cuda/launch_stats.h"
 #include "kernels/cuda/norm.cuh"
 #include "kernels/cuda/sums.cuh"
@@ -36,7 +36,8 @@ __global__ void __launch_bounds__(SPLIT_THREADS, STATS_BLOCKS) stats_kernel(stru
     const fused_view &v = a.op.src;
     const int group = (int)(blockIdx.z * blockDim.x + threadIdx.x), cells = v.h * v.w;
     const bool active = group * GPU_CHANNEL_BLOCK < v.c;
-    const size_t image = (size_t)a.first_image + blockIdx.y, first = image * (size_t)cells, stride = (size_t)v.stride;
+    const size_t image = (size_t)a.first_image + blockIdx.y, first = image * (size_t)cells,
+                 stride = (size_t)v.stride;
     const T *src = static_cast<const T *>(v.data) + first * stride + (active ? group : 0) * GPU_CHANNEL_BLOCK;
     const float *factor = a.op.pixel ? a.op.pixel + first : nullptr;
     const float8 pilot = stats_load(src, factor, 0, stride);

@@ -1,5 +1,5 @@
-/* storage.cuh - the storage types and eight channels at a time: T is float, b16 (bfloat16) or h16 (IEEE half), all
- * arithmetic is f32. A group of eight is 16 bytes aligned in memory (32 for float: two accesses).
+/* storage.cuh - the storage types and eight channels at a time: T is float, b16 (bfloat16) or h16 (IEEE
+ * half), all arithmetic is f32. A group of eight is 16 bytes aligned in memory (32 for float: two accesses).
  * `_once`: memory that is not looked at again soon (past the caches). */
 #ifndef CUDA_STORAGE_CUH
 #define CUDA_STORAGE_CUH
@@ -16,7 +16,7 @@ struct h16 { unsigned short bits; };
 
 struct float8 { float v[8]; };
 
-/* --- one value ----------------------------------------------------------------------------------------------------- */
+/* --- one value ----------------------------------------------------------------------------------- */
 
 __host__ __device__ __forceinline__ float to_f32(float x) { return x; }
 __host__ __device__ __forceinline__ float to_f32(b16 x)
@@ -66,7 +66,7 @@ template <> __host__ __device__ __forceinline__ h16 from_f32<h16>(float x)
 #endif
 }
 
-/* --- two values in one register: the first in the lower half ------------------------------------------------------- */
+/* --- two values in one register: the first in the lower half ------------------------------------- */
 
 template <typename T> __host__ __device__ __forceinline__ void unpack2(unsigned two, float &a, float &b)
 {
@@ -93,7 +93,7 @@ template <> __device__ __forceinline__ unsigned pack2<h16>(float a, float b)
 }
 #endif
 
-/* --- eight channels ------------------------------------------------------------------------------------------------- */
+/* --- eight channels ------------------------------------------------------------------------------ */
 
 template <typename T> __device__ __forceinline__ float8 unpack8(uint4 x)
 {
@@ -120,8 +120,14 @@ __device__ __forceinline__ float8 load8(const float *at)
     const float4 *p = reinterpret_cast<const float4 *>(at);
     return float8_of(p[0], p[1]);
 }
-__device__ __forceinline__ float8 load8(const b16 *at) { return unpack8<b16>(*reinterpret_cast<const uint4 *>(at)); }
-__device__ __forceinline__ float8 load8(const h16 *at) { return unpack8<h16>(*reinterpret_cast<const uint4 *>(at)); }
+__device__ __forceinline__ float8 load8(const b16 *at)
+{
+    return unpack8<b16>(*reinterpret_cast<const uint4 *>(at));
+}
+__device__ __forceinline__ float8 load8(const h16 *at)
+{
+    return unpack8<h16>(*reinterpret_cast<const uint4 *>(at));
+}
 
 __device__ __forceinline__ void store8(float *at, const float8 &x)
 {
@@ -129,8 +135,14 @@ __device__ __forceinline__ void store8(float *at, const float8 &x)
     p[0] = make_float4(x.v[0], x.v[1], x.v[2], x.v[3]);
     p[1] = make_float4(x.v[4], x.v[5], x.v[6], x.v[7]);
 }
-__device__ __forceinline__ void store8(b16 *at, const float8 &x) { *reinterpret_cast<uint4 *>(at) = pack8<b16>(x); }
-__device__ __forceinline__ void store8(h16 *at, const float8 &x) { *reinterpret_cast<uint4 *>(at) = pack8<h16>(x); }
+__device__ __forceinline__ void store8(b16 *at, const float8 &x)
+{
+    *reinterpret_cast<uint4 *>(at) = pack8<b16>(x);
+}
+__device__ __forceinline__ void store8(h16 *at, const float8 &x)
+{
+    *reinterpret_cast<uint4 *>(at) = pack8<h16>(x);
+}
 
 /* Four channels at a multiple of 8 bytes (16 for float). */
 __device__ __forceinline__ void store4(float *at, float4 x) { *reinterpret_cast<float4 *>(at) = x; }
@@ -166,7 +178,8 @@ __device__ __forceinline__ float8 typed_load(const void *base, enum fused_type t
         return load8(static_cast<const T *>(base) + at);
     if (type == FUSED_F32)
         return load8(static_cast<const float *>(base) + at);
-    return type == FUSED_BF16 ? load8(static_cast<const b16 *>(base) + at) : load8(static_cast<const h16 *>(base) + at);
+    return type == FUSED_BF16 ? load8(static_cast<const b16 *>(base) + at)
+                              : load8(static_cast<const h16 *>(base) + at);
 }
 
 template <bool MIXED, typename T>

@@ -1,9 +1,9 @@
-/* sums.cuh - sums over the pixels of an image, channel by channel, by many blocks and in one fixed order: each block
- * leaves its sums in scratch, and the last one of an image and slice (which that is, an integer ticket tells) adds them
- * up. No floating-point atomics: results repeat bit for bit.
+/* sums.cuh - sums over the pixels of an image, channel by channel, by many blocks and in one fixed order:
+ * each block leaves its sums in scratch, and the last one of an image and slice (which that is, an integer
+ * ticket tells) adds them up. No floating-point atomics: results repeat bit for bit.
  *
- * Every thread brings COUNT sums of its group of eight channels (COUNT 8 or 16). Shared memory: SUMS_PAD(COUNT) floats
- * for each thread. Scratch: sums_floats per image. A ticket per image and slice. */
+ * Every thread brings COUNT sums of its group of eight channels (COUNT 8 or 16). Shared memory:
+ * SUMS_PAD(COUNT) floats for each thread. Scratch: sums_floats per image. A ticket per image and slice. */
 #ifndef CUDA_SUMS_CUH
 #define CUDA_SUMS_CUH
 
@@ -29,15 +29,16 @@ template <int COUNT> __device__ __forceinline__ float sums_column(const float *s
 
 template <int COUNT> __device__ __forceinline__ void sums_put(float *shared, const float *value)
 {
-    float4 *to = reinterpret_cast<float4 *>(shared + (threadIdx.y * blockDim.x + threadIdx.x) * SUMS_PAD(COUNT));
+    float4 *to =
+        reinterpret_cast<float4 *>(shared + (threadIdx.y * blockDim.x + threadIdx.x) * SUMS_PAD(COUNT));
     UNROLL
     for (int i = 0; i < COUNT / 4; i++)
         to[i] = make_float4(value[4 * i], value[4 * i + 1], value[4 * i + 2], value[4 * i + 3]);
 }
 
-/* Brings `value` of every thread of every block of this image and slice together. True in the last block, for all its
- * threads: then total[0 .. lanes * COUNT) of shared memory (float number lane * COUNT + i) holds the sums. All threads
- * of the block must come here. */
+/* Brings `value` of every thread of every block of this image and slice together. True in the last block, for
+ * all its threads: then total[0 .. lanes * COUNT) of shared memory (float number lane * COUNT + i) holds the
+ * sums. All threads of the block must come here. */
 template <int COUNT>
 __device__ __forceinline__ bool sums_gather(float *shared, float value[COUNT], const sums_place &place)
 {
@@ -64,7 +65,8 @@ __device__ __forceinline__ bool sums_gather(float *shared, float value[COUNT], c
     for (int i = 0; i < COUNT; i++)
         value[i] = 0;
     for (int chunk = (int)threadIdx.y; chunk < place.chunks; chunk += rows) {
-        const float4 *from = reinterpret_cast<const float4 *>(part + ((size_t)chunk * (size_t)lanes + threadIdx.x) * COUNT);
+        const float4 *from =
+            reinterpret_cast<const float4 *>(part + ((size_t)chunk * (size_t)lanes + threadIdx.x) * COUNT);
         UNROLL
         for (int i = 0; i < COUNT / 4; i++) {
             float4 x = __ldcg(from + i);

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""What each GPU kernel takes on each architecture, as the assembler said when it was built, against cuda_registers.csv.
+"""What each GPU kernel takes on each architecture, as the assembler said, against cuda_registers.csv.
 
 usage: cuda_registers_test.py [--print | --refresh]
   --print    the whole table
   --refresh  writes cuda_registers.csv anew
 
-No kernel may spill registers or use a stack, and none may take over 8 registers more or less than the table says, or
-more static shared memory. The table is of one toolkit: with another one, only spills are looked at.
-Builds nothing: reads the .ptxas files beside the objects of the last build (BENCH_BIN/../../nvcc, else build/nvcc).
+No kernel may spill registers or use a stack, and none may take over 8 registers more or less than the table
+says, or more static shared memory. The table is of one toolkit: with another one, only spills are looked at.
+Builds nothing: reads the .ptxas files beside the objects of the last build (BENCH_BIN/../../nvcc, else
+build/nvcc).
 """
 import csv
 import glob
@@ -22,7 +23,8 @@ CHANGE = 8          # registers
 SHARED_MOST = 48 << 10
 ENTRY = re.compile(
     r"Compiling entry function '(?P<name>[^']+)' for 'sm_(?P<arch>\d+)a?'.*?"
-    r"(?P<stack>\d+) bytes stack frame, (?P<stores>\d+) bytes spill stores, (?P<loads>\d+) bytes spill loads.*?"
+    r"(?P<stack>\d+) bytes stack frame, "
+    r"(?P<stores>\d+) bytes spill stores, (?P<loads>\d+) bytes spill loads.*?"
     r"Used (?P<registers>\d+) registers(?P<rest>[^\n]*)", re.S)
 
 
@@ -53,7 +55,7 @@ def usage_of(text):
 
 
 def read_built(folder):
-    """The toolkit's version and {(file, kernel, arch): usage}; files that are not there or older than their source."""
+    """The toolkit's version and {(file, kernel, arch): usage}; files not there or older than their source."""
     versions, usage, missing = set(), {}, []
     for source in sorted(glob.glob(os.path.join(ROOT, "kernels", "cuda", "*.cu"))):
         file = os.path.basename(source)[:-3]
@@ -131,7 +133,7 @@ def differing(usage, table):
 
 
 def twins_are_caught(usage, table):
-    """A kernel that spills, one with 9 registers more, one with more shared memory, one that is not in the table."""
+    """One not in the table, one with 9 registers more, one with more shared memory, one that spills."""
     key = sorted(key for key in usage if key in table)[0]
     registers, shared, _ = usage[key]
     twins = [differing(usage, {k: v for k, v in table.items() if k != key}),
@@ -148,7 +150,8 @@ class Tap:
     def say(self, passed, name, lines=(), skip=None):
         self.count += 1
         self.failed += not passed
-        print("%s %d - %s%s" % ("ok" if passed else "not ok", self.count, name, " # SKIP " + skip if skip else ""))
+        verdict = "ok" if passed else "not ok"
+        print("%s %d - %s%s" % (verdict, self.count, name, " # SKIP " + skip if skip else ""))
         for line in lines:
             print("#   " + line)
 

@@ -1,5 +1,5 @@
-/* Sums of terms with everything taken from them, on random cases, against an oracle in double made of the reference's
- * operators; then each kernel that was made for a shape of the networks. */
+/* Sums of terms with everything taken from them, on random cases, against an oracle in double made of the
+ * reference's operators; then each kernel that was made for a shape of the networks. */
 #include "tests/unit/cuda_kernel_help.h"
 
 #include "kernels/cuda/launch_apply.h"
@@ -42,7 +42,8 @@ fused_term term_make(apply_case &c, const apply_plan &plan, int i, enum fused_ty
     fused_term t = {};
     const double mean = random_bool(r) ? 0.2 : -1.5; /* negative: the zeros of padding are no maximum */
     t.src = c.memory.tensor(type, op.n, h, w, k, k, 8 * random_int(r, 0, slices), r, mean, 1);
-    for (size_t p = 0; p < view_pixels(t.src); p++) /* zero in padding, in each of the four parts of a wide one */
+    /* zero in padding, in each of the four parts of a wide one */
+    for (size_t p = 0; p < view_pixels(t.src); p++)
         for (int j = 0; j < k; j++)
             if (j % op.c >= op.c_real)
                 store(t.src.data, type, p * (size_t)t.src.stride + (size_t)j, 0);
@@ -65,14 +66,19 @@ void outputs_make(apply_case &c, const apply_plan &plan, enum fused_type type, r
     if (any ? random_int(r, 0, 3) : plan.dst)
         op.dst = c.memory.view(any ? random_type(r) : type, op.n, op.h, op.w, op.c, 8 * random_int(r, 0, 3));
     if (op.h > 1 && op.w > 1 && (any ? random_bool(r) : plan.pool))
-        op.pool = c.memory.view(any ? random_type(r) : type, op.n, op.h / 2, op.w / 2, op.c, 8 * random_int(r, 0, 3));
+        op.pool = c.memory.view(any ? random_type(r) : type, op.n, op.h / 2, op.w / 2, op.c,
+                                8 * random_int(r, 0, 3));
     op.channel_mean = (any ? random_bool(r) : plan.mean) ? c.memory.floats(all) : nullptr;
     op.point = (any ? random_bool(r) : plan.point) ? c.memory.floats(2 * pixels) : nullptr;
     op.dot = (any ? random_bool(r) : plan.dot) ? c.memory.floats(pixels) : nullptr;
     op.dot_weight = c.memory.coefficients(1, op.c, op.c_real, r, 0, 0.3);
     op.dot_bias = 0.7f;
-    c.norm = { c.memory.coefficients(1, op.c, op.c_real, r, 1, 0.2), c.memory.coefficients(1, op.c, op.c_real, r, 0, 0.2),
-               c.memory.floats(all), c.memory.floats(all), nullptr, nullptr };
+    c.norm = { c.memory.coefficients(1, op.c, op.c_real, r, 1, 0.2),
+               c.memory.coefficients(1, op.c, op.c_real, r, 0, 0.2),
+               c.memory.floats(all),
+               c.memory.floats(all),
+               nullptr,
+               nullptr };
     op.norm = (any ? random_bool(r) : plan.norm) ? &c.norm : nullptr;
 }
 
@@ -92,7 +98,7 @@ void case_make(apply_case &c, const apply_plan &plan, int n, int h, int w, int c
     c.at = c.memory.place(gpu_apply_scratch(&op, &limits));
 }
 
-/* --- the oracle ------------------------------------------------------------------------------------------------------ */
+/* --- the oracle ---------------------------------------------------------------------------------- */
 
 /* The term as a tensor of the output's size in double; wide ones are put in order first. */
 std::vector<double> oracle_term(const fused_apply &op, const fused_term &t)
@@ -104,7 +110,8 @@ std::vector<double> oracle_term(const fused_apply &op, const fused_term &t)
                image = p / (size_t)w / (size_t)h, parts2 = (size_t)parts;
         size_t from = (image * (size_t)t.src.h + py / parts2) * (size_t)t.src.w + px / parts2;
         size_t part = t.resize == FUSED_WIDE ? 2 * (py % 2) + px % 2 : 0;
-        double v = view_get(t.src, from, (int)(part * (size_t)op.c + k)) * (t.pixel ? (double)t.pixel[from] : 1);
+        double v =
+            view_get(t.src, from, (int)(part * (size_t)op.c + k)) * (t.pixel ? (double)t.pixel[from] : 1);
         size_t at = image * (size_t)op.c + k;
         v = v * (t.scale ? (double)t.scale[at] : 1) + (t.shift ? (double)t.shift[at] : 0);
         x[i] = t.relu && v < 0 ? 0 : v;
@@ -127,9 +134,10 @@ size_t norm_misses(const apply_case &c, const std::vector<double> &sum)
         const size_t at = (size_t)(i / op.c * op.c_real + (k < op.c_real ? k : 0));
         const double scale = (double)c.norm.gamma[k] / std::sqrt(variance[at] + 1e-5);
         const double shift = (double)c.norm.beta[k] - mean[at] * scale;
-        /* sums are shifted by the first pixel: as far as that lies from the mean, digits are lost (about 20 roundings,
-         * all of one sign where ReLU makes the values equal) */
-        const size_t first = (size_t)(i / op.c * op.h * op.w) * (size_t)op.c_real + (size_t)(k < op.c_real ? k : 0);
+        /* sums are shifted by the first pixel: as far as that lies from the mean, digits are lost (about 20
+         * roundings, all of one sign where ReLU makes the values equal) */
+        const size_t first =
+            (size_t)(i / op.c * op.h * op.w) * (size_t)op.c_real + (size_t)(k < op.c_real ? k : 0);
         const double off = sum[first] - mean[at], limit = 1e-5 + 1e-6 * off * off / (variance[at] + 1e-5);
         misses += std::fabs((double)c.norm.scale[i] - scale) > limit * std::fabs(scale) ||
                   std::fabs((double)c.norm.shift[i] - shift) > limit * (1 + std::fabs(mean[at] * scale));
@@ -179,7 +187,7 @@ size_t case_misses(const apply_case &c)
     return misses + reduced_misses(op, y);
 }
 
-/* --- the tests ------------------------------------------------------------------------------------------------------- */
+/* --- the tests ----------------------------------------------------------------------------------- */
 
 void random_cases_agree(void **)
 {
@@ -188,7 +196,8 @@ void random_cases_agree(void **)
         apply_plan plan = {};
         plan.random = true, plan.terms = 1 + seed % 4;
         apply_case c;
-        case_make(c, plan, 1 + seed % 3, random_int(&r, 1, 9), 1 + seed % 33, random_int(&r, 1, seed % 11 ? 70 : 300), &r);
+        case_make(c, plan, 1 + seed % 3, random_int(&r, 1, 9), 1 + seed % 33,
+                  random_int(&r, 1, seed % 11 ? 70 : 300), &r);
         c.memory.run([&] { return gpu_apply(&c.op, &c.at); });
         size_t misses = case_misses(c);
         if (misses)
@@ -196,35 +205,35 @@ void random_cases_agree(void **)
     }
 }
 
+constexpr bool yes = true, no = false;
 const enum fused_resize same = FUSED_SAME, corners = FUSED_CORNERS, wide = FUSED_WIDE;
 
 /* One row for each kernel made, in their order; then those of the points. */
 const apply_plan plans[] = {
-    { 1, false, { 1 }, { 1 }, false, false, { same }, true, false, false, false, false, false, FUSED_RELU },
-    { 1, false, { 1 }, { 0 }, true, false, { same }, true, false, false, false, false, false, FUSED_NONE },
-    { 1, false, { 1 }, { 0 }, true, false, { same }, true, true, false, false, false, false, FUSED_NONE },
-    { 2, false, { 1, 0 }, { 1, 0 }, false, false, { same, same }, true, false, false, false, false, false, FUSED_RELU },
-    { 2, false, { 1, 1 }, { 1, 1 }, false, false, { same, same }, true, false, false, false, false, false, FUSED_RELU },
-    { 2, false, { 1, 0 }, { 1, 0 }, false, false, { same, same }, true, false, true, false, false, false, FUSED_RELU },
-    { 3, false, { 1, 1, 0 }, { 1, 1, 0 }, true, true, { same, same, same }, true, false, false, false, false, false,
+    { 1, no, { 1 }, { 1 }, no, no, { same }, yes, no, no, no, no, no, FUSED_RELU },
+    { 1, no, { 1 }, { 0 }, yes, no, { same }, yes, no, no, no, no, no, FUSED_NONE },
+    { 1, no, { 1 }, { 0 }, yes, no, { same }, yes, yes, no, no, no, no, FUSED_NONE },
+    { 2, no, { 1, 0 }, { 1, 0 }, no, no, { same, same }, yes, no, no, no, no, no, FUSED_RELU },
+    { 2, no, { 1, 1 }, { 1, 1 }, no, no, { same, same }, yes, no, no, no, no, no, FUSED_RELU },
+    { 2, no, { 1, 0 }, { 1, 0 }, no, no, { same, same }, yes, no, yes, no, no, no, FUSED_RELU },
+    { 3, no, { 1, 1, 0 }, { 1, 1, 0 }, yes, yes, { same, same, same }, yes, no, no, no, no, no,
       FUSED_RELU },
-    { 3, false, { 1, 1, 1 }, { 1, 1, 1 }, true, true, { same, same, same }, true, false, false, false, false, false,
+    { 3, no, { 1, 1, 1 }, { 1, 1, 1 }, yes, yes, { same, same, same }, yes, no, no, no, no, no,
       FUSED_RELU },
-    { 3, false, { 1, 1, 0 }, { 1, 1, 0 }, true, true, { same, same, same }, true, true, false, false, false, false,
+    { 3, no, { 1, 1, 0 }, { 1, 1, 0 }, yes, yes, { same, same, same }, yes, yes, no, no, no, no,
       FUSED_RELU },
-    { 2, false, { 0, 1 }, { 0, 1 }, false, false, { same, corners }, true, false, false, false, false, false, FUSED_RELU },
-    { 3, false, { 1, 0, 1 }, { 1, 0, 1 }, false, false, { same, same, corners }, true, false, false, false, false, false,
+    { 2, no, { 0, 1 }, { 0, 1 }, no, no, { same, corners }, yes, no, no, no, no, no, FUSED_RELU },
+    { 3, no, { 1, 0, 1 }, { 1, 0, 1 }, no, no, { same, same, corners }, yes, no, no, no, no, no,
       FUSED_RELU },
-    { 4, false, { 0, 1, 1, 1 }, { 0, 1, 1, 1 }, false, false, { same, corners, corners, FUSED_HALF_PIXEL }, true, false,
-      false, false, false, false, FUSED_RELU },
-    { 4, false, {}, {}, false, false, { same, corners, corners, corners }, false, false, false, false, false, true,
-      FUSED_NONE },
+    { 4, no, { 0, 1, 1, 1 }, { 0, 1, 1, 1 }, no, no, { same, corners, corners, FUSED_HALF_PIXEL }, yes, no,
+      no, no, no, no, FUSED_RELU },
+    { 4, no, {}, {}, no, no, { same, corners, corners, corners }, no, no, no, no, no, yes, FUSED_NONE },
 };
 const apply_plan point_plans[] = {
-    { 1, false, { 1 }, { 1 }, false, false, { same }, false, false, false, false, true, false, FUSED_RELU },
-    { 2, false, { 1, 1 }, { 1, 1 }, false, false, { wide, same }, false, false, false, false, true, false, FUSED_RELU },
-    { 4, false, { 1, 1, 1, 1 }, { 1, 0, 0, 0 }, false, false, { same, corners, corners, corners }, false, false, false,
-      false, true, false, FUSED_RELU },
+    { 1, no, { 1 }, { 1 }, no, no, { same }, no, no, no, no, yes, no, FUSED_RELU },
+    { 2, no, { 1, 1 }, { 1, 1 }, no, no, { wide, same }, no, no, no, no, yes, no, FUSED_RELU },
+    { 4, no, { 1, 1, 1, 1 }, { 1, 0, 0, 0 }, no, no, { same, corners, corners, corners }, no, no, no, no,
+      yes, no, FUSED_RELU },
 };
 
 void plan_agrees(const apply_plan &plan, int row, enum apply_pass pass)
@@ -238,7 +247,8 @@ void plan_agrees(const apply_plan &plan, int row, enum apply_pass pass)
         c.memory.run([&] { return gpu_apply(&c.op, &c.at); });
         size_t misses = case_misses(c);
         if (misses)
-            fail_msg("row %d, seed %d, %dx%dx%dx%d: %zu misses", row, seed, c.op.n, c.op.h, c.op.w, c.op.c_real, misses);
+            fail_msg("row %d, seed %d, %dx%dx%dx%d: %zu misses", row, seed, c.op.n, c.op.h, c.op.w,
+                     c.op.c_real, misses);
         for (int i = 0; i < c.op.terms; i++) /* the wrong twin: each term matters */
             if (c.op.term[i].scale) {
                 const float *scale = c.op.term[i].scale;
@@ -262,8 +272,8 @@ void works_in_place(void **)
 {
     for (int all = 0; all < 2; all++) {
         rng r = rng_seeded(77);
-        apply_plan plan = { 2, false, { 1, 0 }, { 1, 0 }, false, false, { same, same }, true, false, all > 0, all > 0, all > 0,
-                            all > 0, FUSED_RELU };
+        apply_plan plan = { 2,    false, { 1, 0 }, { 1, 0 }, false,   false,   { same, same },
+                            true, false, all > 0,  all > 0,  all > 0, all > 0, FUSED_RELU };
         apply_case apart, in_place;
         case_make(apart, plan, 2, 13, 11, 40, &r);
         r = rng_seeded(77);
@@ -283,15 +293,16 @@ void works_in_place(void **)
 void images_are_independent(void **)
 {
     rng r = rng_seeded(9);
-    apply_plan plan = { 2, false, { 1, 0 }, { 1, 0 }, false, false, { same, same }, true, false, true, true, true, true,
-                        FUSED_RELU };
+    apply_plan plan = { 2,    false, { 1, 0 }, { 1, 0 }, false, false, { same, same },
+                        true, false, true,     true,     true,  true,  FUSED_RELU };
     apply_case c;
     const int n = 5, h = 37, w = 41, k = 24;
     case_make(c, plan, n, h, w, k, &r);
     assert_int_equal(gpu_apply(&c.op, &c.at), 0);
     fused_apply whole = c.op;
     const size_t pixels = (size_t)h * (size_t)w;
-    std::vector<float> mean(whole.channel_mean, whole.channel_mean + n * k), scale(c.norm.scale, c.norm.scale + n * k);
+    std::vector<float> mean(whole.channel_mean, whole.channel_mean + n * k),
+        scale(c.norm.scale, c.norm.scale + n * k);
     for (int i = 0; i < n; i++) {
         fused_apply op = whole;
         op.n = 1;
@@ -315,7 +326,8 @@ void images_are_independent(void **)
 void faults_show(void **)
 {
     rng r = rng_seeded(3);
-    apply_plan plan = { 1, false, { 1 }, { 0 }, true, false, { same }, true, true, false, false, false, false, FUSED_RELU };
+    apply_plan plan = { 1,    false, { 1 }, { 0 }, true,  false, { same },
+                        true, true,  false, false, false, false, FUSED_RELU };
     apply_case c;
     case_make(c, plan, 1, 4, 4, 8, &r);
     store(c.op.term[0].src.data, c.op.term[0].src.type, 0, NAN);

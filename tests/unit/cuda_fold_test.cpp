@@ -9,7 +9,8 @@ size_t coefficient_misses(const struct gpu_fold &op, bool plain_variance)
 {
     size_t misses = 0;
     for (int i = 0; i < op.n * op.c; i++) {
-        double mean = (double)op.sum[i] / op.pixels, variance = (double)op.square[i] / op.pixels - mean * mean;
+        double mean = (double)op.sum[i] / op.pixels,
+               variance = (double)op.square[i] / op.pixels - mean * mean;
         variance = plain_variance ? variance + mean * mean : variance < 0 ? 0 : variance;
         double scale = (double)op.norm.gamma[i % op.c] / std::sqrt(variance + 1e-5);
         double shift = (double)op.norm.beta[i % op.c] - mean * scale;
@@ -28,10 +29,15 @@ struct gpu_fold fold_case(case_memory &memory, rng *r, int n, int c, enum fused_
     op.n = n, op.c = c, op.pixels = 1003, op.half = half;
     float *sum = memory.normals(all, r, 0, 500), *square = memory.floats(all);
     for (size_t i = 0; i < all; i++) /* a variance of 0.5 to 1.5, or a constant channel */
-        square[i] = (float)((double)sum[i] * (double)sum[i] / op.pixels + op.pixels * (i % 7 ? 0.5 + rng_uniform(r) : 0));
+        square[i] = (float)((double)sum[i] * (double)sum[i] / op.pixels +
+                            op.pixels * (i % 7 ? 0.5 + rng_uniform(r) : 0));
     op.sum = sum, op.square = square;
-    op.norm = { memory.normals((size_t)c, r, 1, 0.2), memory.normals((size_t)c, r, 0, 0.2), memory.floats(all),
-                memory.floats(all), nullptr, nullptr };
+    op.norm = { memory.normals((size_t)c, r, 1, 0.2),
+                memory.normals((size_t)c, r, 0, 0.2),
+                memory.floats(all),
+                memory.floats(all),
+                nullptr,
+                nullptr };
     op.half_scale = halves ? memory.bytes(2 * all, 0xff) : nullptr;
     op.half_shift = halves ? memory.bytes(2 * all, 0xff) : nullptr;
     return op;
@@ -42,8 +48,8 @@ void sums_become_coefficients(void **)
     rng r = rng_seeded(7);
     for (int i = 0; i < 12; i++) {
         case_memory memory;
-        struct gpu_fold op = fold_case(memory, &r, 1 + i % 3, 8 * random_int(&r, 1, 30), i % 2 ? FUSED_F16 : FUSED_BF16,
-                                       i > 3);
+        struct gpu_fold op = fold_case(memory, &r, 1 + i % 3, 8 * random_int(&r, 1, 30),
+                                       i % 2 ? FUSED_F16 : FUSED_BF16, i > 3);
         gpu_place at = memory.place(gpu_fold_scratch(&op, nullptr));
         memory.run([&] { return gpu_fold(&op, &at); });
         assert_int_equal(coefficient_misses(op, false), 0);

@@ -1,7 +1,7 @@
-/* cuda_kernel_help.h - for tests that run our GPU kernels on the CPU (C++, linked with the kernels built for the shim):
- * memory with guard zones, tensors that may be slices, every case run forward and in reverse.
- * With TESTS_ON_DEVICE the same tests run on a GPU (tests/gpu/device/): memory is what both sides reach, and the second
- * run is in no other order than the first. */
+/* cuda_kernel_help.h - for tests that run our GPU kernels on the CPU (C++, linked with the kernels built for
+ * the shim): memory with guard zones, tensors that may be slices, every case run forward and in reverse. With
+ * TESTS_ON_DEVICE the same tests run on a GPU (tests/gpu/device/): memory is what both sides reach, and the
+ * second run is in no other order than the first. */
 #ifndef TESTS_CUDA_KERNEL_HELP_H
 #define TESTS_CUDA_KERNEL_HELP_H
 
@@ -117,7 +117,8 @@ public:
             x[i] = i % c < c_real ? x[i] : 0;
         return x;
     }
-    /* A slice of `c` channels of a tensor that has `gap` more (a multiple of 8, about half before it); not filled. */
+    /* A slice of `c` channels of a tensor that has `gap` more (a multiple of 8, about half before it); not
+     * filled. */
     fused_view view(enum fused_type type, int n, int h, int w, int c, int gap)
     {
         fused_view v = {};
@@ -127,8 +128,8 @@ public:
         return v;
     }
     /* The same with normal values, zero in channels from c_real on. */
-    fused_view tensor(enum fused_type type, int n, int h, int w, int c, int c_real, int gap, rng *r, double mean,
-                      double spread)
+    fused_view tensor(enum fused_type type, int n, int h, int w, int c, int c_real, int gap, rng *r,
+                      double mean, double spread)
     {
         fused_view v = view(type, n, h, w, c, gap);
         for (size_t p = 0; p < view_pixels(v); p++)
@@ -148,9 +149,9 @@ public:
         return at;
     }
 
-    /* Runs `work` forward, puts all memory back, and runs it in reverse: fails unless both give the same bytes
-     * (scratch, the last `place`'s, may differ: which block adds up is left open), guard zones are intact and tickets
-     * zero. */
+    /* Runs `work` forward, puts all memory back, and runs it in reverse: fails unless both give the same
+     * bytes (scratch, the last `place`'s, may differ: which block adds up is left open), guard zones are
+     * intact and tickets zero. */
     void run(const std::function<int()> &work)
     {
         std::vector<std::vector<unsigned char>> before = contents(), forward;
@@ -171,8 +172,8 @@ public:
             const buffer &b = *buffers[i];
             for (size_t j = 0; j < b.all.size(); j = j + 1 == b.first ? j + 1 + b.count : j + 1)
                 if (b.all[j] != guard_byte)
-                    fail_msg("buffer %zu: byte %td outside its %zu bytes was written", i, (ptrdiff_t)(j - b.first),
-                             b.count);
+                    fail_msg("buffer %zu: byte %td outside its %zu bytes was written", i,
+                             (ptrdiff_t)(j - b.first), b.count);
         }
         for (size_t i = 0; tickets && i < GPU_TICKETS; i++)
             assert_int_equal(tickets[i], 0);

@@ -1,5 +1,5 @@
-/* Launches of pack, stats, fold, apply, scatter and unpack, for every layer of the networks, batches and devices: within
- * the device's limits, and every value made exactly once. */
+/* Launches of pack, stats, fold, apply, scatter and unpack, for every layer of the networks, batches and
+ * devices: within the device's limits, and every value made exactly once. */
 #include "tests/unit/cuda_layers_help.h"
 
 #include <string.h>
@@ -35,17 +35,19 @@ static size_t cells_misses(const struct pixel_split *s, int cells)
 static size_t groups_misses(const struct pixel_split *s, int groups, bool points)
 {
     if (points)
-        return s->slices != 1 || s->lanes > 32 || (s->lanes & (s->lanes - 1)) || s->lanes * s->rows != SPLIT_THREADS;
+        return s->slices != 1 || s->lanes > 32 || (s->lanes & (s->lanes - 1)) ||
+               s->lanes * s->rows != SPLIT_THREADS;
     return s->lanes * s->slices < groups || s->lanes * (s->slices - 1) >= groups;
 }
 
-/* Large images: the first and last cells, and the sum; cells_misses shows on small ones that this is enough. */
+/* Large images: the first and last cells, and the sum; cells_misses shows on small ones that it is enough. */
 static size_t split_misses(const struct pixel_split *s, int groups, int cells, bool points)
 {
     const long turns = (long)s->unroll * s->rounds, all = s->chunks * turns * s->rows;
     size_t misses = s->lanes < 1 || s->rows < 1 || s->rounds < 1 || s->lanes * s->rows > SPLIT_THREADS;
     misses += all < cells || all - turns * s->rows >= cells || all > 2147483647;
-    misses += split_cell(s, 0, 0, 0) != 0 || split_cell(s, s->chunks - 1, s->rows - 1, (int)turns - 1) != all - 1;
+    misses +=
+        split_cell(s, 0, 0, 0) != 0 || split_cell(s, s->chunks - 1, s->rows - 1, (int)turns - 1) != all - 1;
     return misses + groups_misses(s, groups, points);
 }
 
@@ -70,14 +72,16 @@ static void small_images_are_covered(void **state)
                                         split_for_values(groups, cells, unroll, n, limits),
                                         split_for_points(groups, cells, unroll, n, limits) };
         for (size_t j = 0; j < LEN(splits); j++) {
-            assert_int_equal(cells_misses(&splits[j], cells) + split_misses(&splits[j], groups, cells, j == 2), 0);
+            assert_int_equal(
+                cells_misses(&splits[j], cells) + split_misses(&splits[j], groups, cells, j == 2), 0);
             splits[j].chunks--; /* the wrong twin */
-            assert_true(cells_misses(&splits[j], cells) > 0 && split_misses(&splits[j], groups, cells, j == 2) > 0);
+            assert_true(cells_misses(&splits[j], cells) > 0 &&
+                        split_misses(&splits[j], groups, cells, j == 2) > 0);
         }
     }
 }
 
-/* --- every layer ------------------------------------------------------------------------------------------------------ */
+/* --- every layer --------------------------------------------------------------------------------- */
 
 struct tally {
     size_t tried[STEP_COUNT], misses[STEP_COUNT];
@@ -97,22 +101,33 @@ static size_t stats_misses(const struct layer *l, int n, const struct gpu_limits
     misses += gpu_stats_scratch(&op, limits) != (size_t)images * gpu_stats_scratch(&one, limits);
     misses += gpu_stats_scratch(&one, limits) / sizeof(float) !=
               (size_t)s.chunks * (size_t)s.slices * (size_t)s.lanes * STATS_SUMS;
-    return misses + split_misses(&s, op.src.c / 8, op.src.h * op.src.w, false) + limits_misses(launch, limits);
+    return misses + split_misses(&s, op.src.c / 8, op.src.h * op.src.w, false) +
+           limits_misses(launch, limits);
 }
 
 static struct fused_apply apply_of(const struct layer *l, int n, const struct fused_norm *norm)
 {
     const struct apply_step *a = &l->step->u.apply;
-    struct fused_apply op = { .terms = a->terms, .n = n, .h = a->h * l->scale_h, .w = a->w * l->scale_w, .c = a->c,
-                              .c_real = a->c_real, .act = a->act, .dst = layer_view(l, a->dst, n),
-                              .pool = layer_view(l, a->pool, n), .channel_mean = layer_floats(l, a->channel_mean),
-                              .point = layer_floats(l, a->point), .dot = layer_floats(l, a->dot),
+    struct fused_apply op = { .terms = a->terms,
+                              .n = n,
+                              .h = a->h * l->scale_h,
+                              .w = a->w * l->scale_w,
+                              .c = a->c,
+                              .c_real = a->c_real,
+                              .act = a->act,
+                              .dst = layer_view(l, a->dst, n),
+                              .pool = layer_view(l, a->pool, n),
+                              .channel_mean = layer_floats(l, a->channel_mean),
+                              .point = layer_floats(l, a->point),
+                              .dot = layer_floats(l, a->dot),
                               .norm = a->has_norm ? norm : NULL };
     for (int i = 0; i < a->terms; i++)
-        op.term[i] = (struct fused_term){ .src = layer_view(l, a->term[i].src, n), .relu = a->term[i].relu,
+        op.term[i] = (struct fused_term){ .src = layer_view(l, a->term[i].src, n),
+                                          .relu = a->term[i].relu,
                                           .scale = layer_floats(l, a->term[i].scale),
                                           .shift = layer_floats(l, a->term[i].shift),
-                                          .pixel = layer_floats(l, a->term[i].pixel), .resize = a->term[i].resize };
+                                          .pixel = layer_floats(l, a->term[i].pixel),
+                                          .resize = a->term[i].resize };
     return op;
 }
 
@@ -150,7 +165,8 @@ static size_t scatter_misses(const struct layer *l, int n, const struct gpu_limi
     const struct fused_scatter op = { .src = layer_view(l, l->step->u.scatter.src, n),
                                       .dst = layer_view(l, l->step->u.scatter.dst, n) };
     const struct pixel_split s = gpu_scatter_split(&op, limits);
-    return split_misses(&s, op.src.c / 8, op.src.h * op.src.w, false) + limits_misses(split_launch(&s, n, 0), limits);
+    return split_misses(&s, op.src.c / 8, op.src.h * op.src.w, false) +
+           limits_misses(split_launch(&s, n, 0), limits);
 }
 
 static size_t threads_misses(const struct gpu_launch *l, const struct fused_view *v, int channels)
@@ -183,7 +199,8 @@ static void layer_visit(const struct layer *l, void *context)
 {
     struct tally *t = context;
     const enum step_kind kind = l->step->kind;
-    if (kind != STEP_STATS && kind != STEP_APPLY && kind != STEP_SCATTER && kind != STEP_PACK && kind != STEP_UNPACK)
+    if (kind != STEP_STATS && kind != STEP_APPLY && kind != STEP_SCATTER && kind != STEP_PACK &&
+        kind != STEP_UNPACK)
         return;
     for (size_t b = 0; b < LEN(batches); b++)
         for (size_t d = 0; d < LEN(device_limits); d++) {
@@ -222,11 +239,12 @@ static void folds_are_covered(void **state)
         }
 }
 
-/* The largest tensor of a network at its largest batch passes 2^31 elements: grids and scratch stay in range. */
+/* A large tensor at its largest batch passes 2^31 elements: grids and scratch stay in range. */
 static void beyond_two_to_the_31_elements(void **state)
 {
     (void)state;
-    struct fused_stats op = { .src = { .type = FUSED_F16, .n = 64, .h = 4096, .w = 4096, .c = 48, .stride = 48 } };
+    struct fused_stats op = { .src = {
+                                  .type = FUSED_F16, .n = 64, .h = 4096, .w = 4096, .c = 48, .stride = 48 } };
     for (size_t d = 0; d < LEN(device_limits); d++) {
         const struct pixel_split s = gpu_stats_split(&op, &device_limits[d]);
         assert_int_equal(split_misses(&s, 6, 4096 * 4096, false), 0);

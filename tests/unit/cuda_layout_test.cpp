@@ -1,5 +1,5 @@
-/* Tensors into and out of NHWC, and the order of a transposed convolution: every value where the definition says, all
- * types, odd sizes, slices. */
+/* Tensors into and out of NHWC, and the order of a transposed convolution: every value where the definition
+ * says, all types, odd sizes, slices. */
 #include "tests/unit/cuda_kernel_help.h"
 
 namespace {
@@ -30,7 +30,8 @@ void pack_puts_each_value_in_place(void **)
     for (int seed = 1; seed <= 42; seed++) {
         rng r = rng_seeded((uint64_t)seed);
         case_memory memory;
-        const int c = stored_channels[seed % 7], n = 1 + seed % 3, h = random_int(&r, 1, 33), w = 1 + seed % 33;
+        const int c = stored_channels[seed % 7], n = 1 + seed % 3, h = random_int(&r, 1, 33),
+                  w = 1 + seed % 33;
         fused_pack op = {};
         op.c_real = random_int(&r, c > 8 ? c - 7 : 1, c);
         op.src = memory.normals((size_t)(n * op.c_real * h * w), &r, 0, 1);
@@ -52,7 +53,8 @@ void unpack_is_its_inverse(void **)
         case_memory memory;
         const int n = 1 + seed % 3, h = random_int(&r, 1, 33), w = seed, c = 8 * random_int(&r, 1, 3);
         fused_unpack op = {};
-        op.c_real = random_int(&r, 1, c), op.first = random_int(&r, 0, 3), op.dst_c = op.first + op.c_real + random_int(&r, 0, 2);
+        op.c_real = random_int(&r, 1, c), op.first = random_int(&r, 0, 3),
+        op.dst_c = op.first + op.c_real + random_int(&r, 0, 2);
         op.src = memory.tensor(random_type(&r), n, h, w, c, c, 8 * random_int(&r, 0, 2), &r, 0, 1);
         const size_t plane = (size_t)h * (size_t)w, count = (size_t)n * (size_t)op.dst_c * plane;
         float *dst = memory.normals(count, &r, 5, 0);
@@ -77,8 +79,10 @@ size_t scatter_misses(const fused_scatter &op, int swap)
                 for (int k = 0; k < out.c; k++) {
                     const size_t from = (size_t)((i * in.h + y / 2) * in.w + x / 2);
                     const int tap = swap ? 2 * (x % 2) + y % 2 : 2 * (y % 2) + x % 2;
-                    const double want = view_get(in, from, tap * out.c + k) + (op.bias ? (double)op.bias[k] : 0);
-                    misses += !near(view_get(out, (size_t)((i * out.h + y) * out.w + x), k), want, out.type, 1e-6);
+                    const double want =
+                        view_get(in, from, tap * out.c + k) + (op.bias ? (double)op.bias[k] : 0);
+                    misses +=
+                        !near(view_get(out, (size_t)((i * out.h + y) * out.w + x), k), want, out.type, 1e-6);
                 }
     return misses;
 }
@@ -88,7 +92,8 @@ void scatter_puts_pixels_in_order(void **)
     for (int seed = 1; seed <= 33; seed++) {
         rng r = rng_seeded((uint64_t)seed);
         case_memory memory;
-        const int n = 1 + seed % 3, h = random_int(&r, 1, 17), w = 1 + seed / 2, c = 8 * random_int(&r, 1, seed % 5 ? 6 : 30);
+        const int n = 1 + seed % 3, h = random_int(&r, 1, 17), w = 1 + seed / 2,
+                  c = 8 * random_int(&r, 1, seed % 5 ? 6 : 30);
         fused_scatter op = {};
         const enum fused_type type = random_type(&r);
         op.src = memory.tensor(type, n, h, w, 4 * c, 4 * c, 8 * random_int(&r, 0, 2), &r, 0, 1);

@@ -1,4 +1,5 @@
-/* The shim itself: barriers, shuffles, shared memory, both orders; and that it ends the program where a kernel is wrong. */
+/* The shim itself: barriers, shuffles, shared memory, both orders; and that it ends the program where a
+ * kernel is wrong. */
 #ifndef CUDA_SHIM
 #define CUDA_SHIM
 #endif
@@ -122,11 +123,13 @@ bool aborts(const char *name, void (*kernel)(array), int count, const char *word
     }
     close(ends[1]);
     size_t size = 0;
-    for (ssize_t got; size < sizeof said - 1 && (got = read(ends[0], said + size, sizeof said - 1 - size)) > 0;)
+    for (ssize_t got;
+         size < sizeof said - 1 && (got = read(ends[0], said + size, sizeof said - 1 - size)) > 0;)
         size += (size_t)got;
     close(ends[0]);
     waitpid(child, &status, 0);
-    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && std::strstr(said, word) && std::strstr(said, name);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && std::strstr(said, word) &&
+           std::strstr(said, name);
 }
 
 void wrong_kernels_end_the_program(void **)
@@ -182,7 +185,8 @@ void storage_survives_a_round_trip(void **)
     round_trip<b16>();
     round_trip<h16>();
     assert_true(to_f32(from_f32<h16>(65520)) == INFINITY && to_f32(from_f32<h16>(65519)) == 65504);
-    assert_true(to_f32(from_f32<h16>(2049)) == 2048 && to_f32(from_f32<h16>(2051)) == 2052); /* ties to even */
+    assert_true(to_f32(from_f32<h16>(2049)) == 2048 &&
+                to_f32(from_f32<h16>(2051)) == 2052); /* ties to even */
 }
 
 } // namespace

@@ -1,5 +1,5 @@
-/* Statistics of images against the reference in double: all types, odd sizes, slices, factors, means a thousand times
- * the spread. */
+/* Statistics of images against the reference in double: all types, odd sizes, slices, factors, means a
+ * thousand times the spread. */
 #include "tests/unit/cuda_kernel_help.h"
 
 extern "C" {
@@ -16,10 +16,11 @@ struct stats_case {
 
 void case_make(stats_case &c, rng *r, int seed)
 {
-    const int n = 1 + seed % 3, h = random_int(r, 1, 33), w = 1 + seed % 33, k = 8 * random_int(r, 1, seed % 4 ? 6 : 40);
+    const int n = 1 + seed % 3, h = random_int(r, 1, 33), w = 1 + seed % 33,
+              k = 8 * random_int(r, 1, seed % 4 ? 6 : 40);
     const double means[] = { 0.3, 10, 100, 1000 };
-    c.op.src = c.memory.tensor(random_type(r), n, h, w, k, k - random_int(r, 0, 7), 8 * random_int(r, 0, 3), r,
-                               means[seed % 4], 1);
+    c.op.src = c.memory.tensor(random_type(r), n, h, w, k, k - random_int(r, 0, 7), 8 * random_int(r, 0, 3),
+                               r, means[seed % 4], 1);
     const size_t all = (size_t)n * (size_t)k;
     c.op.pixel = seed % 5 == 1 ? c.memory.normals(view_pixels(c.op.src), r, 0.6, 0.1) : nullptr;
     if (seed % 7) {
@@ -46,7 +47,8 @@ size_t case_misses(const stats_case &c, double variance_factor)
     size_t misses = 0;
     for (size_t i = 0; i < mean.size(); i++) {
         const fused_norm &norm = c.op.norm;
-        double m = mean[i], var = variance[i] * variance_factor, scale = 1, shift = 0, center = m, spread = var;
+        double m = mean[i], var = variance[i] * variance_factor, scale = 1, shift = 0, center = m,
+               spread = var;
         if (norm.gamma) {
             scale = (double)norm.gamma[i % (size_t)v.c] / std::sqrt(var + 1e-5);
             shift = (double)norm.beta[i % (size_t)v.c] - m * scale;
@@ -73,7 +75,8 @@ void statistics_agree(void **)
         c.memory.run([&] { return gpu_stats(&c.op, &c.at); });
         size_t misses = case_misses(c, 1);
         if (misses)
-            fail_msg("seed %d, %dx%dx%dx%d: %zu misses", seed, c.op.src.n, c.op.src.h, c.op.src.w, c.op.src.c, misses);
+            fail_msg("seed %d, %dx%dx%dx%d: %zu misses", seed, c.op.src.n, c.op.src.h, c.op.src.w, c.op.src.c,
+                     misses);
         if (c.op.src.h * c.op.src.w > 1)
             assert_true(case_misses(c, 1.001) > 0); /* the wrong twin: a variance 0.1 % too large */
     }
@@ -89,7 +92,9 @@ void images_are_independent(void **)
     const int n = 5, c = 24;
     op.src = memory.tensor(FUSED_F16, n, 61, 47, c, c, 8, &r, 3, 1);
     float *out = memory.floats((size_t)(4 * n * c)), *one = memory.floats(2 * c);
-    op.norm = { memory.normals(c, &r, 1, 0.2), memory.normals(c, &r, 0, 0.2), out, out + n * c, nullptr, nullptr };
+    op.norm = {
+        memory.normals(c, &r, 1, 0.2), memory.normals(c, &r, 0, 0.2), out, out + n * c, nullptr, nullptr
+    };
     gpu_place at = memory.place(gpu_stats_scratch(&op, &limits));
     assert_int_equal(gpu_stats(&op, &at), 0);
     for (int i = 0; i < n; i++) {

@@ -1,5 +1,5 @@
-/* shim.cpp - runs the blocks of a launch one after another and the threads of a block as fibers: each runs until it
- * waits; when none can run, the warps or the block that waits complete go on. */
+/* shim.cpp - runs the blocks of a launch one after another and the threads of a block as fibers: each runs
+ * until it waits; when none can run, the warps or the block that waits complete go on. */
 #include "kernels/cuda/shim/shim.h"
 
 #include <cstdio>
@@ -19,7 +19,8 @@ constexpr size_t shared_guard = 64;
 enum state { READY, AT_BLOCK, AT_WARP, ENDED };
 
 #ifdef __x86_64__
-/* Keeps what a called function must keep, on the stack that is left. (ucontext makes two system calls each time.) */
+/* Keeps what a called function must keep, on the stack that is left. (ucontext makes two system calls each
+ * time.) */
 extern "C" void shim_switch(void **from, void *to);
 asm(".text\n.globl shim_switch\n.type shim_switch, @function\nshim_switch:\n"
     "pushq %rbp\npushq %rbx\npushq %r12\npushq %r13\npushq %r14\npushq %r15\n"
@@ -31,7 +32,8 @@ struct context {
     static void change(context &from, context &to) { shim_switch(&from.stack_pointer, to.stack_pointer); }
     void start(unsigned char *stack, void (*entry)())
     {
-        void **top = reinterpret_cast<void **>(stack + stack_bytes) - 2; /* entry sees a 16-byte aligned call */
+        void **top =
+            reinterpret_cast<void **>(stack + stack_bytes) - 2; /* entry sees a 16-byte aligned call */
         *top = reinterpret_cast<void *>(entry);
         stack_pointer = top - 6;                                         /* six registers of any value */
     }
@@ -72,8 +74,8 @@ struct {
 
 [[noreturn]] void give_up(const char *what, const fiber &f)
 {
-    std::fprintf(stderr, "shim: kernel %s, block (%u,%u,%u), thread (%u,%u,%u): %s (%s:%d)\n", shim.call->kernel,
-                 blockIdx.x, blockIdx.y, blockIdx.z, f.index.x, f.index.y, f.index.z, what,
+    std::fprintf(stderr, "shim: kernel %s, block (%u,%u,%u), thread (%u,%u,%u): %s (%s:%d)\n",
+                 shim.call->kernel, blockIdx.x, blockIdx.y, blockIdx.z, f.index.x, f.index.y, f.index.z, what,
                  f.file ? f.file : "no barrier", f.line);
     std::abort();
 }
@@ -203,7 +205,8 @@ void shim_run(const shim_call *call)
         shim.stacks.resize(threads * stack_bytes);
     for (uint64_t i = 0; i < blocks; i++) {
         uint64_t b = shim.reverse ? blocks - 1 - i : i;
-        blockIdx = { unsigned(b % grid[0]), unsigned(b / grid[0] % grid[1]), unsigned(b / grid[0] / grid[1]) };
+        blockIdx = { unsigned(b % grid[0]), unsigned(b / grid[0] % grid[1]),
+                     unsigned(b / grid[0] / grid[1]) };
         run_block();
     }
 }

@@ -1,6 +1,7 @@
-/* shim.h - stands in for the CUDA device language when a kernel is compiled by a C++ compiler (-DCUDA_SHIM), so that it
- * runs on the CPU, one fiber per thread (call.h). Not covered: tensor cores, asynchronous copies, clusters, true races.
- * A shuffle or warp barrier is for all threads of a warp; a function-like barrier is known by its file and line. */
+/* shim.h - stands in for the CUDA device language when a kernel is compiled by a C++ compiler (-DCUDA_SHIM),
+ * so that it runs on the CPU, one fiber per thread (call.h). Not covered: tensor cores, asynchronous copies,
+ * clusters, true races. A shuffle or warp barrier is for all threads of a warp; a function-like barrier is
+ * known by its file and line. */
 #ifndef CUDA_SHIM_SHIM_H
 #define CUDA_SHIM_SHIM_H
 
@@ -34,13 +35,17 @@ void *shim_shared();
 /* Ends this fiber's turn until every thread of the block (of the warp) has come here. */
 void shim_wait_block(const char *file, int line);
 void shim_wait_warp(const char *file, int line);
-/* The value that thread `lane` of this warp gave; bits of 32-bit values. A lane that does not exist: own value. */
+/* The value that thread `lane` of this warp gave; bits of 32-bit values. A lane that does not exist: own
+ * value. */
 uint32_t shim_exchange(uint32_t bits, unsigned lane, const char *file, int line);
 
 #define __syncthreads() shim_wait_block(__FILE__, __LINE__)
 #define __syncwarp(...) shim_wait_warp(__FILE__, __LINE__)
 
-inline unsigned shim_lane() { return (threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) % 32; }
+inline unsigned shim_lane()
+{
+    return (threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) % 32;
+}
 
 template <typename T> T shim_shuffle(T value, unsigned lane, const char *file, int line)
 {
@@ -52,7 +57,7 @@ template <typename T> T shim_shuffle(T value, unsigned lane, const char *file, i
     return value;
 }
 
-/* As in CUDA a lane outside the group of `width` gives the caller's own value (xor, down) or wraps (plain). */
+/* As in CUDA a lane outside the group of `width` gives the own value (xor, down) or wraps (plain). */
 inline unsigned shim_lane_xor(unsigned mask, unsigned width)
 {
     unsigned own = shim_lane(), lane = own ^ mask;
@@ -63,16 +68,18 @@ inline unsigned shim_lane_down(unsigned delta, unsigned width)
     unsigned own = shim_lane(), lane = own + delta;
     return lane / width == own / width ? lane : own;
 }
-inline unsigned shim_lane_of(unsigned lane, unsigned width) { return shim_lane() / width * width + lane % width; }
+inline unsigned shim_lane_of(unsigned lane, unsigned width)
+{
+    return shim_lane() / width * width + lane % width;
+}
 
 #define SHIM_PICK_WIDTH(a, b, width, ...) (width)
 #define SHIM_WIDTH(...) SHIM_PICK_WIDTH(__VA_ARGS__, 32, 0)
-#define __shfl_xor_sync(all, value, ...) \
-    shim_shuffle(value, shim_lane_xor(SHIM_FIRST(__VA_ARGS__, 0), SHIM_WIDTH(0, __VA_ARGS__)), __FILE__, __LINE__)
-#define __shfl_down_sync(all, value, ...) \
-    shim_shuffle(value, shim_lane_down(SHIM_FIRST(__VA_ARGS__, 0), SHIM_WIDTH(0, __VA_ARGS__)), __FILE__, __LINE__)
-#define __shfl_sync(all, value, ...) \
-    shim_shuffle(value, shim_lane_of(SHIM_FIRST(__VA_ARGS__, 0), SHIM_WIDTH(0, __VA_ARGS__)), __FILE__, __LINE__)
+#define SHIM_LANE(how, ...) how(SHIM_FIRST(__VA_ARGS__, 0), SHIM_WIDTH(0, __VA_ARGS__))
+#define SHIM_SHUFFLE(value, lane) shim_shuffle(value, lane, __FILE__, __LINE__)
+#define __shfl_xor_sync(all, value, ...) SHIM_SHUFFLE(value, SHIM_LANE(shim_lane_xor, __VA_ARGS__))
+#define __shfl_down_sync(all, value, ...) SHIM_SHUFFLE(value, SHIM_LANE(shim_lane_down, __VA_ARGS__))
+#define __shfl_sync(all, value, ...) SHIM_SHUFFLE(value, SHIM_LANE(shim_lane_of, __VA_ARGS__))
 #define SHIM_FIRST(first, ...) (unsigned)(first)
 
 template <typename T> T atomicAdd(T *at, T value) { T old = *at; *at = old + value; return old; }
