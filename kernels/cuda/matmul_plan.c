@@ -7,7 +7,7 @@
 
 #include "kernels/cuda/libraries.h"
 
-#define ALIGNMENT 16    /* bytes, of every matrix: channels, strides and first channels are multiples of 8 */
+#define ALIGNMENT 16    /* bytes, of every pointer: channels, strides and first channels are multiples of 8 */
 #define ASK_MAX 32
 
 /* One want as cuBLASLt sees it. */
@@ -179,15 +179,28 @@ void matmul_free(struct matmul_plan *plan)
 
 /* --- algorithms ----------------------------------------------------------------------------------------- */
 
-static enum status preference_new(cublasLtMatmulPreference_t *out, const struct cublaslt_api *api, size_t cap,
-                                  struct err *err)
+/* Bytes at whose multiples every column of every batch begins: less than that of the pointers where scores
+ * have an odd number of tokens. */
+static uint32_t alignment_of(const struct matmul_want *w, int ld, long long stride)
+{
+    long long element = w->math == GPU_F32 || w->math == GPU_TF32 ? 4 : 2;
+    uint32_t bytes = ALIGNMENT;
+    while (bytes > element && (ld * element % bytes || (w->batches > 1 && stride * element % bytes)))
+        bytes /= 2;
+    return bytes;
+}
+
+static enum status preference_new(cublasLtMatmulPreference_t *out, const struct cublaslt_api *api,
+                                  const struct matmul_want *w, size_t cap, struct err *err)
 {
     static const cublasLtMatmulPreferenceAttributes_t alignments[] = {
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES
     };
     uint64_t workspace = cap;
-    uint32_t alignment = ALIGNMENT, schemes = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+    const uint32_t bytes[] = { alignment_of(w, w->lda, w->batch_a), alignment_of(w, w->ldb, w->batch_b),
+                               alignment_of(w, w->ldd, w->batch_d), alignment_of(w, w->ldd, w->batch_d) };
+    uint32_t schemes = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
     cublasStatus_t code = api->cublasLtMatmulPreferenceCreate(out);
     if (code == CUBLAS_STATUS_SUCCESS)
         code = api->cublasLtMatmulPreferenceSetAttribute(*out, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
@@ -196,19 +209,20 @@ static enum status preference_new(cublasLtMatmulPreference_t *out, const struct 
         code = api->cublasLtMatmulPreferenceSetAttribute(*out, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
                                                          &schemes, sizeof schemes);
     for (int i = 0; i < 4 && code == CUBLAS_STATUS_SUCCESS; i++)
-        code = api->cublasLtMatmulPreferenceSetAttribute(*out, alignments[i], &alignment, sizeof alignment);
+        code = api->cublasLtMatmulPreferenceSetAttribute(*out, alignments[i], &bytes[i], sizeof bytes[i]);
     return cublaslt_check(api, code, "cublasLtMatmulPreferenceCreate", err);
 }
 
 /* The heuristics' list; *found 0 with ST_OK never. */
-static enum status ask(cublasLtMatmulHeuristicResult_t *results, int *found,
-                       const struct gpu_libraries *libraries, const struct product *p, int most, size_t cap,
-                       struct err *err)
+static enum status ask(cublasLtMatmulHeuristicResult_t *results, int *found, const struct matmul_plan *probe,
+                       int most, size_t cap, struct err *err)
 {
+    const struct gpu_libraries *libraries = probe->libraries;
     const struct cublaslt_api *api = &libraries->cublaslt;
+    const struct product *p = &probe->product;
     cublasLtMatmulPreference_t preference = NULL;
     *found = 0;
-    enum status st = preference_new(&preference, api, cap, err);
+    enum status st = preference_new(&preference, api, &probe->want, cap, err);
     if (st == ST_OK)
         st = cublaslt_check(api,
                             api->cublasLtMatmulAlgoGetHeuristic(libraries->cublaslt_handle, p->desc, p->a,
@@ -246,7 +260,7 @@ enum status matmul_list(struct matmul_plan ***plans, size_t *count, struct gpu_l
     if (st == ST_OK)
         st = plan_new(&probe, libraries, want, err);
     if (st == ST_OK)
-        st = ask(results, &found, libraries, &probe->product, wanted, cap, err);
+        st = ask(results, &found, probe, wanted, cap, err);
     matmul_free(probe);
     if (st != ST_OK)
         return st;

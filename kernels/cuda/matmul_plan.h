@@ -8,8 +8,8 @@
  *                    TRANSA (N or T), EPILOGUE BIAS and BIAS_POINTER if the want has a bias
  *   MatrixLayout     (type, rows, columns, leading dimension); if batches > 1 BATCH_COUNT,
  *                    STRIDED_BATCH_OFFSET
- *   Preference       MAX_WORKSPACE_BYTES, MIN_ALIGNMENT_A, _B, _C, _D 16, REDUCTION_SCHEME_MASK COMPUTE_TYPE
- *                    (partial sums in f32, in a fixed order)
+ *   Preference       MAX_WORKSPACE_BYTES, MIN_ALIGNMENT_A, _B, _C, _D 16 (less where columns do not begin
+ *                    there), REDUCTION_SCHEME_MASK COMPUTE_TYPE (partial sums in f32, in a fixed order)
  *   AlgoConfig       ID, TILE_ID, STAGES_ID are got
  * C is D, beta 0; alpha and beta are host floats. */
 #ifndef CUDA_MATMUL_PLAN_H
