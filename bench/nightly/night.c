@@ -143,9 +143,25 @@ static enum status watch_all(struct night_report *out, struct night *n, struct e
     return st;
 }
 
+/* The newest night that told something; NULL: tonight is the first. */
+static const struct run_row *night_before(const struct night *n)
+{
+    int64_t last = n->earlier_count ? n->earlier[n->earlier_count - 1].run : 0;
+    for (size_t i = 0; i < n->run_count; i++)
+        if (n->runs[i].id == last)
+            return &n->runs[i];
+    return NULL;
+}
+
 static enum status conclude(struct night_report *out, struct night *n, struct err *err)
 {
     const struct judge_ask ask = judge_ask_of(n);
+    const struct run_row *before = night_before(n);
+    if (before) {
+        enum status st = night_events(&out->events, &out->event_count, n->context->store, before, &n->c->run, err);
+        if (st != ST_OK)
+            return st;
+    }
     snprintf(out->name, sizeof out->name, "%s", n->c->run.name);
     snprintf(out->tune, sizeof out->tune, "%s", n->context->tune->run.name);
     return told_of(out, &ask, n->targets, n->watch.count, err);
@@ -177,6 +193,9 @@ enum status night_run(struct night_report *out, const struct night_context *cont
 void night_report_free(struct night_report *r)
 {
     free(r->rows);
+    free(r->events);
+    r->events = NULL;
+    r->event_count = 0;
     r->rows = NULL;
     r->count = 0;
 }

@@ -8,6 +8,7 @@
 
 #include "bench/config/config.h"
 #include "bench/measure/progress.h"
+#include "bench/nightly/events.h"
 #include "bench/store/store.h"
 #include "kernels/base/err.h"
 
@@ -18,6 +19,8 @@ struct night_report {                /* night_report_free */
     char   tune[32];                 /* of the campaign whose decisions are watched */
     struct night_row *rows;          /* [count] tonight's series by name, MACHINE of each device first */
     size_t count;
+    struct night_event *events;      /* [event_count] what is another on the machine since the night before */
+    size_t event_count;
     size_t nights;                   /* in the store, tonight's too */
     double alpha_budget;             /* N alpha, with alpha 2.8e-5 a series and night */
     const char *verdict;             /* worst word of the night: "OK", "REGRESSED", "BLIND" ... */

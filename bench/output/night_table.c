@@ -78,6 +78,13 @@ void night_table_write(FILE *file, const struct night_view *night, bool colour)
     fprintf(file, "\nnight %s, number %zu; watches what campaign %s decided\n", night->name, night->nights, night->tune);
     if (*night->gap && strcmp(night->gap, night->sentence) != 0)
         fprintf(file, "%s\n", night->gap);
+    for (size_t i = 0; i < night->change_count; i++) {
+        fprintf(file, "changed since the night before: %s: ", night->changes[i].name);
+        paint_plain(file, night->changes[i].was);
+        fputs(" -> ", file);
+        paint_plain(file, night->changes[i].is);
+        fputc('\n', file);
+    }
     if (!lines)
         return;
     fputc('\n', file);
@@ -87,6 +94,15 @@ void night_table_write(FILE *file, const struct night_view *night, bool colour)
     fprintf(file, "\n%zu series at 2.8e-05 false alarms each a night: one in %.0f nights (the limit is one in 365)%s\n",
             night->count, 1 / night->alpha_budget, night->alpha_budget > 1 / 365.0 ? ": too many series" : "");
     free(lines);
+}
+
+static json_t *changes_json(const struct night_view *night)
+{
+    json_t *all = json_array();
+    for (size_t i = 0; all && i < night->change_count; i++)
+        json_array_append_new(all, json_pack("{s:s, s:s, s:s}", "name", night->changes[i].name, "was",
+                                             night->changes[i].was, "is", night->changes[i].is));
+    return all;
 }
 
 json_t *night_table_json(const struct night_view *night)
@@ -99,8 +115,8 @@ json_t *night_table_json(const struct night_view *night)
     free(lines);
     if (!rows)
         return NULL;
-    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s?, s:I, s:f, s:o}", "schema", 1, "night", night->name, "campaign",
+    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s?, s:I, s:f, s:o, s:o}", "schema", 1, "night", night->name, "campaign",
                      night->tune, "verdict", night->verdict, "sentence", night->sentence, "gap",
                      *night->gap ? night->gap : NULL, "nights", (json_int_t)night->nights, "n_alpha",
-                     night->alpha_budget, "series", rows);
+                     night->alpha_budget, "changes", changes_json(night), "series", rows);
 }

@@ -7,10 +7,15 @@
 
 #include "bench/store/record.h"
 
+struct night_change {                /* borrowed texts */
+    const char *name, *was, *is;
+};
 struct night_view {                  /* borrowed */
     const char *name, *tune, *verdict, *sentence, *gap;
     const struct night_row *rows;
     size_t count, nights;
+    const struct night_change *changes; /* [change_count] events since the night before: suspects beside a shift */
+    size_t change_count;
     double alpha_budget;             /* N alpha, a night */
 };
 

@@ -27,12 +27,14 @@ static enum status settings_of(struct config *out, const struct campaign *tune, 
     return out->out ? ST_OK : err_set(err, ST_INTERNAL, "not enough memory for the settings");
 }
 
-static enum status print(const struct night_report *report, bool as_json, struct err *err)
+static enum status print_with(const struct night_report *report, const struct night_change *changes, bool as_json,
+                              struct err *err)
 {
     const struct night_view view = { .name = report->name, .tune = report->tune, .verdict = report->verdict,
                                      .sentence = report->sentence, .gap = report->gap, .rows = report->rows,
                                      .count = report->count, .nights = report->nights,
-                                     .alpha_budget = report->alpha_budget };
+                                     .alpha_budget = report->alpha_budget, .changes = changes,
+                                     .change_count = report->event_count };
     if (!as_json) {
         night_table_write(stdout, &view, table_colour(stdout));
         return ST_OK;
@@ -45,6 +47,18 @@ static enum status print(const struct night_report *report, bool as_json, struct
     fputs(text, stdout);
     free(text);
     return ST_OK;
+}
+
+static enum status print(const struct night_report *report, bool as_json, struct err *err)
+{
+    struct night_change *changes = calloc(report->event_count + 1, sizeof *changes);
+    if (!changes)
+        return err_set(err, ST_INTERNAL, "not enough memory to print the night");
+    for (size_t i = 0; i < report->event_count; i++)
+        changes[i] = (struct night_change){ report->events[i].name, report->events[i].was, report->events[i].is };
+    enum status st = print_with(report, changes, as_json, err);
+    free(changes);
+    return st;
 }
 
 static enum status run(const struct invocation *inv, const struct config *config, const struct campaign *tune,
