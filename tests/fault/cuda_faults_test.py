@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The CUDA worker on a fake CUDA runtime, cuDNN, cuBLASLt and NVML that fail on request: every error has its type, the
-worker goes on where it may and ends where it must, and nothing stays allocated (the fake runtime ends a program that
-leaks with 97)."""
+"""The CUDA worker on a fake CUDA runtime, cuDNN, cuBLASLt and NVML that fail on request: every error has its
+type, the worker goes on where it may, with the same output as ever, and ends where it must, and nothing stays
+allocated (the fake runtime ends a program that leaks with 97)."""
 import json
 import os
 import select
@@ -17,10 +17,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 FAKE = os.path.join(os.path.dirname(os.path.abspath(BIN)), "fake")
 WORKER = os.path.join(FAKE, "bench-worker-cuda")
 LIMIT_S = 120   # of one answer; on a busy machine a prepare takes seconds
-LOAD = dict(op="load", model="resunet_advanced_20", shape=[3, 32, 32], precision="f16", device="cuda:0", weights="seeded",
-            seed=1, max_batch=2, options={"tune": "off", "launch": "graph"})
+LOAD = dict(op="load", model="resunet_advanced_20", shape=[3, 32, 32], precision="f16", device="cuda:0",
+            weights="seeded", seed=1, max_batch=2, options={"tune": "off", "launch": "graph"})
 PREPARE = dict(op="prepare", batch=1)
-RUN = dict(op="run", batch=1, min_ns=0, min_iterations=3, max_iterations=3)
+RUN = dict(op="run", batch=1, min_ns=0, min_iterations=1, max_iterations=1)
 
 
 class Worker:
@@ -45,8 +45,19 @@ class Worker:
 
     def end(self):
         """Exit code and what it said on stderr."""
-        _, said = self.process.communicate(b'{"id":9,"op":"quit"}\n' if self.process.poll() is None else None, 60)
+        alive = self.process.poll() is None
+        _, said = self.process.communicate(b'{"id":9,"op":"quit"}\n' if alive else None, 60)
         return self.process.returncode, said.decode(errors="replace")
+
+    def output(self):
+        """The bytes of the output of one image."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "output.npy")
+            answer = self.ask(dict(op="output", batch=1, images=[1], path=path))
+            if not answer or not answer["ok"]:
+                return answer
+            with open(path, "rb") as file:
+                return file.read()
 
 
 def outcome(answer):
@@ -64,7 +75,7 @@ def ladder():
     rows = [
         ("no driver library", "driver=0", {}, ("environment", "cuda", 35), ["libcuda.so.1"]),
         ("the toolkit's stub", "count=34", {}, ("environment", "cuda", 34), ["stub"]),
-        ("kernel module and libraries differ", "count=803", {}, ("environment", "cuda", 803), ["kernel module"]),
+        ("module and libraries differ", "count=803", {}, ("environment", "cuda", 803), ["kernel module"]),
         ("driver too old", "driver=12040", {}, ("environment", "cuda", 35), ["12.4", "13."]),
         ("no device", "devices=0", {}, ("environment", "cuda", 100), ["no device"]),
         ("device in use", "open=46", {}, ("environment", "cuda", 46), ["exclusive"]),
@@ -75,8 +86,9 @@ def ladder():
         ("PTX newer than the driver", "open=222", {}, ("environment", "cuda", 222), ["222"]),
         ("no memory for a context", "open=2", {}, ("out_of_memory", "cuda", 2), ["memory"]),
         ("unknown error without a context", "open=999", {}, ("environment", "cuda", 999), ["999"]),
-        ("cuDNN too old", "", {"BENCH_FAKE_CUDNN_VERSION": "90700"}, ("environment", "cudnn", None), ["9.7", "9.8"]),
-        ("parts of cuDNN that differ", "fail=cudnnCreate:1:1002", {}, ("environment", "cudnn", 1002), ["1002"]),
+        ("cuDNN too old", "", {"BENCH_FAKE_CUDNN_VERSION": "90700"}, ("environment", "cudnn", None),
+         ["9.7", "9.8"]),
+        ("cuDNN of mixed parts", "fail=cudnnCreate:1:1002", {}, ("environment", "cudnn", 1002), ["1002"]),
     ]
     for name, script, more, expected, words in rows:
         worker = Worker(script, **more)
@@ -86,12 +98,25 @@ def ladder():
         again = outcome(worker.ask(PREPARE))
         ended, said = worker.end()
         same = (kind, api) == expected[:2] and (expected[2] is None or code == expected[2])
-        tell(same and all(word in message for word in words) and again[0] == "invalid" and (ended, said) == (0, ""),
+        told = all(word in message for word in words)
+        tell(same and told and again[0] == "invalid" and (ended, said) == (0, ""),
              "%s: %s (%s %s), worker ends with 0" % (name, kind, api, code), (message, again, ended, said))
 
 
-def out_of_memory(function, code, step, expected_min):
-    """The n-th allocation fails, n = 1, 2, 3 ... until none is left to fail. The same request then succeeds."""
+def good_output():
+    """Twice the same: 32 x 32 numbers."""
+    worker = Worker()
+    answers = [outcome(worker.ask(request)) for request in (LOAD, PREPARE)]
+    first, second = worker.output(), worker.output()
+    ended, said = worker.end()
+    tell(answers == ["ok"] * 2 and len(first) > 4096 and first == second and (ended, said) == (0, ""),
+         "without a fault the output repeats bit for bit", (answers, first, ended, said))
+    return first
+
+
+def out_of_memory(function, code, step, expected_min, good):
+    """The n-th allocation fails, n = 1, 2, 3 ... until none is left to fail. The same request then succeeds,
+    and the output is `good`."""
     n = 0
     failed = []
     while True:
@@ -108,20 +133,24 @@ def out_of_memory(function, code, step, expected_min):
             second = outcome(worker.ask(PREPARE)) if at else "ok"
         if second != "ok" or (at and first[0] != "out_of_memory"):
             wrong = (first, second)
-        run = worker.ask(RUN) if at != "load" and not wrong else {"ok": True, "outputs": 3}
+        if at == "load":
+            second = outcome(worker.ask(PREPARE)) if second == "ok" else second
+        run = worker.ask(RUN)
+        same = worker.output() == good
         ended, said = worker.end()
-        if outcome(run) != "ok" or run["outputs"] != 3 or (ended, said) != (0, ""):
-            wrong = (first, second, run, ended, said)
+        if outcome(run) != "ok" or run["outputs"] != 1 or not same or (ended, said) != (0, ""):
+            wrong = wrong or (first, second, run, same, ended, said)
         if not at or wrong:
             break
         failed.append(at)
     tell(not wrong and len(failed) >= expected_min,
-         "%s fails with %d at each of %d places (%d in load, %d in prepare): out_of_memory, the second try runs, no leak"
-         % (function, code, len(failed), failed.count("load"), failed.count("prepare")), (n, wrong))
+         "%s fails with %d at each of %d places (%d in load, %d in prepare): out_of_memory, then the output "
+         "as ever, no leak" % (function, code, len(failed), failed.count("load"), failed.count("prepare")),
+         (n, wrong))
 
 
 def recovers():
-    """A call fails once with something that is not sticky: the request fails with the code, the next try runs."""
+    """A call fails once with something that is not sticky: the request says so, the next try runs."""
     rows = [("cudaStreamBeginCapture", 1, 1, "cuda", "f16"), ("cudaStreamEndCapture", 1, 901, "cuda", "f16"),
             ("cudaGraphUpload", 1, 1, "cuda", "f16"), ("cudaEventCreateWithFlags", 1, 1, "cuda", "f16"),
             ("cudaLaunchKernel", 5, 1, "cuda", "f16"), ("cudaLaunchKernel", 200, 1, "cuda", "f16"),
@@ -136,15 +165,17 @@ def recovers():
                 answer = outcome(worker.ask(request))
             seen.append(answer)
         ended, said = worker.end()
-        tell([s for s in seen if s != "ok"] == [("internal", api, code)] and len(seen) == 4 and (ended, said) == (0, ""),
-             "%s number %d gives %d: internal (%s %d), the second try runs, no leak" % (function, n, code, api, code),
-             (seen, ended, said))
+        bad = [s for s in seen if s != "ok"]
+        tell(bad == [("internal", api, code)] and len(seen) == 4 and (ended, said) == (0, ""),
+             "%s number %d gives %d: internal (%s %d), the second try runs, no leak"
+             % (function, n, code, api, code), (seen, ended, said))
 
 
 def lost_device():
     """Sticky errors: the answer, then exit code 3, soon and without anything more."""
     rows = [("while weights are copied", "lost=copy:1:%d", code, LOAD) for code in (700, 719, 999)]
-    rows += [("in the first run", "lost=kernel:3:%d", 716, PREPARE), ("in a plan of cuDNN", "lost=library:5:%d", 702, PREPARE),
+    rows += [("in the first run", "lost=kernel:3:%d", 716, PREPARE),
+             ("in a plan of cuDNN", "lost=library:5:%d", 702, PREPARE),
              ("at a launch", "fail=cudaGraphLaunch:1:%d", 714, PREPARE)]
     for name, script, code, request in rows:
         worker = Worker(script % code)
@@ -154,7 +185,8 @@ def lost_device():
         after = worker.ask(RUN)
         ended, said = worker.end()
         tell(outcome(answer) == ("device_lost", "cuda", code) and after is None and ended == 3,
-             "device lost %s: device_lost (cuda %d), worker ends with 3" % (name, code), (answer, after, ended, said))
+             "device lost %s: device_lost (cuda %d), worker ends with 3" % (name, code),
+             (answer, after, ended, said))
 
 
 def lost_in_a_run():
@@ -173,7 +205,8 @@ def lost_in_a_run():
     answer = worker.ask(RUN)
     after = worker.ask(RUN)
     ended, said = worker.end()
-    tell(ready and good["ok"] and outcome(answer) == ("device_lost", "cuda", 719) and after is None and ended == 3,
+    lost = outcome(answer) == ("device_lost", "cuda", 719)
+    tell(ready and good["ok"] and lost and after is None and ended == 3,
          "device lost in the middle of a run (kernel %d): device_lost, worker ends with 3" % (kernels - 1),
          (good, answer, after, ended, said))
 
@@ -194,12 +227,14 @@ def refused_by_prediction():
     answer = worker.ask(PREPARE)
     ended, said = worker.end()
     error = answer.get("error", {})
-    tell(loaded == "ok" and error.get("kind") == "out_of_memory" and "api" not in error and (ended, said) == (0, ""),
-         "too little memory beside another process: out_of_memory by prediction", (loaded, answer, ended, said))
+    predicted = error.get("kind") == "out_of_memory" and "api" not in error
+    tell(loaded == "ok" and predicted and (ended, said) == (0, ""),
+         "too little memory beside another process: out_of_memory by prediction",
+         (loaded, answer, ended, said))
 
 
 def memory_is_told():
-    """By NVML per process, else by what is free on the device; both the same, and what was planned within 5 %."""
+    """By NVML per process, else by what is free on the device; both within 5 % of what was planned."""
     rows = [("NVML knows processes", "", "nvml_process", False),
             ("NVML does not", "processes code 3\n", "device_delta", False),
             ("another process is there", "process 1 1048576\n", "nvml_process", True)]
@@ -215,7 +250,8 @@ def memory_is_told():
         total = sum(planned.values())
         tell(ready == "ok" and (answer.get("source"), answer.get("foreign")) == (source, foreign)
              and abs(answer["current"] - total) < 0.05 * total and (ended, said) == (0, ""),
-             "memory, %s: %s, %s; planned %d" % (name, source, answer.get("current"), total), (planned, answer, said))
+             "memory, %s: %s, %s; planned %d" % (name, source, answer.get("current"), total),
+             (planned, answer, said))
 
 
 def main():
@@ -223,10 +259,11 @@ def main():
         print("ok 1 - the CUDA worker on fakes is not built here # SKIP")
         return
     ladder()
-    out_of_memory("cudaMalloc", 2, 1, 3)
-    out_of_memory("cudaHostAlloc", 2, 1, 1)
-    out_of_memory("cudaGraphInstantiate", 2, 1, 1)
-    out_of_memory("cudnnBackendFinalize", 4004, 250, 1)
+    good = good_output()
+    out_of_memory("cudaMalloc", 2, 1, 3, good)
+    out_of_memory("cudaHostAlloc", 2, 1, 1, good)
+    out_of_memory("cudaGraphInstantiate", 2, 1, 1, good)
+    out_of_memory("cudnnBackendFinalize", 4004, 250, 1, good)
     recovers()
     lost_device()
     lost_in_a_run()
