@@ -51,7 +51,10 @@ nvcc-out   := $(BUILD)/nvcc
 nvccflags   = -O3 -lineinfo -std=c++17 -I. -cudart static -Xfatbin=-compress-all \
               $(foreach a,$(cuda-archs),-gencode arch=compute_$(a),code=sm_$(a)) \
               $(foreach a,$(lastword $(cuda-archs)),-gencode arch=compute_$(a),code=compute_$(a))
-$(nvcc-out)/%.o: %.cu kernels/cuda/cuda.mk
+# (this takes minutes: done again only where a source or these flags have changed)
+$(nvcc-out)/flags: force
+	@mkdir -p $(@D); echo '$(nvccflags)' | cmp -s - $@ || echo '$(nvccflags)' > $@
+$(nvcc-out)/%.o: %.cu $(nvcc-out)/flags
 	@mkdir -p $(@D)
 	$(say) "nvcc $<"
 	$(do)$(nvcc) --version | sed -n 's/.*release.*, V/nvcc /p' > $(@:.o=.ptxas); \
@@ -139,7 +142,11 @@ $(out)/obj/on-device/%.o: tests/unit/%.c Makefile kernels/cuda/cuda.mk
 	$(do)$(CC) $(cflags) -Itests/gpu/device -isystem $(CUDA)/include -DTESTS_ON_DEVICE -c -o $@ $<
 $(out)/bin/gpu-pattern-tests: $(out)/obj/on-device/cuda_conv_run_test.o $(call cuda-lib,) $(call cuda-lib,-plain) \
                               $(call archives,kernels/lower $(worker-rooms))
-$(out)/bin/gpu-kernel-tests $(out)/bin/gpu-pattern-tests: private libs += -L$(CUDA)/lib64 -lcudart_static -ldl -lrt -lstdc++
+programs += gpu-kernel-speed
+$(out)/obj/tests/bench/gpu_%.o: private CFLAGS += -isystem $(CUDA)/include
+$(out)/bin/gpu-kernel-speed: $(out)/obj/tests/bench/gpu_kernel_speed.o $(nvcc-out)/libkernels-cuda-device.a \
+                             $(call cuda-lib,) $(call cuda-lib,-plain) $(call archives,kernels/lower $(worker-rooms))
+$(out)/bin/gpu-kernel-tests $(out)/bin/gpu-pattern-tests $(out)/bin/gpu-kernel-speed: private libs += -L$(CUDA)/lib64 -lcudart_static -ldl -lrt -lstdc++
 endif
 
 # --- plans of cuDNN without a GPU: the program that asks for them, and a driver that stands for none ---------------------

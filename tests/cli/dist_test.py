@@ -18,8 +18,8 @@ OLDEST_GLIBC = (2, 36)  # Debian 12's, the oldest system that is supported
 # The C library and the loader: everything else is in the programs or in lib/.
 FROM_THE_MACHINE = {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "ld-linux-x86-64.so.2"}
 PROGRAMS = {"bench", "bench-worker-reference", "bench-worker-scripted", "bench-worker-onednn", "bench-worker-cuda",
-            "gpu-kernel-tests", "gpu-pattern-tests"}
-OF_THE_GPU = {"bench-worker-cuda", "gpu-kernel-tests", "gpu-pattern-tests"}
+            "gpu-kernel-tests", "gpu-pattern-tests", "gpu-kernel-speed"}
+OF_THE_GPU = {"bench-worker-cuda", "gpu-kernel-tests", "gpu-pattern-tests", "gpu-kernel-speed"}
 FILES = ["VERSION", "LICENSE", "README.md", "configs/models/hrnet.yaml", "configs/engines/cuda.yaml", "plots/style.gp",
          "tests/gpu/check-gpu"]
 
