@@ -55,9 +55,18 @@ static const struct field_row *find_fact(const struct campaign *campaign, const 
     return NULL;
 }
 
-static json_t *fact_value(const struct campaign *campaign, const struct fact_row *fact)
+/* A campaign has one row of each name: those of other GPUs than cuda:0 end in the device. */
+static const struct field_row *find_device_fact(const struct campaign *campaign, const char *field, const char *device)
 {
-    const struct field_row *row = find_fact(campaign, fact->field);
+    char name[RECORD_NAME * 2 + 1];
+    if (strcmp(device, "cuda:0") == 0)
+        return find_fact(campaign, field);
+    snprintf(name, sizeof name, "%s.%s", field, device);
+    return find_fact(campaign, name);
+}
+
+static json_t *value_of(const struct field_row *row, const struct fact_row *fact)
+{
     if (!row || (fact->type == FACT_TEXT ? !*row->text : !row->is_number || !isfinite(row->number)))
         return json_null();
     switch (fact->type) {
@@ -72,21 +81,23 @@ static void put_device(struct document *d, json_t *out, const struct campaign *c
                        const struct target_row *t)
 {
     const bool gpu = strncmp(t->device, "cpu", 3) != 0;
-    const struct field_row *uuid = gpu ? find_fact(campaign, "device_uuid") : NULL;
+    const struct field_row *uuid = gpu ? find_device_fact(campaign, "device_uuid", t->device) : NULL;
     const struct field_row *cpu = find_fact(campaign, "cpu_model");
     document_text(d, out, "kind", gpu ? "gpu" : "cpu");
     document_text_or_null(d, out, "name", *t->device_name ? t->device_name : !gpu && cpu ? cpu->text : "");
     document_text_or_null(d, out, "uuid", uuid ? uuid->text : "");
     document_int_or_null(d, out, "memory_bytes", (int64_t)t->device_memory_bytes);
     for (size_t i = 0; i < sizeof gpu_facts / sizeof *gpu_facts; i++)
-        document_put(d, out, gpu_facts[i].key, gpu ? fact_value(campaign, &gpu_facts[i]) : json_null());
+        document_put(d, out, gpu_facts[i].key,
+                     gpu ? value_of(find_device_fact(campaign, gpu_facts[i].field, t->device), &gpu_facts[i])
+                         : json_null());
 }
 
 static json_t *environment_of(struct document *d, const struct campaign *campaign, const struct target_row *t)
 {
     json_t *out = json_object(), *host = document_object(d, out, "host");
     for (size_t i = 0; i < sizeof host_facts / sizeof *host_facts; i++)
-        document_put(d, host, host_facts[i].key, fact_value(campaign, &host_facts[i]));
+        document_put(d, host, host_facts[i].key, value_of(find_fact(campaign, host_facts[i].field), &host_facts[i]));
     put_device(d, document_object(d, out, "device"), campaign, t);
     json_t *engine = document_object(d, out, "engine");
     json_t *versions = *t->engine_versions

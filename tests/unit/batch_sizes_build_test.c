@@ -116,6 +116,33 @@ static void environment_name(void **state) /* first 12 digits of sha256 over the
     fixture_close(f);
 }
 
+/* Facts of cuda:0 have plain names, those of another device end in it: each target's entry has its own. */
+static void a_gpu_has_its_own_facts(void **state)
+{
+    (void)state;
+    static const struct { const char *device, *uuid, *driver; } rows[] = { { "cuda:0", "\"GPU-a\"", "\"580.65.06\"" },
+                                                                           { "cuda:1", "\"GPU-b\"", "null" } };
+    for (size_t i = 0; i < 2; i++) {
+        struct fixture *f = fixture_open();
+        struct target_view *t = fixture_hrnet(f, "f32", 1);
+        char path[2][160];
+        snprintf(t->row.device, sizeof t->row.device, "%s", rows[i].device);
+        f->campaign.environment_count = 5; /* room for ours */
+        fixture_fact(f, "device_uuid", "GPU-a", 0);
+        fixture_fact(f, "driver", "580.65.06", 0);
+        fixture_fact(f, "device_uuid.cuda:1", "GPU-b", 0);
+        struct built b = build(f, NULL);
+        json_t *environments = at(b.documents.sizes, "autotune.environments");
+        const char *id = json_object_iter_key(json_object_iter(environments));
+        snprintf(path[0], sizeof path[0], "autotune.environments.%s.device.uuid", id);
+        snprintf(path[1], sizeof path[1], "autotune.environments.%s.device.driver", id);
+        assert_true(is_at(b.documents.sizes, path[0], rows[i].uuid));
+        assert_true(is_at(b.documents.sizes, path[1], rows[i].driver));
+        built_free(&b);
+        fixture_close(f);
+    }
+}
+
 static void same_input_same_bytes(void **state)
 {
     (void)state;
@@ -802,6 +829,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(measured_members),
         cmocka_unit_test(environment_name),
+        cmocka_unit_test(a_gpu_has_its_own_facts),
         cmocka_unit_test(same_input_same_bytes),
         cmocka_unit_test(carried_is_equal),
         cmocka_unit_test(our_own_entries_are_carried),
