@@ -166,6 +166,7 @@ static inline enum status world_try(struct world *w, const struct source *s, str
         st = gpu_libraries_open(&w->libraries, &search, err);
     if (st == ST_OK)
         st = gpu_libraries_use_device(w->libraries, 0, err);
+    w->device.card.limits.l2_bytes = 64 << 10; /* small images: few input buffers */
     w->net.net.device = &w->device;
     w->net.net.libraries = w->libraries;
     w->net.net.math = how.math;

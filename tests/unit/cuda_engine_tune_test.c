@@ -55,12 +55,12 @@ static void off_is_the_first_guess(void **state)
     (void)state;
     struct source s = source_of_model(&small_resunet, 16, 16, "downs.1");
     float *images = images_of(&s, 1);
+    float *forced = run_once(&s, images, (struct how){ GPU_F32, TUNE_F0, 1, false, false });
     struct world *w = tuned_world(&s, GPU_F32, "");
     w->options.tune = TUNE_OFF;
     const struct tune_result *t = &world_prepare(w, 1)->tuned;
     assert_int_equal(t->heuristic, t->segments);
     float *tuned = world_output(w, &s, 1, images);
-    float *forced = run_once(&s, images, (struct how){ GPU_F32, TUNE_F0, 1, false, false });
     assert_memory_equal(tuned, forced, values_out(&s) * sizeof *tuned);
     free(tuned);
     free(forced);
