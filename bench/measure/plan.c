@@ -170,9 +170,10 @@ static enum status check_engines(const struct axes *a, const struct plan *p, str
         while (e < p->engine_count && !engine_config_runs_on(&p->engines[e], a->devices[d]))
             e++;
         if (e == p->engine_count)
-            return err_set(err, ST_USAGE, "no engine that is asked for (%s%s) runs on %s: use --engine %s or --device %s:0",
-                           p->engines[0].name, p->engine_count > 1 ? ", ..." : "", a->devices[d], kind->engine,
-                           p->engines[0].kind_cuda ? "cuda" : "cpu");
+            return err_set(err, ST_USAGE,
+                           "no engine that is asked for (%s%s) runs on %s: use --engine %s or --device %s:0",
+                           p->engines[0].name, p->engine_count > 1 ? ", ..." : "", a->devices[d],
+                           kind->engine, p->engines[0].kind_cuda ? "cuda" : "cpu");
     }
     for (size_t e = 0; e < p->engine_count; e++) {
         size_t d = 0;

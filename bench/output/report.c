@@ -105,10 +105,11 @@ static void write_side_by_side(const struct page *p)
     const struct table table = { .fields = side_fields, .field_count = side_field_count, .rows = rows,
                                  .row_size = sizeof *rows, .row_count = count, .marked = -1 };
     if (count) {
-        fprintf(p->file, "<h2>GPU over CPU</h2>\n<p class=\"faint\">Images per second of the GPU over those of the CPU, "
-                         "measured in this campaign at the same work: model, weights, precision, input, mode. Low and high: "
-                         "95&nbsp;%% interval over the rounds of both races; verified: medians over fresh executions with "
-                         "their range.</p>\n<div class=\"scroll\">");
+        fprintf(p->file,
+                "<h2>GPU over CPU</h2>\n<p class=\"faint\">Images per second of the GPU over those of the CPU, "
+                "measured in this campaign at the same work: model, weights, precision, input, mode. Low and "
+                "high: 95&nbsp;%% interval over the rounds of both races; verified: medians over fresh "
+                "executions with their range.</p>\n<div class=\"scroll\">");
         html_table(p->file, &table);
         fprintf(p->file, "</div>\n");
     }

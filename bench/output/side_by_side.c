@@ -27,8 +27,10 @@ const struct field side_fields[] = {
     { .name = "ratio", .unit = "x", AT(ratio.value), .type = FIELD_REAL, .digits = 3, .significant = true },
     { .name = "low", .unit = "95 %", AT(ratio.low), .type = FIELD_REAL, .digits = 3, .significant = true },
     { .name = "high", .unit = "95 %", AT(ratio.high), .type = FIELD_REAL, .digits = 3, .significant = true },
-    { .name = "verified", .unit = "x", AT(verified.value), .type = FIELD_REAL, .digits = 3, .significant = true },
-    { .name = "verified_low", .unit = "range", AT(verified.low), .type = FIELD_REAL, .digits = 3, .significant = true },
+    { .name = "verified", .unit = "x", AT(verified.value), .type = FIELD_REAL, .digits = 3,
+      .significant = true },
+    { .name = "verified_low", .unit = "range", AT(verified.low), .type = FIELD_REAL, .digits = 3,
+      .significant = true },
     { .name = "verified_high", .unit = "range", AT(verified.high), .type = FIELD_REAL, .digits = 3,
       .significant = true },
     { .name = "basis", .unit = "", AT(basis), .type = FIELD_TEXT },
@@ -166,16 +168,19 @@ static void compare(struct side_row *out, const struct campaign *campaign, const
 {
     enum { ROOM = 64 };
     double fast[ROOM], slow[ROOM];
-    const size_t n_fast = executions_of(fast, ROOM, gpu, g->batch), n_slow = executions_of(slow, ROOM, cpu, c->batch);
+    const size_t n_fast = executions_of(fast, ROOM, gpu, g->batch);
+    const size_t n_slow = executions_of(slow, ROOM, cpu, c->batch);
     out->cpu_batch = c->batch;
     out->gpu_batch = g->batch;
     out->cpu_images_per_s = exp(c->estimate.y);
     out->gpu_images_per_s = exp(g->estimate.y);
     out->ratio = ratio_of_estimates(&g->estimate, &c->estimate);
     out->verified = ratio_of_executions(fast, n_fast, slow, n_slow);
-    int used = snprintf(out->basis, sizeof out->basis, "%d and %d rounds", c->estimate.rounds, g->estimate.rounds);
+    const int rounds[2] = { c->estimate.rounds, g->estimate.rounds };
+    int used = snprintf(out->basis, sizeof out->basis, "%d and %d rounds", rounds[0], rounds[1]);
     if (isfinite(out->verified.value))
-        snprintf(out->basis + used, sizeof out->basis - (size_t)used, ", %zu and %zu executions", n_slow, n_fast);
+        snprintf(out->basis + used, sizeof out->basis - (size_t)used, ", %zu and %zu executions", n_slow,
+                 n_fast);
     write_note(out, campaign, cpu, gpu);
 }
 
