@@ -8,14 +8,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define WINDOW ((size_t)256 << 30)  /* of addresses; none is given out twice */
+#define WINDOW_MAX ((size_t)256 << 30) /* of addresses; none is given out twice */
+#define WINDOW_MIN ((size_t)4 << 30)
 #define PAGE   ((size_t)4096)
 #define GUARD  0xA5
 #define ALIGN  ((size_t)256)
 
 static struct {
     unsigned char *start;
-    size_t used;
+    size_t size, used;
     int open;                       /* operations that run, one inside the other */
 } window;
 
@@ -29,7 +30,7 @@ static size_t round_up(size_t bytes, size_t unit)
 bool fake_address_is_device(const void *pointer)
 {
     const unsigned char *p = pointer;
-    return window.start && p >= window.start && p < window.start + WINDOW;
+    return window.start && p >= window.start && p < window.start + window.size;
 }
 
 const struct fake_block *fake_block_find(const struct fake_blocks *blocks, const void *pointer, size_t bytes)
@@ -67,13 +68,18 @@ void fake_memory_watch(void)
     sigaction(SIGSEGV, &action, NULL);
 }
 
+/* Less under valgrind, which has not so many addresses. */
 static void make_window(void)
 {
-    window.start = mmap(NULL, WINDOW, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (window.start == MAP_FAILED) {
-        fprintf(stderr, "fake cudart: no window of addresses\n");
-        exit(98);
+    for (window.size = WINDOW_MAX; window.size >= WINDOW_MIN; window.size /= 2) {
+        void *start = mmap(NULL, window.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (start != MAP_FAILED) {
+            window.start = start;
+            return;
+        }
     }
+    fprintf(stderr, "fake cudart: no window of addresses\n");
+    exit(98);
 }
 
 static void set_access(int access)
@@ -150,7 +156,7 @@ cudaError_t cudaMalloc(void **pointer, size_t bytes)
     if (!window.start)
         make_window();
     size_t map_bytes = round_up(round_up(bytes, ALIGN), PAGE) + PAGE, step = map_bytes + 2 * PAGE;
-    if (step > WINDOW - window.used)
+    if (step > window.size - window.used)
         return fake_leave(cudaErrorMemoryAllocation);
     struct fake_block block = { .bytes = bytes,
                                 .map = window.start + window.used + PAGE,
