@@ -211,6 +211,24 @@ def lost_in_a_run():
          (good, answer, after, ended, said))
 
 
+def hangs():
+    """A kernel that never ends: no answer, and SIGTERM is enough."""
+    worker = Worker("hang=kernel:5")
+    loaded = outcome(worker.ask(LOAD))
+    worker.process.stdin.write((json.dumps(dict(PREPARE, id=1)) + "\n").encode())
+    worker.process.stdin.flush()
+    answered = select.select([worker.process.stdout], [], [], 4)[0]
+    worker.process.terminate()
+    try:
+        code = worker.process.wait(10)
+    except subprocess.TimeoutExpired:
+        worker.process.kill()
+        code = None
+    worker.process.communicate()
+    tell(loaded == "ok" and not answered and code is not None,
+         "a kernel that never ends: no answer, SIGTERM ends the worker", (loaded, answered, code))
+
+
 def goes_on_without_cublaslt():
     worker = Worker("", BENCH_FAKE_CUBLASLT_VERSION="120400")
     hello = worker.ask(dict(op="hello", protocol=1))
@@ -267,6 +285,7 @@ def main():
     recovers()
     lost_device()
     lost_in_a_run()
+    hangs()
     goes_on_without_cublaslt()
     refused_by_prediction()
     memory_is_told()
