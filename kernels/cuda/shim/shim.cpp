@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <vector>
 
 #ifndef __x86_64__
@@ -64,7 +65,9 @@ struct fiber {
 
 struct {
     std::vector<fiber> fibers;
-    std::vector<unsigned char> stacks, shared;
+    std::unique_ptr<unsigned char[]> stacks;
+    size_t stack_count;
+    std::vector<unsigned char> shared;
     context scheduler;
     size_t current, running;
     const shim_call *call;
@@ -144,7 +147,7 @@ void run_block()
         unsigned t = static_cast<unsigned>(i);
         shim.fibers[i] = fiber{};
         shim.fibers[i].index = { t % blockDim.x, t / blockDim.x % blockDim.y, t / blockDim.x / blockDim.y };
-        shim.fibers[i].at.start(shim.stacks.data() + i * stack_bytes, fiber_main);
+        shim.fibers[i].at.start(shim.stacks.get() + i * stack_bytes, fiber_main);
     }
     for (size_t ended = 0; ended < count;) {
         bool ran = false;
@@ -201,8 +204,10 @@ void shim_run(const shim_call *call)
     blockDim = { block[0], block[1], block[2] };
     shim.fibers.resize(threads);
     shim.shared.resize(call->launch.shared_bytes + shared_guard);
-    if (shim.stacks.size() < threads * stack_bytes)
-        shim.stacks.resize(threads * stack_bytes);
+    if (shim.stack_count < threads) {
+        shim.stacks.reset(new unsigned char[threads * stack_bytes]);
+        shim.stack_count = threads;
+    }
     for (uint64_t i = 0; i < blocks; i++) {
         uint64_t b = shim.reverse ? blocks - 1 - i : i;
         blockIdx = { unsigned(b % grid[0]), unsigned(b / grid[0] % grid[1]),
