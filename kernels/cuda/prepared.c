@@ -41,7 +41,7 @@ enum status ready_fits(struct ready *r, const struct prepared *p, const struct p
                        : st;
 }
 
-static enum status resize(struct ready *r, const struct pool_need *need, struct err *err)
+enum status ready_resize(struct ready *r, const struct pool_need *need, struct err *err)
 {
     unsigned before = r->pool.generation;
     enum status st = pool_resize(&r->pool, r->memory, need, err);
@@ -69,7 +69,7 @@ enum status ready_again(struct ready *r, struct prepared *p, struct err *err)
     if (p->exec->bound && p->exec->generation == r->pool.generation)
         return ST_OK;
     struct pool_need need = need_of_all(r);
-    enum status st = resize(r, &need, err);
+    enum status st = ready_resize(r, &need, err);
     if (st == ST_OK)
         st = exec_bind(p->exec, &r->pool, err);
     if (st == ST_OK)
@@ -99,7 +99,7 @@ static enum status settle(struct ready *r, struct prepared *p, struct err *err)
         if (st == ST_OK)
             st = ready_fits(r, p, &need, err);
         if (st == ST_OK)
-            st = resize(r, &need, err);
+            st = ready_resize(r, &need, err);
         if (st == ST_OK)
             st = exec_bind(p->exec, &r->pool, err);
         if (st == ST_OK)
@@ -140,7 +140,7 @@ static void shrink(struct ready *r)
     struct pool_need need = need_of_all(r);
     if (!r->first)
         pool_free(&r->pool, r->memory);
-    else if (resize(r, &need, &why) == ST_OK)
+    else if (ready_resize(r, &need, &why) == ST_OK)
         others_again(r, NULL);
 }
 

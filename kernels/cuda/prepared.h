@@ -36,6 +36,8 @@ void ready_remove_all(struct ready *r);
 /* Whether the pool could become as large as `need`, for p: refuses what cannot fit before anything is given up for it.
  * ST_OUT_OF_MEMORY. Always ST_OK without the option `predict`. */
 enum status ready_fits(struct ready *r, const struct prepared *p, const struct pool_need *need, struct err *err);
+/* The pool as `need` says, with the input images in it. ST_OUT_OF_MEMORY: the pool is empty then. */
+enum status ready_resize(struct ready *r, const struct pool_need *need, struct err *err);
 /* Nothing if p is bound to the pool as it is; else binds and captures it. */
 enum status ready_again(struct ready *r, struct prepared *p, struct err *err);
 

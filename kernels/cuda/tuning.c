@@ -210,8 +210,11 @@ static enum status make_whole(struct tuning *t, struct err *err)
         st = plan_whole(t, 1, err);
     if (st == ST_OK) {
         struct pool_need need = both_needs(t);
-        st = pool_resize(pool, t->ready->memory, &need, err);
+        st = ready_resize(t->ready, &need, err);
     }
+    if (st == ST_OK)
+        st = gpu_check(d, cudaMemcpy(pool->input[0].data, pool->images.data, pool->size.input, cudaMemcpyHostToDevice),
+                       "cudaMemcpy", "the first input", err);
     for (int i = 0; i < 2 && st == ST_OK; i++) {
         st = exec_bind(t->whole[i], pool, err);
         if (st == ST_OK)
@@ -298,8 +301,7 @@ static enum status make_room(struct tuning *t, const struct questions *q, struct
     if (st == ST_OK)
         st = ready_fits(t->ready, t->prepared, &need, err);
     if (st == ST_OK)
-        st = pool_resize(&t->ready->pool, t->ready->memory, &need, err);
-    gpu_memory_note(t->ready->memory);
+        st = ready_resize(t->ready, &need, err);
     return st;
 }
 

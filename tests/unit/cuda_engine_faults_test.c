@@ -4,7 +4,7 @@
 #include "tests/unit/cuda_engine_help.h"
 #include "tests/unit/small_networks.h"
 
-#define QUIET " leaks=0"
+#define QUIET "leaks=0"
 
 static struct source small_source(void)
 {
@@ -147,7 +147,7 @@ static void a_lost_device_is_lost(void **state)
         for (int n = 1; n < 500; n = 2 * n + 3) {
             char script[96];
             struct err err = { .status = ST_OK };
-            snprintf(script, sizeof script, "lost=%s:%d:700" QUIET, kinds[k], n);
+            snprintf(script, sizeof script, "lost=%s:%d:700 " QUIET, kinds[k], n);
             fake_cudart_restart(script);
             struct world *w = world_empty();
             enum status st = run_until(w, &s, &err);
@@ -170,7 +170,7 @@ static void a_lost_device_is_lost(void **state)
             assert_int_equal(teardown_calls(), calls);
             free(w);
         }
-    fake_cudart_restart(QUIET + 1);
+    fake_cudart_restart(QUIET);
     source_free(&s);
 }
 

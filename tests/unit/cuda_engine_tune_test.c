@@ -31,6 +31,7 @@ static void measured_then_remembered(void **state)
         const struct tune_result *t = &world_prepare(w, 1)->tuned;
         float *got = world_output(w, &s, 1, images);
         assert_true(relative_l2(got, want, values_out(&s)) < 0.02);
+        assert_memory_equal(w->ready.pool.images.data, images, values_in(&s) * sizeof *images);
         assert_int_equal(t->rejected, 0);
         assert_int_equal(t->cached + t->measured + t->heuristic, t->segments);
         if (life == 0) {
