@@ -1,5 +1,5 @@
-/* cmocka.h - as much of cmocka as the tests use that also run on a GPU, where there may be no cmocka: the same
- * names, a check that fails ends its test. Prints one line for each test. For C and C++. */
+/* cmocka.h - as much of cmocka as the tests use that also run on a GPU, where there may be no cmocka: the
+ * same names, a check that fails ends its test. Prints one line for each test. For C and C++. */
 #ifndef TESTS_GPU_DEVICE_CMOCKA_H
 #define TESTS_GPU_DEVICE_CMOCKA_H
 
@@ -71,7 +71,8 @@ struct CMUnitTest {
     void (*run)(void **state);
 };
 #define cmocka_unit_test(function) { #function, function }
-#define cmocka_run_group_tests(tests, setup, teardown) run_tests(tests, (int)(sizeof(tests) / sizeof *(tests)))
+#define cmocka_run_group_tests(tests, setup, teardown)                                                       \
+    run_tests(tests, (int)(sizeof(tests) / sizeof *(tests)))
 
 /* NULL, or what failed. */
 static inline const char *run_test(const struct CMUnitTest *test)
