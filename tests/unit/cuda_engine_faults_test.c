@@ -1,6 +1,7 @@
 /* The CUDA engine when the device says no: out of memory at the n-th allocation for every n, a device lost at the n-th
  * operation, a batch that cannot fit. Always the right status; nothing leaks where there is still a device to give it
  * back to; what ran before runs again and gives the same. */
+#include "tests/gpu/fake/cudart.h"
 #include "tests/unit/cuda_engine_help.h"
 #include "tests/unit/small_networks.h"
 
@@ -135,6 +136,13 @@ static size_t teardown_calls(void)
     for (size_t i = 0; i < LEN(names); i++)
         count += fake_cudart_calls(names[i]);
     return count;
+}
+
+/* Of a lost device everything is left as it is, and the process ends: for a leak checker these are leaks. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:a_lost_device_is_lost\n";
 }
 
 /* Whatever ran when the device went: the answer is that it is lost, and nothing of CUDA is called afterwards. */

@@ -1,5 +1,6 @@
 /* Binding on graphs that the three networks do not have, on fakes of CUDA's libraries; attention in products and as one
  * plan; and what cannot be run says so. */
+#include "tests/gpu/fake/cudart.h"
 #include "tests/unit/cuda_engine_help.h"
 #include "tests/unit/odd_graphs.h"
 

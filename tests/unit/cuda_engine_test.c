@@ -1,5 +1,6 @@
 /* The CUDA engine against the reference on small relatives of the three networks, on fakes of CUDA's libraries; our own
  * kernels are the real ones, run on the CPU. All kinds of arithmetic, levels of the norm, batches, graph and stream. */
+#include "tests/gpu/fake/cudart.h"
 #include "tests/unit/cuda_engine_help.h"
 #include "tests/unit/small_networks.h"
 

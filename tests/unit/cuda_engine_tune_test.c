@@ -1,5 +1,6 @@
 /* The tuner on the engine: segments alone and the whole pass really run, on fakes whose times mean nothing. Whatever wins,
  * the results stay right, and what a folder remembers is taken the next time. */
+#include "tests/gpu/fake/cudart.h"
 #include "tests/unit/cuda_engine_help.h"
 #include "tests/unit/small_networks.h"
 
