@@ -32,8 +32,7 @@ $(DIST)/libyaml.a:
 	@objcopy --redefine-sym yaml_free=libyaml_own_free $$($(CC) -print-file-name=libyaml.a) $@
 
 LDFLAGS := -L$(DIST) -static-libgcc -Wl,--as-needed $(LDFLAGS)
-# (gpu-kernel-speed would bring the kernels a third time: 8 MiB for a benchmark of our own parts)
-dist-bin := $(filter-out %/worker-conformance %/gpu-kernel-speed,$(programs:%=$(out)/bin/%))
+dist-bin := $(filter-out %/worker-conformance,$(programs:%=$(out)/bin/%))
 $(dist-bin): | $(dist-archives:%=$(DIST)/%)
 # two OpenMP libraries in one process would have two pools of threads: this worker takes that of oneDNN
 $(out)/bin/bench-worker-onednn: private LDFLAGS := -Wl,--as-needed -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../lib' \
