@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "kernels/cuda/errors.h"
-#include "kernels/cuda/matmul_plan.h"
+#include "kernels/cuda/faults/errors.h"
+#include "kernels/cuda/library/matmul_plan.h"
 
 /* Products of one block size: `rows` queries against all keys, and their weights against all values. */
 struct products {

@@ -5,8 +5,8 @@
 #ifndef CUDA_ATTENTION_H
 #define CUDA_ATTENTION_H
 
-#include "kernels/cuda/kernels.h"
-#include "kernels/cuda/sdpa_plan.h"
+#include "kernels/cuda/passes/kernels.h"
+#include "kernels/cuda/library/sdpa_plan.h"
 
 #define ATTENTION_ROWS 512      /* queries of one block: 64 MiB of scores at 8 heads and 4096 tokens */
 

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "kernels/cuda/errors.h"
+#include "kernels/cuda/faults/errors.h"
 
 /* Outputs above this leave the L2 cache anyway. */
 #define STREAM_BYTES ((size_t)64 << 20)

@@ -12,8 +12,8 @@
 
 #include "kernels/cuda/attention.h"
 #include "kernels/cuda/device.h"
-#include "kernels/cuda/kernels.h"
-#include "kernels/cuda/signature.h"
+#include "kernels/cuda/passes/kernels.h"
+#include "kernels/cuda/tune/signature.h"
 #include "kernels/cuda/upload.h"
 
 /* The network on the device: what executions of every batch size borrow. */

@@ -1,8 +1,8 @@
 # The CUDA engine: what of it this machine can build. Included by the Makefile.
 #   CUDA=folder of the toolkit (else that of nvcc, else /usr/local/cuda)   CUDA_ARCHS="75 80 ..." to build for
 #
-# Four archives: the parts that know no CUDA header (also built without the toolkit), those that do, the kernels as nvcc
-# makes them, and the kernels for the CPU, through the fiber shim.
+# Rooms: passes, tune and faults know no CUDA header and are built everywhere; library and the engine itself need the
+# toolkit. The kernels of passes are compiled twice: by nvcc, and for the CPU through the fiber shim.
 
 CUDA       ?= $(or $(patsubst %/bin/nvcc,%,$(realpath $(shell command -v nvcc 2>/dev/null))),/usr/local/cuda)
 CUDA_ARCHS ?= 75 80 86 89 90 100 120
@@ -14,21 +14,10 @@ ifdef probes
   cuda-archs := $(if $(cuda),$(filter $(patsubst sm_%,%,$(shell $(nvcc) --list-gpu-code 2>/dev/null)),$(CUDA_ARCHS)))
 endif
 
-cuda-sources := $(wildcard kernels/cuda/*.c)
-# a file is of the toolkit if it includes one of its headers, or one of ours that does (three steps deep); what also
-# compiles through the shim is not
-space := $(subst ,, )
-including     = $(if $(1),$(shell grep -lE 'include [<"](cuda_runtime|cudnn|cublas|tests/gpu/fake/$(subst $(space),,$(2:%=|%)))' $(1) 2>/dev/null))
-cuda-own     := $(shell grep -L CUDA_SHIM kernels/cuda/*.h 2>/dev/null)
-cuda-headers := $(call including,$(cuda-own),)
-cuda-headers := $(sort $(cuda-headers) $(call including,$(cuda-own),$(cuda-headers)))
-cuda-headers := $(sort $(cuda-headers) $(call including,$(cuda-own),$(cuda-headers)))
-cuda-headers := $(sort $(cuda-headers) $(call including,$(cuda-own),$(cuda-headers)))
-cuda-headers := $(sort $(cuda-headers) $(call including,$(cuda-own),$(cuda-headers)))
-cuda-headers := $(sort $(cuda-headers) $(call including,$(cuda-own),$(cuda-headers)))
-cuda-toolkit := $(call including,$(cuda-sources),$(cuda-headers))
-cuda-plain   := $(filter-out $(cuda-toolkit),$(cuda-sources))
-cuda-kernels := $(wildcard kernels/cuda/*.cu)
+cuda-plain-rooms := kernels/cuda/passes kernels/cuda/tune kernels/cuda/faults
+cuda-rooms   := $(if $(cuda),kernels/cuda kernels/cuda/library) $(cuda-plain-rooms)
+rooms        += $(cuda-rooms)
+cuda-kernels := $(wildcard kernels/cuda/passes/*.cu)
 shim-sources := $(wildcard kernels/cuda/shim/*.cpp)
 
 ifeq ($(origin CXX),default)
@@ -67,22 +56,18 @@ $(nvcc-out)/%.o: %.cu $(nvcc-out)/flags
 define archive-rule
 	@mkdir -p $(@D); rm -f $@; $(AR) rcs $@ $^
 endef
-cuda-lib = $(out)/lib/libkernels-cuda$(1).a
-$(call cuda-lib,-plain): $(cuda-plain:%.c=$(out)/obj/%.o)
+shim-lib   := $(out)/lib/libkernels-cuda-shim.a
+device-lib := $(device-lib)
+$(shim-lib): $(cuda-kernels:%.cu=$(out)/obj/%.shim.o) $(shim-sources:%.cpp=$(out)/obj/%.o)
 	$(archive-rule)
-$(call cuda-lib,): $(cuda-toolkit:%.c=$(out)/obj/%.o)
-	$(archive-rule)
-$(call cuda-lib,-shim): $(cuda-kernels:%.cu=$(out)/obj/%.shim.o) $(shim-sources:%.cpp=$(out)/obj/%.o)
-	$(archive-rule)
-$(nvcc-out)/libkernels-cuda-device.a: $(cuda-kernels:%.cu=$(nvcc-out)/%.o)
+$(device-lib): $(cuda-kernels:%.cu=$(nvcc-out)/%.o)
 	$(archive-rule)
 
 cuda-main := $(wildcard kernels/worker/main_cuda.c)
-cuda-rooms = kernels/lower $(worker-rooms)
 ifneq ($(and $(cuda),$(cuda-main)),)
 programs += bench-worker-cuda
-$(out)/bin/bench-worker-cuda: $(out)/obj/kernels/worker/main_cuda.o $(call cuda-lib,) $(call cuda-lib,-plain) \
-                              $(nvcc-out)/libkernels-cuda-device.a $(call archives,kernels/lower $(worker-rooms))
+$(out)/bin/bench-worker-cuda: $(out)/obj/kernels/worker/main_cuda.o $(device-lib) \
+                              $(call archives,$(cuda-rooms) kernels/lower $(worker-rooms))
 $(out)/bin/bench-worker-cuda: private libs += -L$(CUDA)/lib64 -lcudart_static -ldl -lrt -lstdc++
 endif
 
@@ -106,7 +91,7 @@ $(out)/fake/%: $(wildcard tests/gpu/fake/*.c tests/gpu/fake/*.h)
 	$(say) "link $@"
 	$(do)$(CC) $(filter-out -MMD -MP,$(cflags)) -isystem $(CUDA)/include -fPIC -shared -o $@ $(wildcard $(fake).c $(fake)_*.c) -lm
 
-cuda-test-libs = $(if $(cuda),$(call cuda-lib,) $(out)/lib/libfake-cudart.a) $(call cuda-lib,-shim) $(call cuda-lib,-plain)
+cuda-test-libs = $(if $(cuda),$(out)/lib/libfake-cudart.a) $(shim-lib) $(call archives,$(cuda-rooms))
 ifneq ($(and $(cuda),$(cuda-main),$(fake-cudart)),)
 test-workers += $(out)/fake/bench-worker-cuda
 $(out)/fake/bench-worker-cuda: $(out)/obj/kernels/worker/main_cuda.o $(cuda-test-libs) $(call archives,kernels/lower $(worker-rooms))
@@ -114,9 +99,9 @@ $(out)/fake/bench-worker-cuda: $(out)/obj/kernels/worker/main_cuda.o $(cuda-test
 	$(say) "link $@"
 	$(do)$(link) -rdynamic $(libs) -ldl -lstdc++
 endif
-# tests of what needs the toolkit's headers name them, or one of ours that does
+# tests of what needs the toolkit include a header of it, of the fakes, of library or of the engine itself
 cuda-tests := $(wildcard tests/unit/cuda_*_test.c tests/unit/cuda_*_test.cpp)
-cuda-tests-toolkit := $(call including,$(cuda-tests),$(cuda-headers))
+cuda-tests-toolkit := $(shell grep -lE 'include [<"](cuda_runtime|cudnn|cublas|tests/gpu/fake|tests/unit/cuda_engine_help|kernels/cuda/(library/)?[a-z_]+\.h)' $(cuda-tests) /dev/null)
 cuda-tests-here := $(filter-out $(if $(cuda),,$(cuda-tests-toolkit)),$(cuda-tests))
 $(addprefix $(out)/,$(basename $(cuda-tests-toolkit))): | $(fakes)
 $(out)/tests/unit/cuda_%: $(out)/obj/tests/unit/cuda_%.o $(cuda-test-libs) $(call archives,kernels/lower kernels/reference $(worker-rooms))
@@ -135,27 +120,24 @@ $(out)/obj/on-device/%.o: tests/unit/%.cpp Makefile kernels/cuda/cuda.mk
 	$(say) "c++  $< (for a GPU)"
 	$(do)$(CXX) $(cxxflags) -Itests/gpu/device -isystem $(CUDA)/include -DTESTS_ON_DEVICE -Dmain=$*_main -c -o $@ $<
 $(out)/bin/gpu-kernel-tests: $(out)/obj/tests/gpu/device/kernel_tests.o $(device-tests:%=$(out)/obj/on-device/%.o) \
-                             $(nvcc-out)/libkernels-cuda-device.a $(call cuda-lib,-plain) \
-                             $(call archives,kernels/reference $(worker-rooms))
+                             $(device-lib) $(call archives,$(cuda-plain-rooms) kernels/reference $(worker-rooms))
 # and those of convolutions and attention, with the libraries that are there
 programs += gpu-pattern-tests
 $(out)/obj/on-device/%.o: tests/unit/%.c Makefile kernels/cuda/cuda.mk
 	@mkdir -p $(@D)
 	$(say) "cc   $< (for a GPU)"
 	$(do)$(CC) $(cflags) -Itests/gpu/device -isystem $(CUDA)/include -DTESTS_ON_DEVICE -c -o $@ $<
-$(out)/bin/gpu-pattern-tests: $(out)/obj/on-device/cuda_conv_run_test.o $(call cuda-lib,) $(call cuda-lib,-plain) \
-                              $(call archives,kernels/lower $(worker-rooms))
+$(out)/bin/gpu-pattern-tests: $(out)/obj/on-device/cuda_conv_run_test.o $(call archives,$(cuda-rooms) kernels/lower $(worker-rooms))
 programs += gpu-kernel-speed
 $(out)/obj/tests/bench/gpu_%.o: private CFLAGS += -isystem $(CUDA)/include
-$(out)/bin/gpu-kernel-speed: $(out)/obj/tests/bench/gpu_kernel_speed.o $(nvcc-out)/libkernels-cuda-device.a \
-                             $(call cuda-lib,) $(call cuda-lib,-plain) $(call archives,kernels/lower $(worker-rooms))
+$(out)/bin/gpu-kernel-speed: $(out)/obj/tests/bench/gpu_kernel_speed.o $(device-lib) $(call archives,$(cuda-rooms) kernels/lower $(worker-rooms))
 $(out)/bin/gpu-kernel-tests $(out)/bin/gpu-pattern-tests $(out)/bin/gpu-kernel-speed: private libs += -L$(CUDA)/lib64 -lcudart_static -ldl -lrt -lstdc++
 endif
 
 # --- plans of cuDNN without a GPU: the program that asks for them, and a driver that stands for none ---------------------
 ifneq ($(cuda),)
 plan-tools := $(out)/gpu/plan-manifest $(out)/gpu/null/libcuda.so.1
-$(out)/gpu/plan-manifest: $(out)/obj/tests/gpu/plan_manifest.o $(call cuda-lib,) $(call cuda-lib,-plain) $(call archives,kernels/lower $(worker-rooms))
+$(out)/gpu/plan-manifest: $(out)/obj/tests/gpu/plan_manifest.o $(call archives,$(cuda-rooms) kernels/lower $(worker-rooms))
 	@mkdir -p $(@D)
 	$(say) "link $@"
 	$(do)$(link) $(libs) -ldl

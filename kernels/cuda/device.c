@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernels/cuda/errors.h"
-#include "kernels/cuda/ladder.h"
+#include "kernels/cuda/faults/errors.h"
+#include "kernels/cuda/faults/ladder.h"
 
 #ifndef CUDA_ARCHS_BUILT
 #define CUDA_ARCHS_BUILT "unknown"

@@ -6,8 +6,8 @@
 #include <cuda_runtime_api.h>
 
 #include "kernels/base/nvml.h"
-#include "kernels/cuda/limits.h"
-#include "kernels/cuda/predict.h"
+#include "kernels/cuda/passes/limits.h"
+#include "kernels/cuda/tune/predict.h"
 
 #define GPU_DEVICES_MAX 16
 

@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "kernels/base/build.h"
-#include "kernels/cuda/conv_plan.h"
+#include "kernels/cuda/library/conv_plan.h"
 #include "kernels/cuda/hello.h"
-#include "kernels/cuda/libraries.h"
+#include "kernels/cuda/library/libraries.h"
 #include "kernels/cuda/net.h"
+#include "kernels/cuda/passes/wild.h"
 #include "kernels/cuda/profile.h"
 
 struct model {
@@ -20,6 +21,7 @@ struct model {
     struct ready ready;
     struct iterate iterate;
     struct gpu_block occupied;      /* option leave_bytes */
+    uint64_t iterations;            /* of all sizes, for the option fail_at */
     bool nvrtc;
     const char *source;             /* of the last memory reading */
     const struct prepared *latest;  /* of the last prepare */
@@ -182,6 +184,8 @@ static enum status run(struct model *m, int batch, struct iteration *out, struct
 {
     struct prepared *p;
     enum status st = find(&p, m, batch, err);
+    if (st == ST_OK && ++m->iterations == m->options.fail_at)
+        st = gpu_check(&m->device, (cudaError_t)gpu_wild_write(m->device.stream), "the option fail_at", NULL, err);
     return st == ST_OK ? iterate_run(out, &m->iterate, &m->ready, p, err) : st;
 }
 

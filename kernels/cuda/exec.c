@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "kernels/base/grow.h"
-#include "kernels/cuda/conv.h"
-#include "kernels/cuda/tune.h"
+#include "kernels/cuda/library/conv.h"
+#include "kernels/cuda/tune/tune.h"
 
 /* The epilogue's sums are not shifted: from |mean| / std = 10 on the variance loses more digits than the other errors of
  * a half. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "kernels/cuda/device.h"
-#include "kernels/cuda/libraries.h"
+#include "kernels/cuda/library/libraries.h"
 #include "kernels/cuda/net.h"
 
 static void add_version(struct hello_info *out, const char *name, const char *text)

@@ -65,17 +65,20 @@ static enum status read_tune(struct gpu_options *o, const json_t *options, struc
     return st == ST_OK ? read_cache_dir(o, options, err) : st;
 }
 
-static enum status read_memory(struct gpu_options *o, const json_t *options, struct err *err)
+static enum status read_memory_and_faults(struct gpu_options *o, const json_t *options, struct err *err)
 {
-    int64_t cap = (int64_t)o->workspace_cap, leave = (int64_t)o->leave_bytes;
+    int64_t cap = (int64_t)o->workspace_cap, leave = (int64_t)o->leave_bytes, fail_at = (int64_t)o->fail_at;
     const json_t *predict = json_object_get(options, "predict");
     enum status st = json_find_int(&cap, options, WHERE, "workspace_cap_bytes", 0, INT64_MAX, err);
     if (st == ST_OK)
         st = json_find_int(&leave, options, WHERE, "leave_bytes", 0, INT64_MAX, err);
+    if (st == ST_OK)
+        st = json_find_int(&fail_at, options, WHERE, "fail_at", 0, INT64_MAX, err);
     if (st == ST_OK && predict && !json_is_boolean(predict))
         st = err_set(err, ST_INVALID, WHERE ".predict must be true or false");
     o->workspace_cap = (size_t)cap;
     o->leave_bytes = (uint64_t)leave;
+    o->fail_at = (uint64_t)fail_at;
     if (predict)
         o->predict = json_is_true(predict);
     return st;
@@ -90,7 +93,7 @@ static enum status read_all(struct gpu_options *o, const json_t *options, struct
         st = read_level(&o->level, options, err);
     if (st == ST_OK)
         st = read_tune(o, options, err);
-    return st == ST_OK ? read_memory(o, options, err) : st;
+    return st == ST_OK ? read_memory_and_faults(o, options, err) : st;
 }
 
 static enum status read_environment(struct gpu_options *o, struct err *err)

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "kernels/base/err.h"
-#include "kernels/cuda/tune.h"
+#include "kernels/cuda/tune/tune.h"
 
 #define OPTIONS_LEVEL_TUNED (-1)
 #define GPU_OPTIONS_VARIABLE "BENCH_CUDA_OPTIONS"
@@ -21,7 +21,9 @@ struct gpu_options {
     size_t workspace_cap;           /* workspace_cap_bytes: 256 MiB */
     int level;                      /* level: "f0", "f1", "f2" everywhere and no tuning; OPTIONS_LEVEL_TUNED without */
     bool predict;                   /* predict: refuse what does not fit before trying (default true) */
+    /* for tests of what happens then: */
     uint64_t leave_bytes;           /* leave_bytes: take all of the device's memory but this; 0: take none */
+    uint64_t fail_at;               /* fail_at: before this iteration a kernel writes to no memory at all; 0: never */
 };
 
 /* ST_INVALID names the option, its value and what is allowed. options may be NULL; unknown members are ignored. */

@@ -6,7 +6,7 @@
 #include "kernels/base/half.h"
 #include "kernels/base/rng.h"
 #include "kernels/cuda/timing.h"
-#include "kernels/cuda/tune.h"
+#include "kernels/cuda/tune/tune.h"
 
 #define NOISE_COUNT ((size_t)1 << 18)
 #define PIXELS_MAX 256              /* read back of one tensor */

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "kernels/base/clock.h"
-#include "kernels/cuda/conv.h"
+#include "kernels/cuda/library/conv.h"
 #include "kernels/cuda/timing.h"
 #include "kernels/cuda/trial.h"
-#include "kernels/cuda/tune.h"
+#include "kernels/cuda/tune/tune.h"
 
 #define WAYS_MOST 8
 #define SEED 1

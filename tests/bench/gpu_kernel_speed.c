@@ -13,7 +13,7 @@
 #include "kernels/base/len.h"
 #include "kernels/base/rng.h"
 #include "kernels/cuda/device.h"
-#include "kernels/cuda/kernels.h"
+#include "kernels/cuda/passes/kernels.h"
 
 #define ROUNDS 15
 #define LAUNCHES 8               /* of one sample */

@@ -211,6 +211,18 @@ def lost_in_a_run():
          (good, answer, after, ended, said))
 
 
+def fails_on_request():
+    """The option fail_at: prepare runs iteration 1, the first run 2; the one after it is named"""
+    worker = Worker()
+    ready = outcome(worker.ask(dict(LOAD, options=dict(LOAD["options"], fail_at=3)))) == "ok"
+    ready = ready and outcome(worker.ask(PREPARE)) == "ok"
+    good, answer, after = worker.ask(RUN), worker.ask(RUN), worker.ask(RUN)
+    ended, said = worker.end()
+    tell(ready and outcome(good) == "ok" and outcome(answer) == ("device_lost", "cuda", 700) and after is None and
+         ended == 3, "fail_at 3: the third iteration finds the device lost (cuda 700), worker ends with 3",
+         (good, answer, after, ended, said))
+
+
 def hangs():
     """A kernel that never ends: no answer, and SIGTERM is enough."""
     worker = Worker("hang=kernel:5")
@@ -285,6 +297,7 @@ def main():
     recovers()
     lost_device()
     lost_in_a_run()
+    fails_on_request()
     hangs()
     goes_on_without_cublaslt()
     refused_by_prediction()

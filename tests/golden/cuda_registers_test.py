@@ -57,9 +57,9 @@ def usage_of(text):
 def read_built(folder):
     """The toolkit's version and {(file, kernel, arch): usage}; files not there or older than their source."""
     versions, usage, missing = set(), {}, []
-    for source in sorted(glob.glob(os.path.join(ROOT, "kernels", "cuda", "*.cu"))):
+    for source in sorted(glob.glob(os.path.join(ROOT, "kernels", "cuda", "passes", "*.cu"))):
         file = os.path.basename(source)[:-3]
-        path = os.path.join(folder, "kernels", "cuda", file + ".ptxas")
+        path = os.path.join(folder, "kernels", "cuda", "passes", file + ".ptxas")
         if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(source):
             missing.append(file)
             continue
@@ -158,7 +158,7 @@ class Tap:
 
 def main(arguments):
     tap, folder = Tap(), built_folder()
-    if not glob.glob(os.path.join(folder, "kernels", "cuda", "*.ptxas")):
+    if not glob.glob(os.path.join(folder, "kernels", "cuda", "passes", "*.ptxas")):
         tap.say(True, "registers of the GPU kernels", skip="no kernels in %s: built where nvcc is" % folder)
         return 0
     version, usage, missing = read_built(folder)

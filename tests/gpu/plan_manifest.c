@@ -16,10 +16,10 @@
 #include <string.h>
 
 #include "kernels/base/len.h"
-#include "kernels/cuda/conv_plan.h"
-#include "kernels/cuda/device_json.h"
-#include "kernels/cuda/sdpa_plan.h"
-#include "kernels/cuda/signature.h"
+#include "kernels/cuda/library/conv_plan.h"
+#include "kernels/cuda/library/device_json.h"
+#include "kernels/cuda/library/sdpa_plan.h"
+#include "kernels/cuda/tune/signature.h"
 #include "kernels/graph/rewrite.h"
 #include "kernels/lower/lower.h"
 #include "kernels/models/models.h"

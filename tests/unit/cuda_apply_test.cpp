@@ -2,7 +2,7 @@
  * reference's operators; then each kernel that was made for a shape of the networks. */
 #include "tests/unit/cuda_kernel_help.h"
 
-#include "kernels/cuda/launch_apply.h"
+#include "kernels/cuda/passes/launch_apply.h"
 
 extern "C" {
 #include "kernels/reference/reference.h"

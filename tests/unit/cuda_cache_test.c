@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "kernels/base/rng.h"
-#include "kernels/cuda/cache.h"
+#include "kernels/cuda/tune/cache.h"
 
 #define LEN(rows) (sizeof(rows) / sizeof *(rows))
 

@@ -20,8 +20,8 @@
 
 #include "kernels/base/half.h"
 #include "kernels/base/len.h"
-#include "kernels/cuda/conv_plan.h"
-#include "kernels/cuda/sdpa_plan.h"
+#include "kernels/cuda/library/conv_plan.h"
+#include "kernels/cuda/library/sdpa_plan.h"
 #ifndef TESTS_ON_DEVICE
 #include "tests/gpu/fake/cudart.h"
 #endif

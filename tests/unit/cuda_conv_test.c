@@ -15,9 +15,9 @@
 #include "kernels/base/half.h"
 #include "kernels/base/len.h"
 #include "kernels/base/rng.h"
-#include "kernels/cuda/conv.h"
-#include "kernels/cuda/libraries.h"
-#include "kernels/cuda/matmul_plan.h"
+#include "kernels/cuda/library/conv.h"
+#include "kernels/cuda/library/libraries.h"
+#include "kernels/cuda/library/matmul_plan.h"
 #include "tests/gpu/fake/cudart.h"
 #include "tests/gpu/fake/folder.h"
 

@@ -17,7 +17,7 @@
 
 #include "kernels/base/image.h"
 #include "kernels/cuda/iterate.h"
-#include "kernels/cuda/libraries.h"
+#include "kernels/cuda/library/libraries.h"
 #include "kernels/cuda/net.h"
 #include "kernels/models/models.h"
 #include "kernels/reference/reference.h"

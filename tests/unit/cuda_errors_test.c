@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "kernels/base/len.h"
-#include "kernels/cuda/errors.h"
-#include "kernels/cuda/ladder.h"
+#include "kernels/cuda/faults/errors.h"
+#include "kernels/cuda/faults/ladder.h"
 
 /* --- numbers -------------------------------------------------------------------------------------------- */
 #define LOST ST_DEVICE_LOST

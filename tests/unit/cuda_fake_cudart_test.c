@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kernels/cuda/errors.h"
+#include "kernels/cuda/faults/errors.h"
 #include "tests/gpu/fake/cudart.h"
 
 #define OK(call) assert_int_equal(call, cudaSuccess)

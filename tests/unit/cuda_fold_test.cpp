@@ -1,7 +1,7 @@
 /* Sums of an epilogue to coefficients, against the formula in double. */
 #include "tests/unit/cuda_kernel_help.h"
 
-#include "kernels/cuda/launch_fold.h"
+#include "kernels/cuda/passes/launch_fold.h"
 
 namespace {
 

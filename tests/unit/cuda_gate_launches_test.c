@@ -4,12 +4,12 @@
 
 #include <string.h>
 
-#include "kernels/cuda/launch_gate.h"
-#include "kernels/cuda/launch_map_norm.h"
-#include "kernels/cuda/launch_map_resize.h"
-#include "kernels/cuda/launch_row_softmax.h"
-#include "kernels/cuda/launch_se.h"
-#include "kernels/cuda/launch_survey.h"
+#include "kernels/cuda/passes/launch_gate.h"
+#include "kernels/cuda/passes/launch_map_norm.h"
+#include "kernels/cuda/passes/launch_map_resize.h"
+#include "kernels/cuda/passes/launch_row_softmax.h"
+#include "kernels/cuda/passes/launch_se.h"
+#include "kernels/cuda/passes/launch_survey.h"
 
 #define SIDE_MAX 4200
 

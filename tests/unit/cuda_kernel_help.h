@@ -23,7 +23,7 @@ extern "C" {
 #include "kernels/base/rng.h"
 }
 #include "kernels/base/half.h"
-#include "kernels/cuda/kernels.h"
+#include "kernels/cuda/passes/kernels.h"
 #ifdef TESTS_ON_DEVICE
 #include "tests/gpu/device/managed.h"
 #else

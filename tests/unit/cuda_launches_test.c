@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "kernels/base/rng.h"
-#include "kernels/cuda/launch_apply.h"
-#include "kernels/cuda/launch_fold.h"
-#include "kernels/cuda/launch_pack.h"
-#include "kernels/cuda/launch_scatter.h"
-#include "kernels/cuda/launch_stats.h"
+#include "kernels/cuda/passes/launch_apply.h"
+#include "kernels/cuda/passes/launch_fold.h"
+#include "kernels/cuda/passes/launch_pack.h"
+#include "kernels/cuda/passes/launch_scatter.h"
+#include "kernels/cuda/passes/launch_stats.h"
 
 /* Cells one by one: each exactly once, and no chunk without any. */
 static size_t cells_misses(const struct pixel_split *s, int cells)

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "kernels/base/model_config.h"
-#include "kernels/cuda/limits.h"
+#include "kernels/cuda/passes/limits.h"
 #include "kernels/graph/rewrite.h"
 #include "kernels/lower/lower.h"
 #include "kernels/models/models.h"

@@ -19,7 +19,7 @@
 
 #include "kernels/base/clock.h"
 #include "kernels/base/len.h"
-#include "kernels/cuda/libraries.h"
+#include "kernels/cuda/library/libraries.h"
 
 #define PATH 1024
 #define TEXT 8192

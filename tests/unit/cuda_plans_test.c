@@ -15,9 +15,9 @@
 
 #include "kernels/base/json.h"
 #include "kernels/base/len.h"
-#include "kernels/cuda/conv_plan.h"
-#include "kernels/cuda/device_json.h"
-#include "kernels/cuda/sdpa_plan.h"
+#include "kernels/cuda/library/conv_plan.h"
+#include "kernels/cuda/library/device_json.h"
+#include "kernels/cuda/library/sdpa_plan.h"
 
 #if CUDART_VERSION >= 13000
 #define NVRTC_MAJOR "13"

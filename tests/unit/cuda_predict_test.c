@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "kernels/cuda/predict.h"
+#include "kernels/cuda/tune/predict.h"
 
 #define LEN(rows) (sizeof(rows) / sizeof *(rows))
 #define MIB ((uint64_t)1 << 20)

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "kernels/base/model_config.h"
-#include "kernels/cuda/signature.h"
+#include "kernels/cuda/tune/signature.h"
 #include "kernels/graph/rewrite.h"
 #include "kernels/lower/lower.h"
 #include "kernels/models/models.h"

@@ -9,8 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kernels/cuda/launch.h"
-#include "kernels/cuda/storage.cuh"
+#include "kernels/cuda/passes/launch.h"
+#include "kernels/cuda/passes/storage.cuh"
 
 namespace {
 

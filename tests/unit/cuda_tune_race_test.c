@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "kernels/base/rng.h"
-#include "kernels/cuda/tune_race.h"
+#include "kernels/cuda/tune/tune_race.h"
 
 #define LEN(rows) (sizeof(rows) / sizeof *(rows))
 

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "kernels/base/rng.h"
-#include "kernels/cuda/tune.h"
+#include "kernels/cuda/tune/tune.h"
 
 #define LEN(rows) (sizeof(rows) / sizeof *(rows))
 #define VALUES 500

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "kernels/cuda/limits.h"
+#include "kernels/cuda/passes/limits.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,4 +1,4 @@
-/* cublaslt.c - a cuBLASLt whose products run on the CPU: the calls that kernels/cuda/cublaslt_api.h lists.
+/* cublaslt.c - a cuBLASLt whose products run on the CPU: the calls that kernels/cuda/library/cublaslt_api.h lists.
  * Column-major layouts with leading dimensions and strided batches, op(A), op(B), f32, f16 and bf16 with
  * sums in float, tf32 factors where the compute type asks for them, epilogues none, bias, ReLU, both; beta
  * 0. Everything else is refused. Built as libcublasLt.so.13.

@@ -1,5 +1,5 @@
-/* cudnn.c - a cuDNN whose plans run on the CPU: the calls that kernels/cuda/cudnn_api.h lists, with the
- * descriptors and attributes that kernels/cuda/cudnn_graph.h lists. Anything else is refused, as is a wrong
+/* cudnn.c - a cuDNN whose plans run on the CPU: the calls that kernels/cuda/library/cudnn_api.h lists, with the
+ * descriptors and attributes that kernels/cuda/library/cudnn_graph.h lists. Anything else is refused, as is a wrong
  * type or count, a missing attribute, a child that is not final, a change after finalising: with the code of
  * the real library where that was seen to refuse. Built as libcudnn_graph.so.9.
  *

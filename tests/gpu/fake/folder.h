@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "kernels/cuda/library_find.h"
+#include "kernels/cuda/library/library_find.h"
 
 /* OUT/fake of the program OUT/tests/unit/NAME_test, into out[size]. */
 static inline const char *fake_folder(char *out, size_t size)

@@ -1,0 +1,57 @@
+/* signature.h - what a convolution step looks like to the tuner, as one line of text:
+ *   conv3x3s1p1 g1 c48 k48 h256 w256 ld48/48 f16 post=in+res+relu consumers=2
+ * operation, groups, channels in and out, size of src, channels of the buffers read and written, arithmetic,
+ * what follows, how many read the result. Two steps with equal lines cost the same and are tuned once. The
+ * batch size is not in it. Pure functions; nothing is owned. */
+#ifndef CUDA_SIGNATURE_H
+#define CUDA_SIGNATURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "kernels/cuda/library/conv.h"
+#include "kernels/lower/plan.h"
+
+#define SIGNATURE_STEP_MAX 192
+#define SEGMENT_SLOTS 4                 /* convolutions in one segment, at most */
+#define SIGNATURE_MAX (SEGMENT_SLOTS * (SIGNATURE_STEP_MAX + 4))
+
+const char *gpu_math_name(enum gpu_math math);   /* "f32" "tf32" "f16" "bf16" */
+
+/* One convolution and what belongs to it. Step numbers of the plan; PLAN_NONE: there is none. */
+struct segment_part {
+    int conv;
+    int stats;      /* the statistics of its output */
+    int apply;      /* the pass that stores it normalised; only if that pass reads nothing else raw and so
+                     * belongs to this convolution alone */
+    bool sums;      /* F1 is possible: plain statistics of the whole output, no factor per pixel */
+    bool prologue;  /* F2 is possible into this one: nobody else reads its src, the previous part's apply */
+};
+
+/* A convolution and everything up to the next stored tensor; where F2 may leave out the pass between two
+ * convolutions, these form one segment, since the choice moves cost from one to the other. */
+struct segment {
+    struct segment_part part[SEGMENT_SLOTS];
+    int parts;      /* >= 1 */
+    int same;       /* index of the first segment with the same text: itself, unless it repeats */
+    int count;      /* how many have the same text; valid where same is itself */
+    char text[SIGNATURE_MAX];   /* lines of the parts, " > " between */
+};
+
+/* Cuts a plan into segments, every CONV step in exactly one, in order of their first steps. *segments is one
+ * array for free(). ST_OUT_OF_MEMORY. */
+enum status segments_of_plan(struct segment **segments, int *count, const struct plan *p, enum gpu_math math,
+                             struct err *err);
+/* The line of one part. */
+void signature_part(char text[SIGNATURE_STEP_MAX], const struct plan *p, const struct segment_part *part,
+                    enum gpu_math math);
+/* What the libraries are asked for part `slot` of a segment. level as in tune.h: F1 adds the sums where the
+ * part allows them, F2 also the prologue. *stats and *prologue of the result say which. */
+struct conv_want segment_want(const struct plan *p, const struct segment *s, int slot, int level, int batch,
+                              enum gpu_math math);
+/* F1 and F2 launch once per image: they pay only where one image of the convolution takes at least 20 us.
+ * Bits 1 << level of the levels that the segment has; bit 0 is always set. image_ns[slot]: predicted time of
+ * one image. */
+unsigned segment_levels(const struct segment *s, const double *image_ns);
+
+#endif
