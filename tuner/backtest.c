@@ -32,13 +32,15 @@ static size_t below(const struct backtest_ask *ask, size_t n)
 
 /* --- counting ------------------------------------------------------------------------------------------- */
 
-static void count(struct backtest_alarms *out, const struct verdict_answer *verdicts, size_t rows, size_t nights)
+static void count(struct backtest_alarms *out, const struct verdict_answer *verdicts, size_t rows,
+                  size_t nights)
 {
     for (size_t s = 0; s < rows; s++) {
         bool red = false;
         for (size_t n = 0; n < nights; n++) {
             const struct verdict_answer *v = &verdicts[s * nights + n];
-            if (v->verdict == VERDICT_COUNT || v->verdict == VERDICT_LEARNING || v->verdict == VERDICT_INCONCLUSIVE)
+            if (v->verdict == VERDICT_COUNT || v->verdict == VERDICT_LEARNING ||
+                v->verdict == VERDICT_INCONCLUSIVE)
                 continue;
             bool now = v->verdict == VERDICT_REGRESSED;
             out->series_nights++;
@@ -75,7 +77,8 @@ static void finish(struct backtest_alarms *a)
 
 /* --- invented histories --------------------------------------------------------------------------------- */
 
-/* Blocks of nights from random places, round the end; a confirmation differs by the error within its night. */
+/* Blocks of nights from random places, round the end; a confirmation differs by the error within its
+ * night. */
 static void shuffle(struct work *w)
 {
     const struct night_ask *from = w->ask->nights;
@@ -101,7 +104,10 @@ static void lose(struct work *w, size_t s, size_t from, double loss)
 static bool judge(struct work *w)
 {
     return night_judge(w->verdicts, w->common,
-                       &(struct night_ask){ .series = w->series, .nights = w->nights, .v = w->v, .again = w->again,
+                       &(struct night_ask){ .series = w->series,
+                                            .nights = w->nights,
+                                            .v = w->v,
+                                            .again = w->again,
                                             .delta = w->ask->nights->delta });
 }
 

@@ -1,5 +1,6 @@
-/* backtest.h - how the nightly rule would have done on a device's own history (measurement rule 7.6): on the nights as
- * they came, on shuffled ones, and with losses put in. Pure: chance comes from the caller. */
+/* backtest.h - how the nightly rule would have done on a device's own history (measurement rule 7.6): on
+ * the nights as they came, on shuffled ones, and with losses put in. Pure: chance comes from the caller.
+ */
 #ifndef TUNER_BACKTEST_H
 #define TUNER_BACKTEST_H
 
@@ -16,7 +17,8 @@ extern const double backtest_losses[BACKTEST_LOSSES]; /* .03 .05 .10 .15 of the 
 struct backtest_alarms {            /* new ones: not red on the valid night before */
     size_t by_path[VERDICT_PATH_COUNT];
     size_t alarms, series_nights;   /* judged ones, MACHINE's too */
-    double alpha, upper;            /* per series and night; upper: one-sided 95 % (0 of n: 3/n); NaN: nothing judged */
+    double alpha,
+        upper; /* per series and night; upper: one-sided 95 % (0 of n: 3/n); NaN: nothing judged */
 };
 struct backtest_found {             /* shares of the losses put in, told by night 1, 2, 5 */
     double loss, by1, by2, by5;
@@ -24,11 +26,13 @@ struct backtest_found {             /* shares of the losses put in, told by nigh
 };
 struct backtest_ask {
     const struct night_ask *nights;
-    const double *error;            /* [series][nights] standard error of v within its night: what a confirmation differs by */
+    const double *
+        error; /* [series][nights] standard error of v within its night: what a confirmation differs by */
     size_t shuffles;                /* histories of the second part */
     double (*uniform)(void *context); /* in (0,1) */
     void *context;
-    bool (*go_on)(void *context, size_t done, size_t total); /* called between histories; false ends early; may be NULL */
+    bool (*go_on)(void *context, size_t done,
+                  size_t total); /* called between histories; false ends early; may be NULL */
 };
 struct backtest_answer {
     bool enough;                    /* nights for it; else only `stored` is filled */

@@ -30,8 +30,10 @@ static double mode_of(const struct common_answer *out, const struct common_ask *
     return count >= COMMON_VALID ? stats_median(out->room, count) : NAN;
 }
 
-/* The anchor of series s as known on night n, over the valid nights of its segment up to there; NaN: too few. */
-static double anchor_of(const struct common_answer *out, const struct common_ask *ask, size_t s, size_t n, bool common)
+/* The anchor of series s as known on night n, over the valid nights of its segment up to there; NaN: too
+ * few. */
+static double anchor_of(const struct common_answer *out, const struct common_ask *ask, size_t s, size_t n,
+                        bool common)
 {
     double *first = out->room + ask->series;
     size_t count = 0;
@@ -55,7 +57,8 @@ static void spread(struct common_answer *out, const struct common_ask *ask, size
             out->anchor[s * ask->nights + i] = anchor;
 }
 
-/* Does the anchor of series s settle, or move, on night n? Counts the valid nights of its segment on the way. */
+/* Does the anchor of series s settle, or move, on night n? Counts the valid nights of its segment on the
+ * way. */
 static bool is_due(struct common_answer *out, const struct common_ask *ask, size_t s, size_t n)
 {
     int segment = segment_at(ask, s, n);

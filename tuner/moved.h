@@ -1,5 +1,5 @@
-/* moved.h - would tonight's curves choose another batch size? (measurement rule 7.7.) A verdict of its own, apart from
- * slowness. Pure. */
+/* moved.h - would tonight's curves choose another batch size? (measurement rule 7.7.) A verdict of its
+ * own, apart from slowness. Pure. */
 #ifndef TUNER_MOVED_H
 #define TUNER_MOVED_H
 
@@ -27,7 +27,8 @@ const char *moved_text(enum moved m);
 struct moved_ask {
     size_t points;                  /* 2 .. MOVED_POINTS_MAX, ascending sizes */
     size_t chosen;                  /* which of them is in use */
-    /* y of [execution][round][point]: rounds[e] rows of `points` values, NaN where the block is missing or invalid */
+    /* y of [execution][round][point]: rounds[e] rows of `points` values, NaN where the block is missing
+     * or invalid */
     const double *y[MOVED_EXECUTIONS];
     size_t rounds[MOVED_EXECUTIONS];
     double within;                  /* X of the decision: 0.05 */
@@ -35,14 +36,15 @@ struct moved_ask {
 };
 struct moved_answer {
     enum moved moved;
-    int way;                        /* to be stored: 0 stays; -1 the size in use is too slow; i + 1: point i is as good */
+    int way; /* to be stored: 0 stays; -1 the size in use is too slow; i + 1: point i is as good */
     bool rejected;                  /* the size in use is slower than another by more than X, surely */
     size_t better;                  /* the point that says so, or the smaller one that is as good */
-    double m, c;                    /* mean difference and its half-width against that point; NaN if it stays */
+    double m, c; /* mean difference and its half-width against that point; NaN if it stays */
 };
-/* d_e is the trimmed mean over the rounds of y_i - y_j in execution e; m, se and df those of the five d_e;
- * c = t(1 - .05/(k-1), df) se. Rejected: m + c < ln(1-X) against some point; a smaller one is accepted if m - c >= ln(1-X)
- * against every other. Fewer than 3 executions with a difference: UNKNOWN. */
+/* d_e is the trimmed mean over the rounds of y_i - y_j in execution e; m, se and df those of the five
+ * d_e; c = t(1 - .05/(k-1), df) se. Rejected: m + c < ln(1-X) against some point; a smaller one is
+ * accepted if m - c >= ln(1-X) against every other. Fewer than 3 executions with a difference: UNKNOWN.
+ */
 void moved_check(struct moved_answer *out, const struct moved_ask *ask);
 
 #endif

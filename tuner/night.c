@@ -33,7 +33,8 @@ static void judge_control(struct night_common *common, const struct night_ask *a
             if (!isnan(ask->control[i]) && !common[i].dirty)
                 base[count++] = ask->control[i];
         common[n].S_z = verdict_scale(base, count);
-        common[n].dirty = ask->control && fabs(ask->control[n]) >= fmax(CONTROL_LEAST, CONTROL_S * common[n].S_z);
+        common[n].dirty =
+            ask->control && fabs(ask->control[n]) >= fmax(CONTROL_LEAST, CONTROL_S * common[n].S_z);
     }
 }
 
@@ -86,7 +87,8 @@ static bool has_common(const struct room *r)
     return anchored >= COMMON_SERIES;
 }
 
-static void judge_series(struct verdict_answer *verdicts, const struct night_common *common, struct room *r, size_t s)
+static void judge_series(struct verdict_answer *verdicts, const struct night_common *common,
+                         struct room *r, size_t s)
 {
     const struct night_ask *ask = r->ask;
     size_t count = 0;
@@ -100,15 +102,26 @@ static void judge_series(struct verdict_answer *verdicts, const struct night_com
             count = 0;
             s_before = s_last;
         }
-        *v = (struct verdict_answer){ .verdict = VERDICT_COUNT, .M = NAN, .S = NAN, .dev = NAN, .dev_again = NAN,
-                                      .U = NAN, .shift = NAN };
+        *v = (struct verdict_answer){ .verdict = VERDICT_COUNT,
+                                      .M = NAN,
+                                      .S = NAN,
+                                      .dev = NAN,
+                                      .dev_again = NAN,
+                                      .U = NAN,
+                                      .shift = NAN };
         if (isnan(y))
             continue;
         double again = value_again(r, s, n, split);
-        verdict_of(v, &(struct verdict_ask){ .nights = r->past, .count = count, .y = y, .accepted = segment > 0,
-                                             .s_before = s_before, .confirmed_known = !isnan(again), .again = again,
-                                             .dirty = common[n].dirty,
-                                             .delta = s < ask->series && ask->delta ? ask->delta[s] : 0 });
+        verdict_of(v,
+                   &(struct verdict_ask){ .nights = r->past,
+                                          .count = count,
+                                          .y = y,
+                                          .accepted = segment > 0,
+                                          .s_before = s_before,
+                                          .confirmed_known = !isnan(again),
+                                          .again = again,
+                                          .dirty = common[n].dirty,
+                                          .delta = s < ask->series && ask->delta ? ask->delta[s] : 0 });
         if (!isnan(v->S))
             s_last = v->S;
         if (!common[n].dirty)

@@ -131,22 +131,32 @@ static void conclude(struct verdict_answer *out, double delta, int sign)
     else if (side > 0 || step > 0)
         out->verdict = VERDICT_IMPROVED;
     else
-        out->verdict = out->confirmed && sign < 0 ? VERDICT_SUSPECT : out->flagged ? VERDICT_NOISE : VERDICT_OK;
+        out->verdict = out->confirmed && sign < 0 ? VERDICT_SUSPECT
+                       : out->flagged             ? VERDICT_NOISE
+                                                  : VERDICT_OK;
     bool told = out->verdict == VERDICT_REGRESSED || out->verdict == VERDICT_IMPROVED;
     int told_sign = out->verdict == VERDICT_REGRESSED ? -1 : 1;
     if (told)
-        out->path = side != told_sign ? VERDICT_PATH_STEP : out->gross ? VERDICT_PATH_GROSS : VERDICT_PATH_TWO_NIGHT;
+        out->path = side != told_sign ? VERDICT_PATH_STEP
+                    : out->gross      ? VERDICT_PATH_GROSS
+                                      : VERDICT_PATH_TWO_NIGHT;
 }
 
 void verdict_of(struct verdict_answer *out, const struct verdict_ask *ask)
 {
     double base[VERDICT_WINDOW], delta = ask->delta > 0 ? ask->delta : VERDICT_DELTA;
-    *out = (struct verdict_answer){ .verdict = VERDICT_LEARNING, .M = NAN, .S = NAN, .dev = NAN, .dev_again = NAN,
-                                    .U = NAN, .shift = NAN };
+    *out = (struct verdict_answer){ .verdict = VERDICT_LEARNING,
+                                    .M = NAN,
+                                    .S = NAN,
+                                    .dev = NAN,
+                                    .dev_again = NAN,
+                                    .U = NAN,
+                                    .shift = NAN };
     out->W = take_base(base, ask);
     if (out->W > 0) {
         out->M = stats_median(base, out->W);
-        out->S = out->W < VERDICT_LEARN && ask->accepted ? inherited(ask->s_before, out->W) : scale_of(base, out->W);
+        out->S = out->W < VERDICT_LEARN && ask->accepted ? inherited(ask->s_before, out->W)
+                                                         : scale_of(base, out->W);
         out->dev = ask->y - out->M;
     }
     bool learning = out->W == 0 || (out->W < VERDICT_LEARN && !ask->accepted);

@@ -1,6 +1,7 @@
-/* verdict.h - has one series changed tonight? (measurement rule 7.3.) Pure: nights in, a verdict out, no allocation.
- * Values are natural logarithms of rates (residuals after the common mode was taken out), so a loss is negative and
- * 0.05 is five percent. All series of a device, MACHINE included, are judged by the same rule. */
+/* verdict.h - has one series changed tonight? (measurement rule 7.3.) Pure: nights in, a verdict out, no
+ * allocation. Values are natural logarithms of rates (residuals after the common mode was taken out), so
+ * a loss is negative and 0.05 is five percent. All series of a device, MACHINE included, are judged by
+ * the same rule. */
 #ifndef TUNER_VERDICT_H
 #define TUNER_VERDICT_H
 
@@ -50,7 +51,7 @@ const char *verdict_path_name(enum verdict_path path);
 struct verdict_night {
     double y;
     bool   flagged;                 /* out of the base; false for nights that an accept covers */
-    int    run;                     /* confirmed nights in a row up to this one; negative: of losses; 0: not confirmed */
+    int run; /* confirmed nights in a row up to this one; negative: of losses; 0: not confirmed */
 };
 
 struct verdict_ask {
@@ -72,13 +73,14 @@ struct verdict_answer {
     double dev, dev_again;          /* tonight and the confirmation against M; NaN if unknown */
     bool   flagged, confirmed, gross;
     int    run;                     /* to be stored with the night, as in verdict_night */
-    double U, shift;                /* of the step test; NaN before 35 nights. shift: median of the differences */
+    double U, shift; /* of the step test; NaN before 35 nights. shift: median of the differences */
     bool   ask_again;               /* flagged, and no confirmation yet: measure one before the night ends */
 };
 /* Steps 1 to the end of rule 7.3. Without a confirmation a flagged night is at most NOISE (or a STEP). */
 void verdict_of(struct verdict_answer *out, const struct verdict_ask *ask);
 
-/* Scale of a base: 1.4826 MAD (1 + 0.9/n), at least 0.005; what z of the control is held against. 0.005 for n < 14. */
+/* Scale of a base: 1.4826 MAD (1 + 0.9/n), at least 0.005; what z of the control is held against. 0.005
+ * for n < 14. */
 double verdict_scale(const double *values, size_t n);
 
 #endif

@@ -155,7 +155,12 @@ bool device_table_make(struct device_table *d, const char *name, const struct ni
 
 struct night_ask device_table_ask(const struct device_table *d)
 {
-    return (struct night_ask){ .series = d->series_count, .nights = d->nights, .v = d->v, .again = d->again,
-                               .panel = d->panel, .segment = d->segment, .machine_segment = d->machine_segment,
+    return (struct night_ask){ .series = d->series_count,
+                               .nights = d->nights,
+                               .v = d->v,
+                               .again = d->again,
+                               .panel = d->panel,
+                               .segment = d->segment,
+                               .machine_segment = d->machine_segment,
                                .control = d->control };
 }

@@ -1,5 +1,6 @@
-/* device_table.h - the nights of one device as a table, series by nights, from rows: what a verdict and a backtest are made
- * of. For bench/nightly/ only. device_table_make .. device_table_free owns the arrays; rows are borrowed for its life. */
+/* device_table.h - the nights of one device as a table, series by nights, from rows: what a verdict and a
+ * backtest are made of. For bench/nightly/ only. device_table_make .. device_table_free owns the arrays;
+ * rows are borrowed for its life. */
 #ifndef NIGHTLY_DEVICE_TABLE_H
 #define NIGHTLY_DEVICE_TABLE_H
 
@@ -14,7 +15,7 @@ struct device_table {
     const char *name;
     const char **series;             /* [series_count] ascending */
     size_t series_count;
-    int64_t *runs;                   /* earlier nights, ascending; the last night is tonight, if there are rows of it */
+    int64_t *runs; /* earlier nights, ascending; the last night is tonight, if there are rows of it */
     size_t nights;
     double *v, *again, *error, *control; /* [series][nights]; control [nights] */
     bool   *panel;

@@ -32,8 +32,8 @@ static size_t compare(struct night_event *out, const struct field_row *then, siz
     for (size_t i = 0; i < now_count; i++) {
         struct night_event e = { .name = "" };
         const struct field_row *before = find(then, then_count, now[i].name);
-        if (strcmp(now[i].class_name, "event") != 0 || find(now, now_count, now[i].name) != &now[i] || !before ||
-            !value_of(e.was, before) || !value_of(e.is, &now[i]) || strcmp(e.was, e.is) == 0)
+        if (strcmp(now[i].class_name, "event") != 0 || find(now, now_count, now[i].name) != &now[i] ||
+            !before || !value_of(e.was, before) || !value_of(e.is, &now[i]) || strcmp(e.was, e.is) == 0)
             continue;
         memcpy(e.name, now[i].name, sizeof e.name);
         out[n++] = e;
@@ -51,8 +51,8 @@ static size_t compare_builds(struct night_event *out, const struct run_row *then
     return 1;
 }
 
-enum status night_events(struct night_event **out, size_t *count, struct store *store, const struct run_row *then,
-                         const struct run_row *now, struct err *err)
+enum status night_events(struct night_event **out, size_t *count, struct store *store,
+                         const struct run_row *then, const struct run_row *now, struct err *err)
 {
     struct field_row *before = NULL, *after = NULL;
     size_t before_count = 0, after_count = 0;

@@ -1,4 +1,5 @@
-/* events.h - what was another on the machine between two nights: the suspects beside a shift (measurement rule 7.1). */
+/* events.h - what was another on the machine between two nights: the suspects beside a shift (measurement
+ * rule 7.1). */
 #ifndef NIGHTLY_EVENTS_H
 #define NIGHTLY_EVENTS_H
 
@@ -10,8 +11,9 @@
 struct night_event {
     char name[RECORD_NAME], was[RECORD_TEXT], is[RECORD_TEXT]; /* "kernel", "6.1.0-13", "6.1.0-18" */
 };
-/* Facts of class event that differ between two runs, and their builds; *out for free(). Statuses of the store. */
-enum status night_events(struct night_event **out, size_t *count, struct store *store, const struct run_row *then,
-                         const struct run_row *now, struct err *err);
+/* Facts of class event that differ between two runs, and their builds; *out for free(). Statuses of the
+ * store. */
+enum status night_events(struct night_event **out, size_t *count, struct store *store,
+                         const struct run_row *then, const struct run_row *now, struct err *err);
 
 #endif

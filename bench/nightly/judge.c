@@ -9,7 +9,8 @@
 
 static void tell(struct night_row *row, const struct verdict_answer *v, double y)
 {
-    snprintf(row->verdict, sizeof row->verdict, "%s", v->verdict == VERDICT_COUNT ? "" : verdict_name(v->verdict));
+    snprintf(row->verdict, sizeof row->verdict, "%s",
+             v->verdict == VERDICT_COUNT ? "" : verdict_name(v->verdict));
     snprintf(row->path, sizeof row->path, "%s", verdict_path_name(v->path));
     row->y = v->verdict == VERDICT_COUNT ? NAN : y;
     row->M = v->M;
@@ -52,7 +53,9 @@ static enum status judge_device(struct night_row *rows, size_t count, const char
     if (enough)
         *ask_again |= tell_device(rows, count, &d);
     device_table_free(&d);
-    return enough ? ST_OK : err_set(err, ST_OUT_OF_MEMORY, "not enough memory to judge the nights of %.60s", name);
+    if (!enough)
+        return err_set(err, ST_OUT_OF_MEMORY, "not enough memory to judge the nights of %.60s", name);
+    return ST_OK;
 }
 
 enum status judge_rows(struct night_row *rows, size_t count, bool *ask_again, const struct judge_ask *ask,
@@ -123,7 +126,8 @@ int judge_blind_nights(const struct night_row *row, const struct judge_ask *ask)
 {
     int64_t seen = 0, counted = 0; /* run of its last verdict; newest run that is counted */
     int nights = 1;
-    if (night_row_is_machine(row) || has_verdict(row)) /* MACHINE has none where series are few: that is no blindness */
+    /* MACHINE has none where series are few: that is no blindness */
+    if (night_row_is_machine(row) || has_verdict(row))
         return 0;
     for (size_t i = 0; i < ask->earlier_count; i++)
         if (strcmp(ask->earlier[i].series, row->series) == 0 && has_verdict(&ask->earlier[i]))

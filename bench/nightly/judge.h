@@ -1,4 +1,5 @@
-/* judge.h - tonight's rows beside those of all nights before: what each series' verdict is. Pure but for memory. */
+/* judge.h - tonight's rows beside those of all nights before: what each series' verdict is. Pure but for
+ * memory. */
 #ifndef NIGHTLY_JUDGE_H
 #define NIGHTLY_JUDGE_H
 
@@ -13,7 +14,7 @@
 #define JUDGE_MACHINE "MACHINE "     /* a MACHINE row's series: this and the device */
 
 struct judge_ask {
-    const struct night_row *earlier; /* [earlier_count] by run, then series, as store_load_nights gives them */
+    const struct night_row *earlier; /* [earlier_count] as store_load_nights gives them */
     size_t earlier_count;
     const struct accept_row *accepts;
     size_t accept_count;
@@ -21,14 +22,15 @@ struct judge_ask {
     size_t run_count;
     int64_t start_unix_s;            /* of tonight */
 };
-/* Fills verdict, path, y, M, S ... of the rows [count], which lie by series; v, error, again, panel, control_z and
- * validity are read. Each device has one MACHINE row. *ask_again: something is flagged that has no confirmation yet.
- * ST_OUT_OF_MEMORY. */
+/* Fills verdict, path, y, M, S ... of the rows [count], which lie by series; v, error, again, panel,
+ * control_z and validity are read. Each device has one MACHINE row. *ask_again: something is flagged that
+ * has no confirmation yet. ST_OUT_OF_MEMORY. */
 enum status judge_rows(struct night_row *rows, size_t count, bool *ask_again, const struct judge_ask *ask,
                        struct err *err);
 
-/* Marks the rows that a confirmation of tonight's flagged ones measures for the device's common mode: the steadiest
- * series of each device, every model once while places last; one more than JUDGE_PANEL, since none counts for itself. */
+/* Marks the rows that a confirmation of tonight's flagged ones measures for the device's common mode: the
+ * steadiest series of each device, every model once while places last; one more than JUDGE_PANEL, since
+ * none counts for itself. */
 void judge_choose_panel(struct night_row *rows, size_t count);
 
 /* Nights in a row, tonight's included, on which the series had no valid verdict. */

@@ -30,14 +30,17 @@ static enum status run_place(struct campaign_state *c, struct residents *r, int 
     struct block_fact fact = { .valid = false };
     enum status st = ST_OK;
     for (int retry = 0; retry < TRIES && st == ST_OK && !fact.valid; retry++) {
-        struct block_ask ask = { .batch = batch, .kind = BLOCK_NIGHT, .round = round, .place = place, .retry = retry };
+        struct block_ask ask = {
+            .batch = batch, .kind = BLOCK_NIGHT, .round = round, .place = place, .retry = retry
+        };
         st = campaign_stopped(c) ? err_set(err, ST_INTERRUPTED, "interrupted: this night judges nothing")
                                  : residents_block(&fact, r, &ask, err);
     }
     return st;
 }
 
-static enum status run_rounds(struct campaign_state *c, const struct job *job, struct residents *r, struct err *err)
+static enum status run_rounds(struct campaign_state *c, const struct job *job, struct residents *r,
+                              struct err *err)
 {
     struct target_state *t = job->target->t;
     const struct watch_target *w = job->target->watch;
@@ -53,7 +56,8 @@ static enum status run_rounds(struct campaign_state *c, const struct job *job, s
     return st;
 }
 
-static void note_failure(struct campaign_state *c, const struct job *job, enum status st, const struct err *err)
+static void note_failure(struct campaign_state *c, const struct job *job, enum status st,
+                         const struct err *err)
 {
     struct night_target *target = job->target;
     char text[ERR_TEXT_MAX];
@@ -90,8 +94,8 @@ static enum status run_job(struct campaign_state *c, const struct job *job, stru
 /* --- all of them ---------------------------------------------------------------------------------------- */
 
 /* Every job once, in the order that the seed gives this pass. */
-static enum status run_pass(struct campaign_state *c, struct job *jobs, size_t count, const char *name, int pass,
-                            struct err *err)
+static enum status run_pass(struct campaign_state *c, struct job *jobs, size_t count, const char *name,
+                            int pass, struct err *err)
 {
     struct rng rng = rng_seeded(schedule_seed(c->run.seed, name, pass));
     int *order = calloc(count + 1, sizeof *order);
@@ -108,8 +112,8 @@ static enum status run_pass(struct campaign_state *c, struct job *jobs, size_t c
     return st;
 }
 
-static enum status run_all(struct campaign_state *c, struct job *jobs, size_t count, int executions, const char *name,
-                           struct err *err)
+static enum status run_all(struct campaign_state *c, struct job *jobs, size_t count, int executions,
+                           const char *name, struct err *err)
 {
     enum status st = ST_OK;
     for (int e = 1; e <= executions && st == ST_OK; e++)
@@ -117,8 +121,8 @@ static enum status run_all(struct campaign_state *c, struct job *jobs, size_t co
     return st;
 }
 
-static enum status with_jobs(struct campaign_state *c, struct night_target *targets, size_t count, int executions,
-                             bool confirm, struct err *err)
+static enum status with_jobs(struct campaign_state *c, struct night_target *targets, size_t count,
+                             int executions, bool confirm, struct err *err)
 {
     struct job *jobs = calloc(2 * count + 1, sizeof *jobs);
     size_t n = 0;
@@ -137,14 +141,14 @@ static enum status with_jobs(struct campaign_state *c, struct night_target *targ
     return st;
 }
 
-enum status night_measure(struct campaign_state *c, struct night_target *targets, size_t count, int executions,
-                          struct err *err)
+enum status night_measure(struct campaign_state *c, struct night_target *targets, size_t count,
+                          int executions, struct err *err)
 {
     return with_jobs(c, targets, count, executions, false, err);
 }
 
-enum status night_confirm(struct campaign_state *c, struct night_target *targets, size_t count, int executions,
-                          struct err *err)
+enum status night_confirm(struct campaign_state *c, struct night_target *targets, size_t count,
+                          int executions, struct err *err)
 {
     return with_jobs(c, targets, count, executions, true, err);
 }

@@ -1,5 +1,5 @@
-/* measure.h - the executions of a night: outer loop over executions, inner over targets in shuffled order, so that a bad
- * quarter of an hour hits all alike. For bench/nightly/ only. */
+/* measure.h - the executions of a night: outer loop over executions, inner over targets in shuffled
+ * order, so that a bad quarter of an hour hits all alike. For bench/nightly/ only. */
 #ifndef NIGHTLY_MEASURE_H
 #define NIGHTLY_MEASURE_H
 
@@ -25,12 +25,12 @@ struct night_target {
     char    why[ERR_TEXT_MAX];       /* its sentence */
 };
 
-/* `executions` of every target, the control's twice. A worker that fails costs its execution only. Statuses of the
- * store and ST_INTERRUPTED. */
-enum status night_measure(struct campaign_state *c, struct night_target *targets, size_t count, int executions,
-                          struct err *err);
+/* `executions` of every target, the control's twice. A worker that fails costs its execution only.
+ * Statuses of the store and ST_INTERRUPTED. */
+enum status night_measure(struct campaign_state *c, struct night_target *targets, size_t count,
+                          int executions, struct err *err);
 /* The same number once more, of those with `confirm`, in fresh processes after cooling down. */
-enum status night_confirm(struct campaign_state *c, struct night_target *targets, size_t count, int executions,
-                          struct err *err);
+enum status night_confirm(struct campaign_state *c, struct night_target *targets, size_t count,
+                          int executions, struct err *err);
 
 #endif

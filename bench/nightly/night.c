@@ -63,17 +63,26 @@ static enum status prepare(struct night *n, struct err *err)
     if (st == ST_OK)
         plan_keep(&n->plan, is_watched, &n->watch);
     if (st == ST_OK && n->plan.target_count != n->watch.count)
-        st = err_set(err, ST_CONFIG, "of %zu watched targets %zu can be planned here: threads, quota or engines are others "
-                     "than in campaign %s: run bench tune again", n->watch.count, n->plan.target_count, x->tune->run.name);
+        st = err_set(
+            err, ST_CONFIG,
+            "of %zu watched targets %zu can be planned here: threads, quota or engines are others "
+            "than in campaign %s: run bench tune again",
+            n->watch.count, n->plan.target_count, x->tune->run.name);
     return st == ST_OK ? load_past(n, err) : st;
 }
 
 static enum status begin(struct night *n, struct err *err)
 {
     const struct night_context *x = n->context;
-    n->campaign = (struct campaign_context){ .config = x->config, .plan = &n->plan, .store = x->store,
-                                             .progress = x->progress, .stop = x->stop, .argv_text = x->argv_text,
-                                             .build = x->build, .variant = x->variant, .kind = NIGHT_KIND };
+    n->campaign = (struct campaign_context){ .config = x->config,
+                                             .plan = &n->plan,
+                                             .store = x->store,
+                                             .progress = x->progress,
+                                             .stop = x->stop,
+                                             .argv_text = x->argv_text,
+                                             .build = x->build,
+                                             .variant = x->variant,
+                                             .kind = NIGHT_KIND };
     n->c = calloc(1, sizeof *n->c);
     n->targets = calloc(n->watch.count, sizeof *n->targets);
     if (!n->c || !n->targets)
@@ -83,7 +92,8 @@ static enum status begin(struct night *n, struct err *err)
     for (size_t i = 0; i < n->c->target_count && st == ST_OK; i++)
         for (size_t k = 0; k < n->watch.count; k++)
             if (strcmp(n->c->targets[i].plan->key, n->watch.targets[k].view->row.key) == 0)
-                n->targets[i] = (struct night_target){ .t = &n->c->targets[i], .watch = &n->watch.targets[k] };
+                n->targets[i] =
+                    (struct night_target){ .t = &n->c->targets[i], .watch = &n->watch.targets[k] };
     return st;
 }
 
@@ -104,8 +114,12 @@ static void release(struct night *n)
 
 static struct judge_ask judge_ask_of(const struct night *n)
 {
-    return (struct judge_ask){ .earlier = n->earlier, .earlier_count = n->earlier_count, .accepts = n->accepts,
-                               .accept_count = n->accept_count, .runs = n->runs, .run_count = n->run_count,
+    return (struct judge_ask){ .earlier = n->earlier,
+                               .earlier_count = n->earlier_count,
+                               .accepts = n->accepts,
+                               .accept_count = n->accept_count,
+                               .runs = n->runs,
+                               .run_count = n->run_count,
                                .start_unix_s = n->c->run.start_unix_s };
 }
 
@@ -133,7 +147,8 @@ static enum status watch_all(struct night_report *out, struct night *n, struct e
     night_rows_choose_control(n->targets, n->watch.count, n->earlier, n->earlier_count);
     enum status st = night_measure(n->c, n->targets, n->watch.count, n->executions, err);
     if (st == ST_OK)
-        st = night_rows_make(&out->rows, &out->count, n->targets, n->watch.count, n->earlier, n->earlier_count, err);
+        st = night_rows_make(&out->rows, &out->count, n->targets, n->watch.count, n->earlier,
+                             n->earlier_count, err);
     if (st == ST_OK)
         st = judge(out, n, &ask_again, err);
     if (st == ST_OK && ask_again)
@@ -158,7 +173,8 @@ static enum status conclude(struct night_report *out, struct night *n, struct er
     const struct judge_ask ask = judge_ask_of(n);
     const struct run_row *before = night_before(n);
     if (before) {
-        enum status st = night_events(&out->events, &out->event_count, n->context->store, before, &n->c->run, err);
+        enum status st =
+            night_events(&out->events, &out->event_count, n->context->store, before, &n->c->run, err);
         if (st != ST_OK)
             return st;
     }
@@ -169,7 +185,8 @@ static enum status conclude(struct night_report *out, struct night *n, struct er
 
 enum status night_run(struct night_report *out, const struct night_context *context, struct err *err)
 {
-    struct night n = { .context = context, .executions = context->quick ? QUICK_EXECUTIONS : NIGHT_EXECUTIONS };
+    struct night n = { .context = context,
+                       .executions = context->quick ? QUICK_EXECUTIONS : NIGHT_EXECUTIONS };
     *out = (struct night_report){ .verdict = "" };
     enum status st = prepare(&n, err);
     if (st == ST_OK)
@@ -181,8 +198,11 @@ enum status night_run(struct night_report *out, const struct night_context *cont
     if (n.c && n.c->run.id) {
         bool stopped = st == ST_INTERRUPTED;
         struct err end_err = { .status = ST_OK };
-        enum status ended = campaign_record_end(n.c, stopped ? "interrupted" : status_rank(st) > 0 && !*out->verdict
-                                                ? "failed" : "done", status_exit(st), &end_err);
+        enum status ended = campaign_record_end(n.c,
+                                                stopped                                 ? "interrupted"
+                                                : status_rank(st) > 0 && !*out->verdict ? "failed"
+                                                                                        : "done",
+                                                status_exit(st), &end_err);
         if (st == ST_OK && ended != ST_OK)
             st = err_set(err, ended, "%s", end_err.text);
     }

@@ -39,9 +39,8 @@ struct night_context {
     bool   quick;                    /* 3 executions instead of 5 */
 };
 
-/* Measures, compares with the nights in the store, confirms what is flagged, stores, tells. *out is valid with
- *   ST_OK          OK, SUSPECT, NOISE, IMPROVED, LEARNING
- *   ST_BAD_NEWS    REGRESSED, MACHINE, BLIND
+/* Measures, compares with the nights in the store, confirms what is flagged, stores, tells. *out is valid
+ * with ST_OK          OK, SUSPECT, NOISE, IMPROVED, LEARNING ST_BAD_NEWS    REGRESSED, MACHINE, BLIND
  *   ST_UNDECIDED   INCONCLUSIVE, INVALID, THROTTLED
  *   ST_ENVIRONMENT no target could be measured for want of its device or engine
  *   ST_INTERRUPTED what was measured is stored, and judges nothing

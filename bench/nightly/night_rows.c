@@ -18,8 +18,17 @@ static void name_series(char out[96], const struct target_row *row, int batch)
 
 static struct night_row empty_row(const char *device)
 {
-    struct night_row row = { .v = NAN, .error = NAN, .again = NAN, .control_z = NAN, .y = NAN, .M = NAN, .S = NAN,
-                             .dev = NAN, .dev_again = NAN, .U = NAN, .shift = NAN,
+    struct night_row row = { .v = NAN,
+                             .error = NAN,
+                             .again = NAN,
+                             .control_z = NAN,
+                             .y = NAN,
+                             .M = NAN,
+                             .S = NAN,
+                             .dev = NAN,
+                             .dev_again = NAN,
+                             .U = NAN,
+                             .shift = NAN,
                              .rule_version = CAMPAIGN_RULE_VERSION };
     snprintf(row.device, sizeof row.device, "%s", device);
     return row;
@@ -54,7 +63,8 @@ static struct night_row row_of(const struct night_target *target, int batch)
     struct night_row row = empty_row(t->device);
     row.target = t->id;
     row.batch = batch;
-    name_series(row.series, *t->key_sha256 ? t : &target->watch->view->row, batch); /* never loaded tonight: as it was */
+    name_series(row.series, *t->key_sha256 ? t : &target->watch->view->row,
+                batch); /* never loaded tonight: as it was */
     snprintf(row.name, sizeof row.name, "%s batch %d", target->t->plan->name, batch);
     return row;
 }
@@ -84,7 +94,8 @@ enum status night_rows_make(struct night_row **rows, size_t *count, const struct
 
 /* --- values --------------------------------------------------------------------------------------------- */
 
-static const struct night_target *target_of(const struct night_target *targets, size_t count, const struct night_row *row)
+static const struct night_target *target_of(const struct night_target *targets, size_t count,
+                                            const struct night_row *row)
 {
     for (size_t i = 0; i < count; i++)
         if (targets[i].t->row.id == row->target)
@@ -109,8 +120,10 @@ static void fill_moved(struct night_row *row, const struct night_target *target,
     for (size_t e = 0; e < MOVED_EXECUTIONS; e++) {
         bool there = e < target->counts[NIGHT_NORMAL];
         ask.y[e] = y[e];
-        ask.rounds[e] = there ? night_rounds_of(y[e], &target->t->history, target->executions[NIGHT_NORMAL][e],
-                                                w->batches, w->count, room) : 0;
+        ask.rounds[e] =
+            there ? night_rounds_of(y[e], &target->t->history, target->executions[NIGHT_NORMAL][e],
+                                    w->batches, w->count, room)
+                  : 0;
     }
     moved_check(&answer, &ask);
     snprintf(row->moved, sizeof row->moved, "%s", moved_name(answer.moved));
@@ -132,12 +145,14 @@ static void fill_row(struct night_row *row, const struct night_target *target)
         row->control_z = value.v - value_of(target, NIGHT_CONTROL, row->batch).v;
 }
 
-void night_rows_fill(struct night_row *rows, size_t count, const struct night_target *targets, size_t target_count)
+void night_rows_fill(struct night_row *rows, size_t count, const struct night_target *targets,
+                     size_t target_count)
 {
     for (size_t i = 0; i < count; i++) {
         struct night_row *row = &rows[i];
         const struct night_target *target = target_of(targets, target_count, row);
-        bool first = row->executions == 0 && !*row->validity; /* not filled before: moved_way is the night before's */
+        bool first = row->executions == 0 &&
+                     !*row->validity; /* not filled before: moved_way is the night before's */
         if (!target)
             continue;
         fill_row(row, target);
@@ -148,8 +163,8 @@ void night_rows_fill(struct night_row *rows, size_t count, const struct night_ta
 
 /* --- choices -------------------------------------------------------------------------------------------- */
 
-void night_rows_choose_control(struct night_target *targets, size_t target_count, const struct night_row *earlier,
-                               size_t earlier_count)
+void night_rows_choose_control(struct night_target *targets, size_t target_count,
+                               const struct night_row *earlier, size_t earlier_count)
 {
     for (size_t i = 0; i < target_count; i++) {
         const char *device = targets[i].t->plan->device;
@@ -172,8 +187,8 @@ void night_rows_choose_control(struct night_target *targets, size_t target_count
     }
 }
 
-void night_rows_choose_confirm(struct night_target *targets, size_t target_count, const struct night_row *rows,
-                               size_t count)
+void night_rows_choose_confirm(struct night_target *targets, size_t target_count,
+                               const struct night_row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < target_count; k++)

@@ -44,13 +44,15 @@ static int compare_rows(const void *a, const void *b)
            : (*x)->run < (*y)->run ? -1 : (*x)->run > (*y)->run;
 }
 
-static bool begins_accept(const struct past *p, const struct history_night *n, const struct history_night *before)
+static bool begins_accept(const struct past *p, const struct history_night *n,
+                          const struct history_night *before)
 {
     for (size_t a = 0; a < p->accept_count; a++) {
         const struct accept_row *accept = &p->accepts[a];
         bool about = *accept->series ? strcmp(accept->series, n->row->series) == 0
                                      : strcmp(accept->device, n->row->device) == 0;
-        if (about && n->start_unix_s >= accept->since_unix_s && (!before || before->start_unix_s < accept->since_unix_s))
+        if (about && n->start_unix_s >= accept->since_unix_s &&
+            (!before || before->start_unix_s < accept->since_unix_s))
             return true;
     }
     return false;
@@ -65,8 +67,10 @@ static void arrange(struct past *p, const struct night_row **order)
         if (first)
             *series = (struct history_view){ .name = order[i]->name, .nights = &p->nights[i] };
         series->count++;
-        p->nights[i] = (struct history_night){ .row = order[i], .night = p->runs[run].name,
-                                               .start_unix_s = p->runs[run].start_unix_s, .events = p->shown[run],
+        p->nights[i] = (struct history_night){ .row = order[i],
+                                               .night = p->runs[run].name,
+                                               .start_unix_s = p->runs[run].start_unix_s,
+                                               .events = p->shown[run],
                                                .event_count = p->event_counts[run] };
         p->nights[i].accepted = begins_accept(p, &p->nights[i], first ? NULL : &p->nights[i - 1]);
     }
@@ -81,12 +85,14 @@ static enum status load_events(struct past *p, struct store *store, struct err *
         if (st == ST_OK && !p->shown[i])
             return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the nights");
         for (size_t k = 0; st == ST_OK && k < p->event_counts[i]; k++)
-            p->shown[i][k] = (struct history_event){ p->events[i][k].name, p->events[i][k].was, p->events[i][k].is };
+            p->shown[i][k] =
+                (struct history_event){ p->events[i][k].name, p->events[i][k].was, p->events[i][k].is };
     }
     return st;
 }
 
-static enum status arrange_all(struct past *p, struct store *store, struct run_row *runs, size_t count, struct err *err)
+static enum status arrange_all(struct past *p, struct store *store, struct run_row *runs, size_t count,
+                               struct err *err)
 {
     const struct night_row **order = calloc(p->row_count + 1, sizeof *order);
     p->runs = calloc(count + 1, sizeof *p->runs);

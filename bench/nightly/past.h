@@ -1,4 +1,5 @@
-/* past.h - the nights of a store, arranged by series, for people who look back. past_load .. past_free owns all. */
+/* past.h - the nights of a store, arranged by series, for people who look back. past_load .. past_free
+ * owns all. */
 #ifndef NIGHTLY_PAST_H
 #define NIGHTLY_PAST_H
 

@@ -71,7 +71,8 @@ static void tell_gap(struct night_report *out, const struct judge_ask *ask)
             last = ask->runs[i].start_unix_s;
     double days = (double)(ask->start_unix_s - last) / DAY_S;
     if (last && days >= GAP_DAYS)
-        snprintf(out->gap, sizeof out->gap, "BLIND until tonight: the last night was %.1f days ago; look at the timer", days);
+        snprintf(out->gap, sizeof out->gap,
+                 "BLIND until tonight: the last night was %.1f days ago; look at the timer", days);
 }
 
 static size_t count_nights(const struct judge_ask *ask)
@@ -113,6 +114,7 @@ enum status told_of(struct night_report *out, const struct judge_ask *ask, const
         snprintf(out->sentence, sizeof out->sentence, "%s", out->gap);
     else
         snprintf(out->sentence, sizeof out->sentence, words[rank].text, worst ? worst->name : "");
-    return words[rank].status == ST_OK ? ST_OK
-                                       : err_set(err, words[rank].status, "%s: %s", out->verdict, out->sentence);
+    return words[rank].status == ST_OK
+               ? ST_OK
+               : err_set(err, words[rank].status, "%s: %s", out->verdict, out->sentence);
 }

@@ -6,8 +6,8 @@
 #include "bench/nightly/measure.h"
 #include "bench/nightly/night.h"
 
-/* Fills verdict, sentence, gap, nights and alpha_budget of a report whose rows are judged. Returns the status that
- * night_run has; err has the sentence if it is not ST_OK. */
+/* Fills verdict, sentence, gap, nights and alpha_budget of a report whose rows are judged. Returns the
+ * status that night_run has; err has the sentence if it is not ST_OK. */
 enum status told_of(struct night_report *out, const struct judge_ask *ask, const struct night_target *targets,
                     size_t target_count, struct err *err);
 

@@ -7,7 +7,8 @@
 enum { BLOCKS_MAX = 64, EXECUTIONS_MAX = 16 };
 
 /* Valid values of a size in one execution; counts those that throttling spoilt, and all spoilt ones. */
-static size_t take(double *y, const struct history *h, int64_t execution, int batch, size_t *invalid, size_t *throttled)
+static size_t take(double *y, const struct history *h, int64_t execution, int batch, size_t *invalid,
+                   size_t *throttled)
 {
     size_t n = 0;
     for (size_t i = 0; i < h->count; i++) {
@@ -54,8 +55,8 @@ struct night_value night_value_of(const struct history *h, const int64_t *execut
     return out;
 }
 
-size_t night_rounds_of(double *y, const struct history *h, int64_t execution, const int *batches, size_t points,
-                       size_t room)
+size_t night_rounds_of(double *y, const struct history *h, int64_t execution, const int *batches,
+                       size_t points, size_t room)
 {
     int first = 0;
     size_t rounds = 0;

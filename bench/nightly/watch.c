@@ -54,7 +54,8 @@ static bool is_first_of_model(const struct campaign *tune, size_t at)
     return true;
 }
 
-enum status watch_make(struct watch *out, const struct campaign *tune, const struct config *config, struct err *err)
+enum status watch_make(struct watch *out, const struct campaign *tune, const struct config *config,
+                       struct err *err)
 {
     *out = (struct watch){ .targets = calloc(tune->target_count + 1, sizeof *out->targets) };
     if (!out->targets)
@@ -73,7 +74,8 @@ enum status watch_make(struct watch *out, const struct campaign *tune, const str
             watch_sizes(&out->targets[out->count++], pick.target);
     }
     if (st == ST_OK && out->count == 0)
-        st = err_set(err, ST_CONFIG, "campaign %s decided no batch size that could be watched: run bench tune first",
+        st = err_set(err, ST_CONFIG,
+                     "campaign %s decided no batch size that could be watched: run bench tune first",
                      tune->run.name);
     if (st != ST_OK)
         watch_free(out);

@@ -1,6 +1,6 @@
-/* watch.h - what a night measures again: of every target that speaks for its model in batch_sizes.json the size that was
- * chosen, its raced neighbours and the leader of its race (measurement rule 7.1). Everything borrows for the call but
- * the list itself. */
+/* watch.h - what a night measures again: of every target that speaks for its model in batch_sizes.json
+ * the size that was chosen, its raced neighbours and the leader of its race (measurement rule 7.1).
+ * Everything borrows for the call but the list itself. */
 #ifndef NIGHTLY_WATCH_H
 #define NIGHTLY_WATCH_H
 
@@ -22,7 +22,8 @@ struct watch {
     size_t count;
 };
 /* ST_CONFIG: the campaign decided nothing that could be watched. ST_OUT_OF_MEMORY. watch_free(out). */
-enum status watch_make(struct watch *out, const struct campaign *tune, const struct config *config, struct err *err);
+enum status watch_make(struct watch *out, const struct campaign *tune, const struct config *config,
+                       struct err *err);
 void watch_free(struct watch *w);
 
 #endif

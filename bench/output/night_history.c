@@ -16,9 +16,11 @@ struct line {
 };
 
 #define TEXT(member_name, member, only_data) \
-    { .name = member_name, .unit = "", .offset = offsetof(struct line, member), .type = FIELD_TEXT, .data_only = only_data }
+    { .name = member_name, .unit = "", .offset = offsetof(struct line, member),
+      .type = FIELD_TEXT, .data_only = only_data }
 #define REAL(member_name, member, shown, in, places, of_least) \
-    { .name = member_name, .heading = shown, .unit = in, .offset = offsetof(struct line, member), .type = FIELD_REAL, \
+    { .name = member_name, .heading = shown, .unit = in, .offset = offsetof(struct line, member),
+      .type = FIELD_REAL, \
       .digits = places, .significant = of_least }
 
 static const struct field fields[] = {
@@ -29,7 +31,8 @@ static const struct field fields[] = {
     REAL("change_percent", change_percent, "change", "%", 1, false),
     REAL("again_percent", again_percent, "confirmed", "%", 1, false),
     REAL("scale_percent", scale_percent, "usual +-", "%", 1, false),
-    { .name = "base_nights", .heading = "nights", .unit = "", .offset = offsetof(struct line, base), .type = FIELD_INT },
+    { .name = "base_nights", .heading = "nights", .unit = "",
+      .offset = offsetof(struct line, base), .type = FIELD_INT },
     TEXT("verdict", verdict, false),
     TEXT("path", path, false),
     TEXT("events", events, false),

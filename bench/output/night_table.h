@@ -14,7 +14,7 @@ struct night_view {                  /* borrowed */
     const char *name, *tune, *verdict, *sentence, *gap;
     const struct night_row *rows;
     size_t count, nights;
-    const struct night_change *changes; /* [change_count] events since the night before: suspects beside a shift */
+    const struct night_change *changes; /* [change_count] since the night before: suspects */
     size_t change_count;
     double alpha_budget;             /* N alpha, a night */
 };

@@ -31,7 +31,9 @@ enum status store_replace_night(struct store *s, int64_t run, const struct night
 enum status store_load_nights(struct night_row **out, size_t *count, struct store *s, struct err *err)
 {
     void *rows = NULL;
-    const struct sql_query query = { .table = &table_night, .tail = "ORDER BY t.run, t.series", .row_size = sizeof **out };
+    const struct sql_query query = { .table = &table_night,
+                                     .tail = "ORDER BY t.run, t.series",
+                                     .row_size = sizeof **out };
     enum status st = sql_load(&rows, count, s, &query, err);
     *out = rows;
     return st;
@@ -46,7 +48,9 @@ enum status store_append_accept(struct store *s, struct accept_row *row, struct 
 enum status store_load_accepts(struct accept_row **out, size_t *count, struct store *s, struct err *err)
 {
     void *rows = NULL;
-    const struct sql_query query = { .table = &table_accept, .tail = "ORDER BY t.id", .row_size = sizeof **out };
+    const struct sql_query query = { .table = &table_accept,
+                                     .tail = "ORDER BY t.id",
+                                     .row_size = sizeof **out };
     enum status st = sql_load(&rows, count, s, &query, err);
     *out = rows;
     return st;

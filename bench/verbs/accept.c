@@ -9,7 +9,8 @@
 /* --- whom it is about ----------------------------------------------------------------------------------- */
 
 /* The one series that has the text in its name. */
-static enum status find_series(struct accept_row *row, const struct past *past, const char *text, struct err *err)
+static enum status find_series(struct accept_row *row, const struct past *past, const char *text,
+                               struct err *err)
 {
     const struct history_view *found = NULL;
     for (size_t i = 0; i < past->series_count; i++) {
@@ -17,19 +18,23 @@ static enum status find_series(struct accept_row *row, const struct past *past, 
         if (strcmp(series->name, text) != 0 && !strstr(series->name, text))
             continue;
         if (found && strcmp(found->name, text) != 0 && strcmp(series->name, text) != 0)
-            return err_set(err, ST_USAGE, "--series: \"%.80s\" is in the names of \"%.120s\" and \"%.120s\": name one of them",
-                           text, found->name, series->name);
+            return err_set(
+                err, ST_USAGE,
+                "--series: \"%.80s\" is in the names of \"%.120s\" and \"%.120s\": name one of them",
+                text, found->name, series->name);
         if (!found || strcmp(found->name, text) != 0)
             found = series;
     }
     if (!found)
-        return err_set(err, ST_USAGE, "--series: no series has \"%.80s\" in its name: bench history lists them", text);
+        return err_set(err, ST_USAGE,
+                       "--series: no series has \"%.80s\" in its name: bench history lists them", text);
     snprintf(row->series, sizeof row->series, "%s", found->nights[0].row->series);
     snprintf(row->device, sizeof row->device, "%s", found->nights[0].row->device);
     return ST_OK;
 }
 
-static enum status find_device(struct accept_row *row, const struct past *past, const char *device, struct err *err)
+static enum status find_device(struct accept_row *row, const struct past *past, const char *device,
+                               struct err *err)
 {
     for (size_t i = 0; i < past->row_count; i++)
         if (strcmp(past->rows[i].device, device) == 0) {
@@ -39,16 +44,21 @@ static enum status find_device(struct accept_row *row, const struct past *past, 
     return err_set(err, ST_USAGE, "--device: no night measured on %.60s", device);
 }
 
-static enum status check(struct accept_row *row, const struct past *past, const struct config *c, struct err *err)
+static enum status check(struct accept_row *row, const struct past *past, const struct config *c,
+                         struct err *err)
 {
     bool device = c->devices_named && c->devices.count == 1;
     if (!!c->series == device)
-        return err_set(err, ST_USAGE, "say what is accepted: --series TEXT or --device DEVICE, one of the two");
+        return err_set(err, ST_USAGE,
+                       "say what is accepted: --series TEXT or --device DEVICE, one of the two");
     if (!c->since || !c->reason)
-        return err_set(err, ST_USAGE, "--%s is missing: an accept says since which night, and why", c->since ? "reason" : "since");
+        return err_set(err, ST_USAGE, "--%s is missing: an accept says since which night, and why",
+                       c->since ? "reason" : "since");
     const struct run_row *night = past_night(past, c->since);
     if (!night)
-        return err_set(err, ST_USAGE, "--since: there was no night \"%.80s\": give its name, its date, or last", c->since);
+        return err_set(err, ST_USAGE,
+                       "--since: there was no night \"%.80s\": give its name, its date, or last",
+                       c->since);
     *row = (struct accept_row){ .since_unix_s = night->start_unix_s, .time_unix_s = clock_unix_s() };
     snprintf(row->reason, sizeof row->reason, "%s", c->reason);
     return device ? find_device(row, past, c->devices.names[0], err) : find_series(row, past, c->series, err);

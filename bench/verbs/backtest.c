@@ -41,11 +41,14 @@ static void settle_errors(struct device_table *d)
         d->error[i] = isnan(d->error[i]) ? 0 : d->error[i];
 }
 
-static enum status test_device(json_t *all, const struct past *past, const char *device, struct chance *chance,
-                               struct err *err)
+static enum status test_device(json_t *all, const struct past *past, const char *device,
+                               struct chance *chance, struct err *err)
 {
-    const struct judge_ask ask = { .earlier = past->rows, .earlier_count = past->row_count, .accepts = past->accepts,
-                                   .accept_count = past->accept_count, .runs = past->runs,
+    const struct judge_ask ask = { .earlier = past->rows,
+                                   .earlier_count = past->row_count,
+                                   .accepts = past->accepts,
+                                   .accept_count = past->accept_count,
+                                   .runs = past->runs,
                                    .run_count = past->run_count };
     struct backtest_answer answer;
     struct device_table d;
@@ -53,8 +56,12 @@ static enum status test_device(json_t *all, const struct past *past, const char 
     if (enough) {
         const struct night_ask nights = device_table_ask(&d);
         settle_errors(&d);
-        enough = backtest(&answer, &(struct backtest_ask){ .nights = &nights, .error = d.error, .shuffles = SHUFFLES,
-                                                           .uniform = uniform, .go_on = go_on, .context = chance });
+        enough = backtest(&answer, &(struct backtest_ask){ .nights = &nights,
+                                                           .error = d.error,
+                                                           .shuffles = SHUFFLES,
+                                                           .uniform = uniform,
+                                                           .go_on = go_on,
+                                                           .context = chance });
     }
     const struct backtest_view view = { device, d.series_count, d.nights, &answer };
     if (enough && all)
@@ -73,9 +80,11 @@ static bool is_first_of_device(const struct past *past, size_t at)
     return true;
 }
 
-static enum status test_all(json_t *all, const struct past *past, const struct invocation *inv, struct err *err)
+static enum status test_all(json_t *all, const struct past *past, const struct invocation *inv,
+                            struct err *err)
 {
-    struct chance chance = { .rng = rng_seeded(inv->config->seed_set ? inv->config->seed : PRESET_SEED), .inv = inv };
+    struct chance chance = { .rng = rng_seeded(inv->config->seed_set ? inv->config->seed : PRESET_SEED),
+                             .inv = inv };
     enum status st = ST_OK;
     for (size_t i = 0; i < past->row_count && st == ST_OK; i++)
         if (is_first_of_device(past, i))

@@ -46,7 +46,8 @@ static enum status print(const struct past *past, const struct invocation *inv, 
         shown++;
     }
     if (shown == 0)
-        return err_set(err, ST_USAGE, "no series has \"%.80s\" in its name: bench history without a word lists all",
+        return err_set(err, ST_USAGE,
+                       "no series has \"%.80s\" in its name: bench history without a word lists all",
                        inv->words[0]);
     return ST_OK;
 }

@@ -27,8 +27,8 @@ static enum status settings_of(struct config *out, const struct campaign *tune, 
     return out->out ? ST_OK : err_set(err, ST_INTERNAL, "not enough memory for the settings");
 }
 
-static enum status print_with(const struct night_report *report, const struct night_change *changes, bool as_json,
-                              struct err *err)
+static enum status print_with(const struct night_report *report, const struct night_change *changes,
+                              bool as_json, struct err *err)
 {
     const struct night_view view = { .name = report->name, .tune = report->tune, .verdict = report->verdict,
                                      .sentence = report->sentence, .gap = report->gap, .rows = report->rows,
@@ -55,7 +55,8 @@ static enum status print(const struct night_report *report, bool as_json, struct
     if (!changes)
         return err_set(err, ST_INTERNAL, "not enough memory to print the night");
     for (size_t i = 0; i < report->event_count; i++)
-        changes[i] = (struct night_change){ report->events[i].name, report->events[i].was, report->events[i].is };
+        changes[i] =
+            (struct night_change){ report->events[i].name, report->events[i].was, report->events[i].is };
     enum status st = print_with(report, changes, as_json, err);
     free(changes);
     return st;
@@ -69,10 +70,16 @@ static enum status run(const struct invocation *inv, const struct config *config
     char build[128];
     snprintf(build, sizeof build, "%s%s%s", build_version(), *build_commit() ? " " : "", build_commit());
     struct progress progress = progress_line_open(&line, stderr, config->quiet);
-    enum status st = night_run(&report, &(struct night_context){ .config = config, .tune = tune, .store = store,
-                                                                 .progress = &progress, .stop = inv->stop,
-                                                                 .argv_text = inv->argv_text, .build = build,
-                                                                 .variant = build_variant() }, err);
+    enum status st = night_run(&report,
+                               &(struct night_context){ .config = config,
+                                                        .tune = tune,
+                                                        .store = store,
+                                                        .progress = &progress,
+                                                        .stop = inv->stop,
+                                                        .argv_text = inv->argv_text,
+                                                        .build = build,
+                                                        .variant = build_variant() },
+                               err);
     progress_line_close(&line);
     if (*report.verdict) {
         struct err print_err = { .status = ST_OK };

@@ -44,7 +44,8 @@ static enum status kernel_of(int *index, struct packing *p, const struct conv_sh
     return st;
 }
 
-static enum status keep(int *index, void *context, const struct conv_shape *shape, const float *plain, struct err *err)
+static enum status keep(int *index, void *context, const struct conv_shape *shape, const float *plain,
+                        struct err *err)
 {
     struct packing *p = context;
     struct packed w;
@@ -54,7 +55,8 @@ static enum status keep(int *index, void *context, const struct conv_shape *shap
     if (!grow((void **)&p->weights, p->weight_count, &p->weight_room, sizeof *p->weights))
         return err_set(err, ST_OUT_OF_MEMORY, "no memory for the list of weights");
     w.bytes = compat_weights_bytes(p->kernels[w.kernel]);
-    w.data = aligned_alloc(ARENA_ALIGNMENT, (w.bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT);
+    w.data = aligned_alloc(ARENA_ALIGNMENT,
+                           (w.bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT);
     if (!w.data)
         return err_set(err, ST_OUT_OF_MEMORY, "no memory for %zu bytes of packed weights", w.bytes);
     st = compat_pack_weights(w.data, p->kernels[w.kernel], plain, err);

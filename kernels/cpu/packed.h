@@ -1,5 +1,6 @@
-/* packed.h - the weights of a plan's convolutions in the layouts that oneDNN asks for at batch 1, and the kernels that
- * asked. packing_new .. packing_free owns everything inside; compat is borrowed for its life. */
+/* packed.h - the weights of a plan's convolutions in the layouts that oneDNN asks for at batch 1, and the
+ * kernels that asked. packing_new .. packing_free owns everything inside; compat is borrowed for its
+ * life. */
 #ifndef CPU_PACKED_H
 #define CPU_PACKED_H
 

@@ -4,7 +4,8 @@
 
 bool conv_shape_same(const struct conv_shape *a, const struct conv_shape *b)
 {
-    return memcmp(a, b, offsetof(struct conv_shape, bias)) == 0 && a->bias == b->bias; /* no gaps before bias */
+    return memcmp(a, b, offsetof(struct conv_shape, bias)) == 0 &&
+           a->bias == b->bias; /* no gaps before bias */
 }
 
 size_t conv_shape_weights(const struct conv_shape *s)

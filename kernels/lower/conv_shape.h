@@ -1,4 +1,5 @@
-/* conv_shape.h - one convolution over NHWC tensors, as every back end is asked for it. Usable from C and C++. */
+/* conv_shape.h - one convolution over NHWC tensors, as every back end is asked for it. Usable from C and
+ * C++. */
 #ifndef LOWER_CONV_SHAPE_H
 #define LOWER_CONV_SHAPE_H
 

@@ -1,24 +1,26 @@
-/* fused.h - everything between two convolutions as a few kinds of passes over memory: what each of them computes, for
- * every back end alike.
+/* fused.h - everything between two convolutions as a few kinds of passes over memory: what each of them
+ * computes, for every back end alike.
  *
- * Tensors are NHWC in f32, bf16 or f16 storage, all arithmetic in f32. C is a multiple of the back end's channel block;
- * channels from c_real on are padding: their parameters (gamma, beta, weights) are zero, and so are their values, always.
- * Pixels lie `stride` elements apart, so that a tensor may be a slice of the channels of a wider one; rows and images
- * follow without gaps (row = w * stride, image = h * w * stride). Bytes between the channels of a slice are never
- * written.
+ * Tensors are NHWC in f32, bf16 or f16 storage, all arithmetic in f32. C is a multiple of the back end's
+ * channel block; channels from c_real on are padding: their parameters (gamma, beta, weights) are zero,
+ * and so are their values, always. Pixels lie `stride` elements apart, so that a tensor may be a slice of
+ * the channels of a wider one; rows and images follow without gaps (row = w * stride, image = h * w *
+ * stride). Bytes between the channels of a slice are never written.
  *
  * Coefficients per image and channel are f32 [n][c] without gaps, c that of the view they belong to;
  * NULL means one for factors and zero for shifts. Maps are f32 with one value (or two) per pixel:
  * [n][h][w] or [n][h][w][2].
  *
- * dst may be the very src of a term that is neither resized nor of another stride (in place); otherwise outputs overlap
- * nothing. Images are independent: image i of a batch equals the same image alone, bit for bit.
+ * dst may be the very src of a term that is neither resized nor of another stride (in place); otherwise
+ * outputs overlap nothing. Images are independent: image i of a batch equals the same image alone, bit
+ * for bit.
  *
- * Statistics are shifted by a pilot (the channel's value at the image's first pixel), so that a large mean
- * costs no digits; variance is biased and at least 0.
+ * Statistics are shifted by a pilot (the channel's value at the image's first pixel), so that a large
+ * mean costs no digits; variance is biased and at least 0.
  *
- * Sums, descriptors and dot products are of the f32 values before they are rounded to storage. `stream` says that the
- * output is far larger than the caches and may be written past them. Usable from C and C++. */
+ * Sums, descriptors and dot products are of the f32 values before they are rounded to storage. `stream`
+ * says that the output is far larger than the caches and may be written past them. Usable from C and C++.
+ */
 #ifndef LOWER_FUSED_H
 #define LOWER_FUSED_H
 
@@ -163,8 +165,8 @@ struct fused_map_resize {
     float *dst;                  /* [n][to_h][to_w] */
 };
 
-/* (N,C,H,W) f32 to NHWC. Here dst.c and dst.stride need not be multiples of the block (a first convolution may want
- * 3, 4, 8); channels c_real .. dst.c-1 get zero. */
+/* (N,C,H,W) f32 to NHWC. Here dst.c and dst.stride need not be multiples of the block (a first
+ * convolution may want 3, 4, 8); channels c_real .. dst.c-1 get zero. */
 struct fused_pack {
     const float *src;            /* [n][c_real][h][w] */
     int c_real;

@@ -60,8 +60,12 @@ static void lower_nodes(struct lowering *l)
 enum status lower_graph(struct plan **out, const struct graph *g, const struct weights *w,
                         const struct lower_target *target, struct err *err)
 {
-    struct lowering l = { .p = plan_new(target->type, target->channel_block), .target = target, .g = g, .w = w,
-                          .err = err, .status = ST_OK };
+    struct lowering l = { .p = plan_new(target->type, target->channel_block),
+                          .target = target,
+                          .g = g,
+                          .w = w,
+                          .err = err,
+                          .status = ST_OK };
     size_t nodes = (size_t)g->node_count;
     l.values = calloc(nodes, sizeof *l.values);
     l.concat_buffer = calloc(nodes, sizeof *l.concat_buffer);

@@ -159,8 +159,8 @@ void lower_conv(struct lowering *l, int node)
     l->values[node] = late_factor ? times_pixel(dst, pixel) : value_stored(dst);
 }
 
-/* As a product with four times the outputs: twice as fast as oneDNN's deconvolution, and its result can be read
- * before it is brought into order (on a GPU too that saves a pass). */
+/* As a product with four times the outputs: twice as fast as oneDNN's deconvolution, and its result can
+ * be read before it is brought into order (on a GPU too that saves a pass). */
 void lower_tconv(struct lowering *l, int node)
 {
     const struct node *n = &l->g->nodes[node], *in = &l->g->nodes[n->in[0]];
@@ -180,7 +180,8 @@ void lower_tconv(struct lowering *l, int node)
     }
     conv.dst = plan_tensor(l->p, in->h, in->w, 4 * k, &wide);
     struct err why = { .status = ST_OK };
-    enum status st = pack_tconv(&conv.weights, l->target, &conv.shape, lower_param(l, node, 0), n->c, &map, &why);
+    enum status st =
+        pack_tconv(&conv.weights, l->target, &conv.shape, lower_param(l, node, 0), n->c, &map, &why);
     struct value v = value_new(VALUE_WIDE);
     v.wide = conv.dst;
     if (n->param[1] != GRAPH_NONE)

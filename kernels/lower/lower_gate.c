@@ -25,9 +25,17 @@ static struct value as_scaled(struct lowering *l, int node)
 
 static struct survey_step survey_of(const struct value *v, int c_real)
 {
-    return (struct survey_step){ .src = v->buffer, .c_real = c_real, .scale = v->channel_factor, .shift = PLAN_NONE,
-                                 .center = PLAN_NONE, .rate = PLAN_NONE, .pixel = PLAN_NONE, .dst = PLAN_NONE,
-                                 .row = PLAN_NONE, .column = PLAN_NONE, .point = PLAN_NONE };
+    return (struct survey_step){ .src = v->buffer,
+                                 .c_real = c_real,
+                                 .scale = v->channel_factor,
+                                 .shift = PLAN_NONE,
+                                 .center = PLAN_NONE,
+                                 .rate = PLAN_NONE,
+                                 .pixel = PLAN_NONE,
+                                 .dst = PLAN_NONE,
+                                 .row = PLAN_NONE,
+                                 .column = PLAN_NONE,
+                                 .point = PLAN_NONE };
 }
 
 void lower_se(struct lowering *l, int node)
@@ -160,13 +168,23 @@ void lower_triplet(struct lowering *l, int node)
     survey.point = lower_floats(l, 2 * h * w);
     lower_step(l, (struct step){ .kind = STEP_SURVEY, .u.survey = survey });
     const float *ch = lower_param(l, node, 0), *cw = lower_param(l, node, 1); /* (1,2,1,7), (1,2,7,1) */
-    enum { TAPS = 7, MIDDLE = 3 }; /* the other taps lie on a map one pixel wide or high: they only see padding */
-    struct triplet_step t = { .h = n->h, .w = n->w, .row = survey.row, .column = survey.column, .point = survey.point,
-                              .prior = v.pixel, .factor = lower_floats(l, h * w),
+    enum {
+        TAPS = 7,
+        MIDDLE = 3
+    }; /* the other taps lie on a map one pixel wide or high: they only see padding */
+    struct triplet_step t = { .h = n->h,
+                              .w = n->w,
+                              .row = survey.row,
+                              .column = survey.column,
+                              .point = survey.point,
+                              .prior = v.pixel,
+                              .factor = lower_floats(l, h * w),
                               .row_weight = { ch[MIDDLE], ch[TAPS + MIDDLE] },
                               .column_weight = { cw[MIDDLE], cw[TAPS + MIDDLE] },
-                              .point_weight = constant_copy(l, lower_param(l, node, 2), 2 * TAPS * TAPS) };
-    lower_step(l, (struct step){ .kind = STEP_TRIPLET, .flops = 2 * graph_node_macs(l->g, node), .u.triplet = t });
+                              .point_weight =
+                                  constant_copy(l, lower_param(l, node, 2), 2 * TAPS * TAPS) };
+    lower_step(l, (struct step){
+                      .kind = STEP_TRIPLET, .flops = 2 * graph_node_macs(l->g, node), .u.triplet = t });
     v.pixel = t.factor;
     v.point = v.point_factor = PLAN_NONE;
     l->values[node] = v;

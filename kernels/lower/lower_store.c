@@ -112,10 +112,16 @@ static int store_simam(struct lowering *l, int node)
     const struct value *v = &l->values[node];
     int dst = destination(l, node, v->term[0].src);
     lower_step(l, (struct step){ .kind = STEP_SURVEY,
-                                 .u.survey = { .src = v->term[0].src, .c_real = l->g->nodes[node].c,
-                                               .scale = v->term[0].scale, .shift = v->term[0].shift,
-                                               .center = v->center, .rate = v->rate, .pixel = v->term[0].pixel,
-                                               .dst = dst, .row = PLAN_NONE, .column = PLAN_NONE,
+                                 .u.survey = { .src = v->term[0].src,
+                                               .c_real = l->g->nodes[node].c,
+                                               .scale = v->term[0].scale,
+                                               .shift = v->term[0].shift,
+                                               .center = v->center,
+                                               .rate = v->rate,
+                                               .pixel = v->term[0].pixel,
+                                               .dst = dst,
+                                               .row = PLAN_NONE,
+                                               .column = PLAN_NONE,
                                                .point = PLAN_NONE } });
     return dst;
 }

@@ -57,8 +57,8 @@ static bool as_stored(const struct conv_shape *shape, int k, const struct channe
     return shape->groups == 1 && shape->k == k && map->segments == 1 && map->real[0] == shape->c;
 }
 
-enum status pack_conv(int *out, const struct lower_target *target, const struct conv_shape *shape, const float *src, int k,
-                      const struct channel_map *map, struct err *err)
+enum status pack_conv(int *out, const struct lower_target *target, const struct conv_shape *shape,
+                      const float *src, int k, const struct channel_map *map, struct err *err)
 {
     if (as_stored(shape, k, map))
         return target->keep_weights(out, target->context, shape, src, err);
@@ -72,8 +72,8 @@ enum status pack_conv(int *out, const struct lower_target *target, const struct 
     return st;
 }
 
-enum status pack_tconv(int *out, const struct lower_target *target, const struct conv_shape *shape, const float *src, int k,
-                       const struct channel_map *map, struct err *err)
+enum status pack_tconv(int *out, const struct lower_target *target, const struct conv_shape *shape,
+                       const float *src, int k, const struct channel_map *map, struct err *err)
 {
     float *plain = calloc((size_t)shape->k * (size_t)shape->c, sizeof *plain);
     if (!plain)

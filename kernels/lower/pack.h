@@ -15,10 +15,10 @@ const float *pack_columns(struct plan *p, const float *src, int columns, const s
 
 /* Weights (k, c/groups, kh, kw) of a convolution of `shape` whose input lies as `map`
  * says; *out: the target's index. */
-enum status pack_conv(int *out, const struct lower_target *target, const struct conv_shape *shape, const float *src, int k,
-                      const struct channel_map *map, struct err *err);
+enum status pack_conv(int *out, const struct lower_target *target, const struct conv_shape *shape,
+                      const float *src, int k, const struct channel_map *map, struct err *err);
 /* Weights (c, k, 2, 2) of a transposed convolution as a product with 4 * k_padded outputs, tap 2a+b first. */
-enum status pack_tconv(int *out, const struct lower_target *target, const struct conv_shape *shape, const float *src, int k,
-                       const struct channel_map *map, struct err *err);
+enum status pack_tconv(int *out, const struct lower_target *target, const struct conv_shape *shape,
+                       const float *src, int k, const struct channel_map *map, struct err *err);
 
 #endif

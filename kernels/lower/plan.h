@@ -1,8 +1,8 @@
-/* plan.h - a network as a list of steps over buffers, the same for every batch size: what lowering makes and
- * what an execution binds to memory. A step owns its kind of kernel, its inputs' layout and its need of
- * scratch, so that other kernels can take its place one by one.
- * plan_new .. plan_free owns everything inside, constants too; a convolution's weights belong to the back end that binds
- * the plan. Graphs are borrowed for the call. */
+/* plan.h - a network as a list of steps over buffers, the same for every batch size: what lowering makes
+ * and what an execution binds to memory. A step owns its kind of kernel, its inputs' layout and its need
+ * of scratch, so that other kernels can take its place one by one. plan_new .. plan_free owns everything
+ * inside, constants too; a convolution's weights belong to the back end that binds the plan. Graphs are
+ * borrowed for the call. */
 #ifndef LOWER_PLAN_H
 #define LOWER_PLAN_H
 

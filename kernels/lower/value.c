@@ -5,9 +5,17 @@
 
 struct value value_new(enum value_kind kind)
 {
-    return (struct value){ .kind = kind, .buffer = PLAN_NONE, .channel_factor = PLAN_NONE, .pixel = PLAN_NONE,
-                           .point = PLAN_NONE, .point_factor = PLAN_NONE, .center = PLAN_NONE, .rate = PLAN_NONE,
-                           .norm_step = PLAN_NONE, .wide = PLAN_NONE, .pool = PLAN_NONE };
+    return (struct value){ .kind = kind,
+                           .buffer = PLAN_NONE,
+                           .channel_factor = PLAN_NONE,
+                           .pixel = PLAN_NONE,
+                           .point = PLAN_NONE,
+                           .point_factor = PLAN_NONE,
+                           .center = PLAN_NONE,
+                           .rate = PLAN_NONE,
+                           .norm_step = PLAN_NONE,
+                           .wide = PLAN_NONE,
+                           .pool = PLAN_NONE };
 }
 
 struct value value_stored(int buffer)
@@ -117,8 +125,15 @@ struct step lower_apply(const struct lowering *l, int node, const struct term_re
     const struct node *n = &l->g->nodes[node];
     struct step s = { .kind = STEP_APPLY };
     struct apply_step *a = &s.u.apply;
-    *a = (struct apply_step){ .terms = terms, .h = n->h, .w = n->w, .c_real = n->c, .dst = PLAN_NONE,
-                              .pool = PLAN_NONE, .channel_mean = PLAN_NONE, .point = PLAN_NONE, .dot = PLAN_NONE };
+    *a = (struct apply_step){ .terms = terms,
+                              .h = n->h,
+                              .w = n->w,
+                              .c_real = n->c,
+                              .dst = PLAN_NONE,
+                              .pool = PLAN_NONE,
+                              .channel_mean = PLAN_NONE,
+                              .point = PLAN_NONE,
+                              .dot = PLAN_NONE };
     for (int t = 0; t < terms; t++)
         a->term[t] = term[t];
     if (term[0].src != PLAN_NONE)

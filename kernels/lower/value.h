@@ -33,7 +33,7 @@ struct value {
     bool own;                  /* VALUE_SCALED: nobody else reads buffer, it may be scaled in place */
     int center, rate;          /* VALUE_SIMAM */
     int norm_step;             /* VALUE_SUM: the step that made the coefficients of term[0], or PLAN_NONE */
-    int wide;                  /* a transposed convolution's product, also after it was stored; or PLAN_NONE */
+    int wide; /* a transposed convolution's product, also after it was stored; or PLAN_NONE */
     const float *bias;         /* of VALUE_WIDE, padded */
     int pool;                  /* the 2x2 maximum, made in the same pass; or PLAN_NONE */
 };
@@ -62,7 +62,8 @@ int lower_step(struct lowering *l, struct step s);         /* index; fills s.nod
 int lower_tensor(struct lowering *l, int h, int w, int real);
 int lower_floats(struct lowering *l, size_t floats);
 const float *lower_param(const struct lowering *l, int node, int which); /* f32 as loaded; NULL: has none */
-int lower_readers(const struct lowering *l, int node);     /* how many inputs of nodes name it; the output counts */
+int lower_readers(const struct lowering *l,
+                  int node); /* how many inputs of nodes name it; the output counts */
 bool lower_read_only_by(const struct lowering *l, int node, enum graph_op op);
 bool lower_is_pointwise(const struct node *n);             /* 1x1, stride 1, one group, no bias */
 const struct channel_map *lower_map(const struct lowering *l, int buffer);
@@ -79,7 +80,8 @@ int lower_stored_mean(struct lowering *l, int node, int *mean);
 /* Terms that a pass over all of node's readers may compute itself; stores the value
  * first if there are none. */
 int lower_terms(struct lowering *l, int node, struct term_ref *terms);
-int lower_slice_of(struct lowering *l, int concat, int index); /* that input's channels in the concatenation */
+int lower_slice_of(struct lowering *l, int concat,
+                   int index); /* that input's channels in the concatenation */
 
 /* One function per operator: lowers node l->node and sets its value. */
 void lower_input(struct lowering *l, int node);

@@ -18,8 +18,8 @@ static void print_row(const char *name, const struct alarm_count *counts, size_t
 
 static void print_tools(size_t nights, uint64_t seed)
 {
-    static const struct night_rule *const rules[] = { &rule_three_sigma, &rule_bencher, &rule_rustc_perf, &rule_conbench,
-                                                      &rule_github_action };
+    static const struct night_rule *const rules[] = { &rule_three_sigma, &rule_bencher, &rule_rustc_perf,
+                                                      &rule_conbench, &rule_github_action };
     struct alarm_count counts[LEN(noises)];
     for (size_t r = 0; r < LEN(rules); r++) {
         for (size_t i = 0; i < LEN(noises); i++)
@@ -52,13 +52,15 @@ static void print_found(size_t lives, uint64_t seed)
     printf("\nA loss in one of 60 series, 1 %% noise: told by night 1, 2, 5 (%zu lives)\n", lives);
     printf("%-8s %24s %24s\n", "loss", "alone", "common mode taken out");
     for (size_t i = 0; i < LEN(losses); i++) {
-        struct found a = loss_found(losses[i], false, lives, seed), b = loss_found(losses[i], true, lives, seed);
-        printf("%5.0f %%  %7.1f %7.1f %7.1f  %7.1f %7.1f %7.1f %%\n", 100 * losses[i], 100 * a.by1, 100 * a.by2,
-               100 * a.by5, 100 * b.by1, 100 * b.by2, 100 * b.by5);
+        struct found a = loss_found(losses[i], false, lives, seed),
+                     b = loss_found(losses[i], true, lives, seed);
+        printf("%5.0f %%  %7.1f %7.1f %7.1f  %7.1f %7.1f %7.1f %%\n", 100 * losses[i], 100 * a.by1,
+               100 * a.by2, 100 * a.by5, 100 * b.by1, 100 * b.by2, 100 * b.by5);
     }
     double red;
     struct found m = machine_loss_found(.06, lives, seed, &red);
-    printf("The whole machine 6 %% slower: MACHINE by night 1, 2, 5: %.1f %.1f %.1f %%; a single series red besides: %.1f %%\n",
+    printf("The whole machine 6 %% slower: MACHINE by night 1, 2, 5: %.1f %.1f %.1f %%; a single series "
+           "red besides: %.1f %%\n",
            100 * m.by1, 100 * m.by2, 100 * m.by5, 100 * red);
 }
 

@@ -5,8 +5,8 @@
 
 #include "kernels/base/rng.h"
 
-/* One source of noise of standard deviation sigma, night after night: autocorrelated by `ar`; with probability `slow` a
- * night has an extra loss, exponential with a mean of `slow_units` sigma. */
+/* One source of noise of standard deviation sigma, night after night: autocorrelated by `ar`; with
+ * probability `slow` a night has an extra loss, exponential with a mean of `slow_units` sigma. */
 struct night_noise {
     const char *name;
     double ar, slow, slow_units;

@@ -5,7 +5,8 @@
 
 #include "tuner/stats.h"
 
-/* --- rules that look at the last nights ------------------------------------------------------------------ */
+/* --- rules that look at the last nights
+ * ------------------------------------------------------------------ */
 
 /* Mean and sample standard deviation of the `n` values before x[t]. */
 static void moments(double *mean, double *sd, const double *x, size_t t, size_t n)
@@ -59,7 +60,8 @@ const struct night_rule rule_rustc_perf = { "rustc-perf: Q3 + 3 IQR of 30", 30, 
 const struct night_rule rule_conbench = { "conbench: z = 5 of 100", 100, 100, conbench };
 const struct night_rule rule_github_action = { "github-action-benchmark: ratio 2", 1, 1, github_action };
 
-/* --- change points --------------------------------------------------------------------------------------- */
+/* --- change points
+ * --------------------------------------------------------------------------------------- */
 
 #define WINDOW 50
 #define ADVANCE 25
@@ -83,7 +85,8 @@ static void best_split(struct split *best, const double *x, size_t from, size_t 
             for (size_t i = m; i < e; i++)
                 right += fabs(x[e] - x[i]);
             double n2 = (double)(e + 1 - m);
-            double within = (n1 > 1 ? left / (n1 * (n1 - 1) / 2) : 0) + (n2 > 1 ? right / (n2 * (n2 - 1) / 2) : 0);
+            double within =
+                (n1 > 1 ? left / (n1 * (n1 - 1) / 2) : 0) + (n2 > 1 ? right / (n2 * (n2 - 1) / 2) : 0);
             double q = n1 * n2 / (n1 + n2) * (2 * across / (n1 * n2) - within);
             if (q > best->q)
                 *best = (struct split){ m, e + 1, q };

@@ -18,12 +18,13 @@ double alarm_any(const struct alarm_count *a, size_t n)
     return 1 - pow(1 - alarm_rate(a), (double)n);
 }
 
-/* --- other tools' rules ---------------------------------------------------------------------------------- */
+/* --- other tools' rules
+ * ---------------------------------------------------------------------------------- */
 
 enum { KEEP = 128 };                /* more than any of these rules looks back */
 
-struct alarm_count alarms_of_rule(const struct night_rule *rule, const struct night_noise *noise, size_t nights,
-                                  uint64_t seed)
+struct alarm_count alarms_of_rule(const struct night_rule *rule, const struct night_noise *noise,
+                                  size_t nights, uint64_t seed)
 {
     struct rng rng = rng_seeded(seed);
     struct night_source source = night_source_new(noise, TRIAL_SIGMA, &rng);
@@ -52,7 +53,8 @@ static bool is_near(const size_t *told, size_t count, size_t at)
     return false;
 }
 
-struct alarm_count alarms_of_otava(double magnitude, const struct night_noise *noise, size_t nights, uint64_t seed)
+struct alarm_count alarms_of_otava(double magnitude, const struct night_noise *noise, size_t nights,
+                                   uint64_t seed)
 {
     enum { LIFE = 200, FIRST = 30 };
     struct rng rng = rng_seeded(seed);
@@ -75,7 +77,8 @@ struct alarm_count alarms_of_otava(double magnitude, const struct night_noise *n
     return count;
 }
 
-/* --- ours ------------------------------------------------------------------------------------------------- */
+/* --- ours
+ * ------------------------------------------------------------------------------------------------- */
 
 enum { HISTORY = 256 };
 
@@ -85,11 +88,14 @@ struct life {                       /* of one series */
     bool red, red_without_gross;
 };
 
-/* Tonight y; `again` is what a confirmation would give. Returns whether REGRESSED is told, and keeps the night. */
+/* Tonight y; `again` is what a confirmation would give. Returns whether REGRESSED is told, and keeps the
+ * night. */
 static bool live(struct life *l, double y, double again)
 {
     struct verdict_answer a;
-    struct verdict_ask ask = { .nights = l->nights, .count = l->count, .y = y, .confirmed_known = true, .again = again };
+    struct verdict_ask ask = {
+        .nights = l->nights, .count = l->count, .y = y, .confirmed_known = true, .again = again
+    };
     if (l->count == HISTORY) {
         memmove(l->nights, l->nights + HISTORY / 2, HISTORY / 2 * sizeof *l->nights);
         ask.count = l->count = HISTORY / 2;
@@ -101,7 +107,8 @@ static bool live(struct life *l, double y, double again)
     return l->red;
 }
 
-static const double half = .70710678118654752; /* the night's and the series' own part have half the variance each */
+static const double half =
+    .70710678118654752; /* the night's and the series' own part have half the variance each */
 
 struct alarm_count alarms_of_ours(const struct night_noise *noise, size_t nights, uint64_t seed,
                                   struct alarm_count *without_gross)
@@ -129,7 +136,8 @@ struct device {
     double v[TRIAL_SERIES], again[TRIAL_SERIES];
 };
 
-/* One night of the device; loss[s] is taken from series s. Anchors are 0. Returns how many residual series are red. */
+/* One night of the device; loss[s] is taken from series s. Anchors are 0. Returns how many residual
+ * series are red. */
 static size_t live_device(struct device *d, double common, struct rng *rng, const double *loss)
 {
     size_t red = 0;
@@ -168,7 +176,8 @@ struct alarm_count alarms_of_device(const struct night_noise *noise, size_t nigh
     return count;
 }
 
-/* --- losses ----------------------------------------------------------------------------------------------- */
+/* --- losses
+ * ----------------------------------------------------------------------------------------------- */
 
 enum { QUIET = 40, WATCHED = 5 };
 
@@ -187,7 +196,8 @@ static void loss_alone(struct found *f, double loss, size_t lives, struct rng *r
         memset(l, 0, sizeof *l);
         bool told = false;
         for (int n = 1 - QUIET; n <= WATCHED && !told; n++) {
-            double common = TRIAL_SIGMA * half * rng_normal(rng) + (n > 0 ? log1p(-loss) : 0), own = TRIAL_SIGMA * half;
+            double common = TRIAL_SIGMA * half * rng_normal(rng) + (n > 0 ? log1p(-loss) : 0),
+                   own = TRIAL_SIGMA * half;
             bool red = live(l, common + own * rng_normal(rng), common + own * rng_normal(rng));
             told = red && n > 0;
             if (told)

@@ -81,7 +81,8 @@ static void an_incident_is_counted_once_by_its_path(void **state)
     assert_int_equal(a.stored.alarms, 1);
     assert_int_equal(a.stored.by_path[VERDICT_PATH_GROSS], 1);
     assert_true(isnan(a.shuffled.alpha));
-    /* one of 1386: P(Bin(1386, p) <= 1) = 5 % at p = 4.7439 / 1386 (Poisson), a little less for the binomial */
+    /* one of 1386: P(Bin(1386, p) <= 1) = 5 % at p = 4.7439 / 1386 (Poisson), a little less for the
+     * binomial */
     assert_true(fabs(a.stored.upper * 1386 - 4.74) < .02);
 }
 

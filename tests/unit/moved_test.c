@@ -32,8 +32,8 @@ static struct moved_answer check(const double *level, size_t points, size_t chos
     return a;
 }
 
-/* Two points; the differences of the executions are m + spread * (-2 .. 2): mean m, standard deviation spread * 1.5811,
- * se = that / sqrt(5) = .70711 spread; t(.95, 4) = 2.131847, so c = 1.50744 spread. */
+/* Two points; the differences of the executions are m + spread * (-2 .. 2): mean m, standard deviation
+ * spread * 1.5811, se = that / sqrt(5) = .70711 spread; t(.95, 4) = 2.131847, so c = 1.50744 spread. */
 static void half_width_is_that_of_five_executions(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* A device's nights judged as a whole: one incident for the machine, a series' own loss, the control, an accept. */
+/* A device's nights judged as a whole: one incident for the machine, a series' own loss, the control, an
+ * accept. */
 #include "tuner/night.h"
 
 #include <math.h>
@@ -49,9 +50,13 @@ static void lose(struct device *d, int series, int from, double loss)
 static void judge(struct device *d)
 {
     assert_true(night_judge(&d->verdicts[0][0], d->common,
-                            &(struct night_ask){ .series = SERIES, .nights = NIGHTS, .v = &d->v[0][0],
-                                                 .again = &d->again[0][0], .segment = &d->segment[0][0],
-                                                 .machine_segment = d->machine_segment, .control = d->control }));
+                            &(struct night_ask){ .series = SERIES,
+                                                 .nights = NIGHTS,
+                                                 .v = &d->v[0][0],
+                                                 .again = &d->again[0][0],
+                                                 .segment = &d->segment[0][0],
+                                                 .machine_segment = d->machine_segment,
+                                                 .control = d->control }));
 }
 
 static size_t red(const struct device *d, int series, int from)
@@ -163,7 +168,8 @@ static void without_confirmation_nothing_is_red_but_a_step(void **state)
     judge(d);
     assert_true(d->verdicts[5][50].verdict == VERDICT_NOISE && d->verdicts[5][50].ask_again);
     for (int n = 50; n < NIGHTS; n++)
-        assert_true(d->verdicts[5][n].verdict != VERDICT_REGRESSED || d->verdicts[5][n].path == VERDICT_PATH_STEP);
+        assert_true(d->verdicts[5][n].verdict != VERDICT_REGRESSED ||
+                    d->verdicts[5][n].path == VERDICT_PATH_STEP);
     assert_int_equal(d->verdicts[5][54].path, VERDICT_PATH_STEP); /* the fifth low night */
 }
 

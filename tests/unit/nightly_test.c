@@ -1,5 +1,6 @@
-/* The nightly rule on invented nights, against the published table of false alarms (bounds from its rates and the
- * standard error of the trials), and other tools' rules as its wrong twins. `make bench-nightly` prints the whole. */
+/* The nightly rule on invented nights, against the published table of false alarms (bounds from its rates
+ * and the standard error of the trials), and other tools' rules as its wrong twins. `make bench-nightly`
+ * prints the whole. */
 #include "tests/nightly/trials.h"
 
 #include <math.h>
@@ -34,7 +35,8 @@ static void other_tools_cry_wolf_as_published(void **state)
         a = alarms_of_rule(rows[i].rule, &noise_slow, 100000, 9);
         near_published(&a, rows[i].slow);
     }
-    assert_int_equal(alarms_of_rule(&rule_github_action, &noise_slow, 100000, 9).alarms, 0); /* and finds nothing either */
+    assert_int_equal(alarms_of_rule(&rule_github_action, &noise_slow, 100000, 9).alarms,
+                     0); /* and finds nothing either */
     struct alarm_count otava = alarms_of_otava(0, &noise_iid, 1500, 3);
     near_published(&otava, 4.8e-3);
 }

@@ -1,4 +1,5 @@
-/* The verdict on one series and the common mode of a device, by hand: every number is arithmetic shown beside it. */
+/* The verdict on one series and the common mode of a device, by hand: every number is arithmetic shown
+ * beside it. */
 #include "tuner/verdict.h"
 
 #include <math.h>
@@ -32,9 +33,15 @@ static struct series quiet(size_t n)
 static struct verdict_answer judge(const struct series *s, double y, const double *again, bool dirty)
 {
     struct verdict_answer a;
-    verdict_of(&a, &(struct verdict_ask){ .nights = s->nights, .count = s->count, .y = y, .accepted = s->accepted,
-                                          .s_before = s->s_before, .confirmed_known = again, .again = again ? *again : 0,
-                                          .dirty = dirty, .delta = s->delta });
+    verdict_of(&a, &(struct verdict_ask){ .nights = s->nights,
+                                          .count = s->count,
+                                          .y = y,
+                                          .accepted = s->accepted,
+                                          .s_before = s->s_before,
+                                          .confirmed_known = again,
+                                          .again = again ? *again : 0,
+                                          .dirty = dirty,
+                                          .delta = s->delta });
     return a;
 }
 
@@ -64,7 +71,8 @@ static void scale_is_the_deviation_or_its_floor(void **state)
     (void)state;
     struct series s = quiet(30);
     struct verdict_answer a = judge(&s, .001, NULL, false);
-    assert_true(fabs(a.M - .001) < 1e-12 && fabs(a.S - .005) < 1e-12); /* 1.4826 * .001 * 1.03 = .0015: the floor */
+    assert_true(fabs(a.M - .001) < 1e-12 &&
+                fabs(a.S - .005) < 1e-12); /* 1.4826 * .001 * 1.03 = .0015: the floor */
     for (size_t i = 0; i < s.count; i++)
         s.nights[i].y *= 20; /* MAD .02: 1.4826 * .02 * (1 + .9/30) = .0305416 */
     a = judge(&s, 0, NULL, false);
@@ -81,11 +89,14 @@ static void one_night_is_never_enough_for_a_small_loss(void **state)
     const double same = -.05, gone = 0;
     assert_int_equal(judge(&s, -.05, &gone, false).verdict, VERDICT_NOISE);
     assert_int_equal(judge(&s, -.05, &same, false).verdict, VERDICT_SUSPECT);
-    assert_int_equal(judge(&s, .05, &same, false).verdict, VERDICT_NOISE); /* confirmed with the other sign is not */
+    assert_int_equal(judge(&s, .05, &same, false).verdict,
+                     VERDICT_NOISE); /* confirmed with the other sign is not */
     struct verdict_answer first = live(&s, -.05, -.05), second = live(&s, -.05, -.05);
     assert_true(first.run == -1 && first.path == VERDICT_PATH_NONE);
-    assert_true(second.verdict == VERDICT_REGRESSED && second.path == VERDICT_PATH_TWO_NIGHT && second.run == -2);
-    assert_int_equal(live(&s, -.05, -.05).verdict, VERDICT_REGRESSED); /* as long as it holds: flagged nights stay out */
+    assert_true(second.verdict == VERDICT_REGRESSED && second.path == VERDICT_PATH_TWO_NIGHT &&
+                second.run == -2);
+    assert_int_equal(live(&s, -.05, -.05).verdict,
+                     VERDICT_REGRESSED); /* as long as it holds: flagged nights stay out */
     assert_int_equal(live(&s, 0, 0).verdict, VERDICT_OK);
     assert_int_equal(live(&s, -.05, -.05).verdict, VERDICT_SUSPECT);   /* the run begins anew */
 }
@@ -94,7 +105,8 @@ static void gross_needs_its_confirmation(void **state)
 {
     (void)state;
     struct series s = quiet(30);
-    const double all = -.12, most = -.081, less = -.075; /* G = max(.10, 10 * .005); .8 G = .08, from M = .001 */
+    const double all = -.12, most = -.081,
+                 less = -.075; /* G = max(.10, 10 * .005); .8 G = .08, from M = .001 */
     struct verdict_answer a = judge(&s, -.12, &all, false);
     assert_true(a.verdict == VERDICT_REGRESSED && a.path == VERDICT_PATH_GROSS && a.gross);
     assert_true(judge(&s, -.12, &most, false).gross);
@@ -124,7 +136,8 @@ static void a_small_loss_is_found_as_a_step(void **state)
     assert_int_equal(live(&s, -.021, -.021).verdict, VERDICT_OK);
 }
 
-/* Six of 150 pairs may contradict: a night above 6 of the 30 old ones passes, above 7 does not. Ties count half. */
+/* Six of 150 pairs may contradict: a night above 6 of the 30 old ones passes, above 7 does not. Ties
+ * count half. */
 static void the_step_allows_six_pairs(void **state)
 {
     (void)state;
@@ -138,7 +151,8 @@ static void the_step_allows_six_pairs(void **state)
         assert_true(a.U == (double)above);
         assert_int_equal(a.path, above <= 6 ? VERDICT_PATH_STEP : VERDICT_PATH_NONE);
     }
-    /* p = #{subsets of 5 of 35 with U <= 6} / C(35,5) = 29 / 324632: partitions of 0..6 into at most 5 parts */
+    /* p = #{subsets of 5 of 35 with U <= 6} / C(35,5) = 29 / 324632: partitions of 0..6 into at most 5
+     * parts */
     const int partitions[] = { 1, 1, 2, 3, 5, 7, 10 };
     int sum = 0;
     for (int i = 0; i <= 6; i++)
@@ -201,8 +215,9 @@ static void take(struct device *d, size_t series, size_t nights)
     assert_int_equal(nights, T);
     d->answer = (struct common_answer){ .c = d->c, .anchor = &d->anchor[0][0], .room = d->room,
                                          .valid = d->valid };
-    common_mode(&d->answer, &(struct common_ask){ .v = &d->v[0][0], .segment = &d->segment[0][0], .series = series,
-                                                  .nights = nights });
+    common_mode(&d->answer,
+                &(struct common_ask){
+                    .v = &d->v[0][0], .segment = &d->segment[0][0], .series = series, .nights = nights });
 }
 
 static void a_slow_machine_is_common(void **state)
@@ -245,7 +260,8 @@ static void too_few_valid_series_make_the_night_invalid(void **state)
     assert_true(d->c[19] == 0);   /* 5 of 10 */
 }
 
-/* One that joins later is measured against the others' common mode, and an accept gives a new anchor at once. */
+/* One that joins later is measured against the others' common mode, and an accept gives a new anchor at
+ * once. */
 static void anchors_follow_their_segments(void **state)
 {
     (void)state;
