@@ -86,12 +86,38 @@ static size_t count_nights(const struct judge_ask *ask)
     return n;
 }
 
+/* The gravest rows: the first of them and how many there are. */
+struct worst {
+    size_t rank, count;
+    const struct night_row *row;     /* NULL: there are no rows */
+};
+
+static struct worst find_worst(const struct night_report *r, const struct judge_ask *ask)
+{
+    struct worst w = { 0, 0, NULL };
+    for (size_t i = 0; i < r->count; i++) {
+        size_t rank = rank_of(told_word(&r->rows[i], judge_blind_nights(&r->rows[i], ask)));
+        if (!w.row || rank > w.rank)
+            w = (struct worst){ rank, 0, &r->rows[i] };
+        w.count += rank == w.rank;
+    }
+    return w;
+}
+
+static void say(struct night_report *out, const struct worst *w)
+{
+    char who[RECORD_TEXT + 32] = "";
+    if (w->row && w->count > 1)
+        snprintf(who, sizeof who, "%s and %zu more", w->row->name, w->count - 1);
+    else if (w->row)
+        snprintf(who, sizeof who, "%s", w->row->name);
+    snprintf(out->sentence, sizeof out->sentence, words[w->rank].text, who);
+}
+
 enum status told_of(struct night_report *out, const struct judge_ask *ask, const struct night_target *targets,
                     size_t target_count, struct err *err)
 {
-    const struct night_row *worst = NULL;
     const struct night_target *bad = broken(targets, target_count);
-    size_t rank = 0;
     out->nights = count_nights(ask);
     out->alpha_budget = (double)out->count * ALPHA;
     tell_gap(out, ask);
@@ -100,21 +126,16 @@ enum status told_of(struct night_report *out, const struct judge_ask *ask, const
         snprintf(out->sentence, sizeof out->sentence, "%.500s", bad->why);
         return err_set(err, ST_ENVIRONMENT, "%s", bad->why);
     }
-    for (size_t i = 0; i < out->count; i++) {
-        size_t r = rank_of(told_word(&out->rows[i], judge_blind_nights(&out->rows[i], ask)));
-        if (!worst || r > rank) {
-            worst = &out->rows[i];
-            rank = r;
-        }
-    }
-    if (*out->gap && rank_of("BLIND") > rank)
-        rank = rank_of("BLIND");
-    out->verdict = words[rank].word;
-    if (*out->gap && strcmp(out->verdict, "BLIND") == 0)
+    struct worst w = find_worst(out, ask);
+    bool gap = *out->gap && rank_of("BLIND") > w.rank;
+    if (gap)
+        w.rank = rank_of("BLIND");
+    out->verdict = words[w.rank].word;
+    if (gap)
         snprintf(out->sentence, sizeof out->sentence, "%s", out->gap);
     else
-        snprintf(out->sentence, sizeof out->sentence, words[rank].text, worst ? worst->name : "");
-    return words[rank].status == ST_OK
-               ? ST_OK
-               : err_set(err, words[rank].status, "%s: %s", out->verdict, out->sentence);
+        say(out, &w);
+    if (words[w.rank].status == ST_OK)
+        return ST_OK;
+    return err_set(err, words[w.rank].status, "%s: %s", out->verdict, out->sentence);
 }
