@@ -25,7 +25,7 @@ commit := $(shell git describe --always --dirty --abbrev=10 2>/dev/null)
 cflags  = -std=c11 $(warn) -I. -D_GNU_SOURCE -fopenmp -MMD -MP $(flags-$(VARIANT)) $(CFLAGS)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-test deps-fuzz run test check check-cli memcheck bench-harness bench-kernels bench-convolutions bench-instructions bench-decisions bench-nightly check-plans fuzz fuzz-run install dist check-gpu check-gpu-long clean \
+.PHONY: all deps deps-test deps-fuzz deps-services test-services run test check check-cli memcheck bench-harness bench-kernels bench-convolutions bench-instructions bench-decisions bench-nightly check-plans fuzz fuzz-run install dist check-gpu check-gpu-long clean \
         help
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -34,6 +34,7 @@ cflags  = -std=c11 $(warn) -I. -D_GNU_SOURCE -fopenmp -MMD -MP $(flags-$(VARIANT
 packages      := gcc libc6-dev libdnnl-dev libyaml-dev libjansson-dev libsqlite3-dev libssl-dev gnuplot-nox \
                  fonts-dejavu-core
 packages-test := $(packages) libcmocka-dev python3 g++ clang libomp-dev git strace
+packages-services := $(packages) python3 python3-yaml systemd slurm-wlm munge
 packages-fuzz := $(packages) clang libclang-rt-dev libomp-dev
 
 define install-packages
@@ -52,6 +53,8 @@ deps:  ## install the packages that building and running need
 	$(call install-packages,$(packages))
 deps-test:
 	$(call install-packages,$(packages-test))
+deps-services:
+	$(call install-packages,$(packages-services))
 deps-fuzz:
 	$(call install-packages,$(packages-fuzz))
 
@@ -165,6 +168,10 @@ test-run: test-build
 	@BENCH_BIN=$(abspath $(out)/bin) tests/run.py $(test-programs) $(engine-tests:%='DNNL_MAX_CPU_ISA=AVX2 %') \
 	   $(san-programs) $(script-tests)
 .PHONY: test-build test-run
+
+# --- what starts a night: units, workflow, crontab, Slurm -------------------------------------------------------------
+test-services: deps-services all  ## try configs/deploy: systemd reads the units, a one-node Slurm runs the array
+	@BENCH_BIN=$(abspath $(out)/bin) tests/run.py tests/services/services_test.py
 
 # --- how rules choose, on simulated measurements: TRIALS of each -------------------------------------------------
 TRIALS ?= 4000

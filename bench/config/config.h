@@ -85,6 +85,7 @@ struct config {
     bool   require_gpu, strict;
     struct name_list require_engines;
     char  *only, *root;              /* NULL: not given */
+    bool   nightly;                  /* report: of a night */
     /* accept */
     char  *series, *since, *reason;  /* NULL: not given */
     /* replay */
@@ -120,6 +121,7 @@ enum config_group {
     CONFIG_QUEUE   = 1 << 13,        /* --rate, --trace, --delay ..., and --slo */
     CONFIG_WHY     = 1 << 14,        /* --why */
     CONFIG_DOCTOR  = 1 << 15,        /* --require-gpu ... */
+    CONFIG_REPORT  = 1 << 17,        /* --nightly */
     CONFIG_ACCEPT  = 1 << 16,        /* --series, --device, --since, --reason */
 };
 

@@ -166,6 +166,8 @@ static const struct config_row rows[] = {
       .preset_text = "this machine",
       .help = "read a recorded tree instead: files below DIR, answers of driver and engines from DIR/facts.json" },
 
+    { .flag = "nightly", .type = &config_type_bool, .group = CONFIG_REPORT, AT(nightly), .preset = "false",
+      .help = "the page of a night in place of a campaign's" },
     { .flag = "series", .type = &config_type_text, .group = CONFIG_ACCEPT, .unit = "TEXT", AT(series), .max = 500,
       .preset_text = "none", .help = "the one series that has this text in its name, as bench history shows it" },
     { .flag = "since", .type = &config_type_text, .group = CONFIG_ACCEPT, .unit = "NIGHT", AT(since), .max = 80,

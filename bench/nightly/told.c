@@ -114,19 +114,12 @@ static void say(struct night_report *out, const struct worst *w)
     snprintf(out->sentence, sizeof out->sentence, words[w->rank].text, who);
 }
 
-enum status told_of(struct night_report *out, const struct judge_ask *ask, const struct night_target *targets,
-                    size_t target_count, struct err *err)
+void told_rows(struct night_report *out, const struct judge_ask *ask)
 {
-    const struct night_target *bad = broken(targets, target_count);
+    struct worst w = find_worst(out, ask);
     out->nights = count_nights(ask);
     out->alpha_budget = (double)out->count * ALPHA;
     tell_gap(out, ask);
-    if (bad) {
-        out->verdict = "ENV_BROKEN";
-        snprintf(out->sentence, sizeof out->sentence, "%.500s", bad->why);
-        return err_set(err, ST_ENVIRONMENT, "%s", bad->why);
-    }
-    struct worst w = find_worst(out, ask);
     bool gap = *out->gap && rank_of("BLIND") > w.rank;
     if (gap)
         w.rank = rank_of("BLIND");
@@ -135,7 +128,18 @@ enum status told_of(struct night_report *out, const struct judge_ask *ask, const
         snprintf(out->sentence, sizeof out->sentence, "%s", out->gap);
     else
         say(out, &w);
-    if (words[w.rank].status == ST_OK)
-        return ST_OK;
-    return err_set(err, words[w.rank].status, "%s: %s", out->verdict, out->sentence);
+}
+
+enum status told_of(struct night_report *out, const struct judge_ask *ask, const struct night_target *targets,
+                    size_t target_count, struct err *err)
+{
+    const struct night_target *bad = broken(targets, target_count);
+    told_rows(out, ask);
+    if (bad) {
+        out->verdict = "ENV_BROKEN";
+        snprintf(out->sentence, sizeof out->sentence, "%.500s", bad->why);
+        return err_set(err, ST_ENVIRONMENT, "%s", bad->why);
+    }
+    enum status st = words[rank_of(out->verdict)].status;
+    return st == ST_OK ? ST_OK : err_set(err, st, "%s: %s", out->verdict, out->sentence);
 }

@@ -11,6 +11,9 @@
 enum status told_of(struct night_report *out, const struct judge_ask *ask, const struct night_target *targets,
                     size_t target_count, struct err *err);
 
+/* The same from the rows alone: whether the environment was broken is not known. */
+void told_rows(struct night_report *out, const struct judge_ask *ask);
+
 /* Severity of a row's word, 0 the mildest; blind: nights without a verdict. */
 const char *told_word(const struct night_row *row, int blind);
 

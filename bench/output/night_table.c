@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/output/html.h"
 #include "bench/output/paint.h"
 #include "bench/output/table.h"
 #include "kernels/base/len.h"
@@ -99,6 +100,16 @@ void night_table_write(FILE *file, const struct night_view *night, bool colour)
                                             .colour = colour });
     fprintf(file, "\n%zu series at 2.8e-05 false alarms each a night: one in %.0f nights (the limit is one in 365)%s\n",
             night->count, 1 / night->alpha_budget, night->alpha_budget > 1 / 365.0 ? ": too many series" : "");
+    free(lines);
+}
+
+void night_table_html(FILE *file, const struct night_view *night)
+{
+    size_t count;
+    struct line *lines = lines_of(night, &count);
+    if (lines)
+        html_table(file, &(struct table){ .fields = fields, .field_count = LEN(fields), .rows = lines,
+                                          .row_size = sizeof *lines, .row_count = count, .marked = -1 });
     free(lines);
 }
 

@@ -21,6 +21,8 @@ struct night_view {                  /* borrowed */
 
 /* The verdict in a sentence on top, then a line per series, then what false alarms are to be expected. */
 void night_table_write(FILE *file, const struct night_view *night, bool colour);
+/* The lines of the series as an HTML table. */
+void night_table_html(FILE *file, const struct night_view *night);
 /* Schema 1; unknown is null. NULL if memory is out; the caller owns it. */
 json_t *night_table_json(const struct night_view *night);
 

@@ -1,6 +1,5 @@
 #include "bench/output/report.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +10,10 @@
 #include "bench/output/details.h"
 #include "bench/output/html.h"
 #include "bench/output/pareto.h"
-#include "bench/output/replace.h"
 #include "bench/output/side_by_side.h"
+#include "bench/output/template.h"
 #include "bench/output/why_table.h"
 #include "kernels/base/clock.h"
-#include "kernels/base/home.h"
 
 struct page {
     FILE *file;
@@ -437,83 +435,25 @@ static void write_environment(const struct page *p)
 
 /* --- the template --- */
 
-static const struct {
-    const char *name;
-    void (*write)(const struct page *page);
-} places[] = {
-    { "title", write_title },       { "about", write_about },     { "warnings", write_warnings },
-    { "verdicts", write_verdicts }, { "models", write_models },   { "command", write_command },
-    { "environment", write_environment },
-};
-#define PLACES (sizeof places / sizeof *places)
-
-static char *read_template(char path[HOME_PATH_MAX], struct err *err)
-{
-    if (home_path(path, "plots/report.html", err) != ST_OK)
-        return NULL;
-    FILE *file = fopen(path, "rb");
-    char *text = file ? calloc(1, 65536) : NULL;
-    size_t size = text ? fread(text, 1, 65535, file) : 0;
-    if (file)
-        fclose(file);
-    if (size > 0)
-        return text;
-    err_set(err, ST_ENVIRONMENT, "%s: the template of the report cannot be read: %s", path, strerror(errno));
-    free(text);
-    return NULL;
-}
-
-static enum status check_template(const char *text, const char *path, struct err *err)
-{
-    for (size_t i = 0; i < PLACES; i++) {
-        char mark[40];
-        snprintf(mark, sizeof mark, "{{%s}}", places[i].name);
-        if (!strstr(text, mark))
-            return err_set(err, ST_ENVIRONMENT, "%s: the template lacks the place %s", path, mark);
+#define PLACES(X) X(title) X(about) X(warnings) X(verdicts) X(models) X(command) X(environment)
+#define X(name) \
+    static void place_##name(FILE *file, const void *context) \
+    { \
+        struct page page = *(const struct page *)context; \
+        page.file = file; \
+        write_##name(&page); \
     }
-    return ST_OK;
-}
-
-/* The template with every place filled; what is filled in is not looked at again. */
-static void fill(const struct page *p, const char *text)
-{
-    for (const char *open; (open = strstr(text, "{{")); ) {
-        const char *close = strstr(open, "}}");
-        size_t i = 0;
-        if (!close)
-            break;
-        fwrite(text, 1, (size_t)(open - text), p->file);
-        while (i < PLACES && (strlen(places[i].name) != (size_t)(close - open - 2) ||
-                              strncmp(places[i].name, open + 2, (size_t)(close - open - 2)) != 0))
-            i++;
-        if (i < PLACES)
-            places[i].write(p);
-        text = close + 2;
-    }
-    fputs(text, p->file);
-}
+PLACES(X)
+#undef X
 
 enum status report_write(const struct campaign *campaign, const struct plots *plots, const char *path,
                          struct err *err)
 {
-    char template_path[HOME_PATH_MAX], *page = NULL;
-    size_t size = 0;
-    enum replaced how;
-    struct page p = { .campaign = campaign, .plots = plots };
-    char *text = read_template(template_path, err);
-    enum status st = text ? check_template(text, template_path, err) : ST_ENVIRONMENT;
-    if (st != ST_OK)
-        goto out;
-    p.file = open_memstream(&page, &size);
-    if (!p.file) {
-        st = err_set(err, ST_INTERNAL, "%s: not enough memory", path);
-        goto out;
-    }
-    fill(&p, text);
-    st = fclose(p.file) == 0 && page ? replace_file(&how, path, page, size, false, &replace_system, err)
-                                     : err_set(err, ST_INTERNAL, "%s: not enough memory", path);
-out:
-    free(page);
-    free(text);
-    return st;
+    static const struct template_place places[] = {
+#define X(name) { #name, place_##name },
+        PLACES(X)
+#undef X
+    };
+    const struct page page = { .campaign = campaign, .plots = plots };
+    return template_write(path, "report.html", places, sizeof places / sizeof *places, &page, err);
 }

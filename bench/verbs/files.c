@@ -45,6 +45,11 @@ void files_store_path(char *out, const char *out_folder)
     snprintf(out, FILES_PATH_MAX, "%s/%s", out_folder, STORE_FILE);
 }
 
+void files_night_path(char *out, const char *out_folder)
+{
+    snprintf(out, FILES_PATH_MAX, "%.4000s/nightly.html", out_folder);
+}
+
 enum status files_open_store(struct store **out, const char *out_folder, enum store_mode mode,
                              struct err *err)
 {

@@ -32,6 +32,8 @@ void files_name(struct files *out, const char *out_folder, const char *campaign)
 /* Writes curves, plots and, last, the page of the campaign. Notes get what has to be said beside. */
 enum status files_write_campaign(struct files *out, const struct campaign *campaign, const char *out_folder,
                                  struct notes *notes, struct err *err);
+/* OUT/nightly.html, the page of the newest night, into out[FILES_PATH_MAX]. */
+void files_night_path(char *out, const char *out_folder);
 /* Prints the notes to stderr, each with "note: " before it, and frees them. */
 void files_print_notes(struct notes *notes);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bench/nightly/night.h"
+#include "bench/nightly/page.h"
 #include "bench/output/night_table.h"
 #include "bench/output/progress.h"
 #include "bench/output/table.h"
@@ -91,6 +92,17 @@ static enum status run(const struct invocation *inv, const struct config *config
     return st;
 }
 
+/* The page is of the store: a night that told nothing leaves the one before. */
+static enum status write_page(const struct invocation *inv, struct store *store, struct err *err)
+{
+    char path[FILES_PATH_MAX];
+    files_night_path(path, inv->config->out);
+    enum status st = night_page_of_store(path, store, NULL, inv->argv_text, err);
+    if (st == ST_OK && !inv->config->json)
+        printf("page    %s\n", path);
+    return st;
+}
+
 enum status verb_nightly(const struct invocation *inv, struct err *err)
 {
     struct store *store = NULL;
@@ -103,6 +115,12 @@ enum status verb_nightly(const struct invocation *inv, struct err *err)
         st = settings_of(&config, tune, inv, err);
     if (st == ST_OK)
         st = run(inv, &config, tune, store, err);
+    if (st == ST_OK || st == ST_BAD_NEWS || st == ST_UNDECIDED) {
+        struct err page_err = { .status = ST_OK };
+        enum status page = write_page(inv, store, &page_err);
+        if (page != ST_OK)
+            fprintf(stderr, "bench: %s\n", page_err.text);
+    }
     config_free(&config);
     campaign_free(tune);
     store_close(store);

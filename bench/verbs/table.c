@@ -28,9 +28,10 @@ static const struct verb verbs[] = {
                "the verification went, and what to do next. --json holds all of it; --csv the points, with --why\n"
                "also the fill table, the looks of the race and the verification." },
     { .name = "report", .summary = "plots and one self-contained HTML page of a stored campaign",
-      .words_text = "[CAMPAIGN]", .words_max = 1, .run = verb_report, .groups = CONFIG_OUT,
+      .words_text = "[CAMPAIGN|NIGHT]", .words_max = 1, .run = verb_report, .groups = CONFIG_OUT | CONFIG_REPORT,
       .about = "Makes the curves, plots and the page of a campaign again from the store, into its folder in --out.\n"
-               "Without a name: the newest campaign." },
+               "Without a name: the newest campaign. --nightly: the page of a night, OUT/nightly.html; without a name\n"
+               "the newest, else by its name or date." },
     { .name = "nightly", .summary = "measure again what was decided, compare with the nights before, one verdict",
       .words_text = "[CAMPAIGN]", .words_max = 1, .run = verb_nightly,
       .groups = CONFIG_OUT | CONFIG_RUN | CONFIG_SEED | CONFIG_JSON,

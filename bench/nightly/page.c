@@ -1,0 +1,94 @@
+#include "bench/nightly/page.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/nightly/past.h"
+#include "bench/nightly/told.h"
+#include "bench/output/night_page.h"
+
+struct work {
+    struct past past;
+    const struct run_row *run;       /* the night */
+    size_t first, count;             /* its rows */
+    struct history_view *series;     /* up to that night */
+    size_t series_count;
+    struct night_change *changes;
+    size_t change_count;
+    struct night_report report;      /* its rows are borrowed */
+};
+
+static void find_rows(struct work *w)
+{
+    while (w->first < w->past.row_count && w->past.rows[w->first].run != w->run->id)
+        w->first++;
+    while (w->first + w->count < w->past.row_count && w->past.rows[w->first + w->count].run == w->run->id)
+        w->count++;
+}
+
+/* Series that the night measured, each ending with it. */
+static void cut_series(struct work *w)
+{
+    for (size_t i = 0; i < w->past.series_count; i++) {
+        struct history_view view = w->past.series[i];
+        size_t upto = 0;
+        while (upto < view.count && view.nights[upto].row->run <= w->run->id)
+            upto++;
+        view.count = upto;
+        if (upto > 0 && view.nights[upto - 1].row->run == w->run->id)
+            w->series[w->series_count++] = view;
+    }
+}
+
+static enum status collect(struct work *w, struct err *err)
+{
+    size_t at = (size_t)(w->run - w->past.runs);
+    w->series = calloc(w->past.series_count + 1, sizeof *w->series);
+    w->changes = calloc(w->past.event_counts[at] + 1, sizeof *w->changes);
+    if (!w->series || !w->changes)
+        return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the page of a night");
+    find_rows(w);
+    cut_series(w);
+    for (size_t i = 0; i < w->past.event_counts[at]; i++) {
+        const struct history_event *e = &w->past.shown[at][i];
+        w->changes[w->change_count++] = (struct night_change){ e->name, e->was, e->is };
+    }
+    const struct judge_ask ask = { .earlier = w->past.rows, .earlier_count = w->first, .accepts = w->past.accepts,
+                                   .accept_count = w->past.accept_count, .runs = w->past.runs, .run_count = at,
+                                   .start_unix_s = w->run->start_unix_s };
+    w->report = (struct night_report){ .rows = w->past.rows + w->first, .count = w->count };
+    told_rows(&w->report, &ask);
+    return ST_OK;
+}
+
+static enum status write_page(const struct work *w, const char *path, const char *again, struct err *err)
+{
+    const struct night_page page = { .tonight = { .name = w->run->name, .tune = "its newest", .verdict = w->report.verdict,
+                                                  .sentence = w->report.sentence, .gap = w->report.gap,
+                                                  .rows = w->report.rows, .count = w->report.count,
+                                                  .nights = w->report.nights, .alpha_budget = w->report.alpha_budget,
+                                                  .changes = w->changes, .change_count = w->change_count },
+                                     .series = w->series, .series_count = w->series_count, .command = again };
+    return night_page_write(&page, path, err);
+}
+
+enum status night_page_of_store(const char *path, struct store *store, const char *night, const char *again,
+                                struct err *err)
+{
+    struct work *w = calloc(1, sizeof *w);
+    enum status st = w ? past_load(&w->past, store, err)
+                       : err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the page of a night");
+    if (st == ST_OK && !(w->run = past_night(&w->past, night ? night : "last")))
+        st = err_set(err, ST_USAGE, "there was no night \"%.80s\": bench history lists them", night);
+    if (st == ST_OK)
+        st = collect(w, err);
+    if (st == ST_OK)
+        st = write_page(w, path, again, err);
+    if (w) {
+        past_free(&w->past);
+        free(w->series);
+        free(w->changes);
+    }
+    free(w);
+    return st;
+}
