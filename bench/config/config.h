@@ -86,6 +86,7 @@ struct config {
     struct name_list require_engines;
     char  *only, *root;              /* NULL: not given */
     bool   nightly;                  /* report: of a night */
+    char  *format;                   /* export */
     /* accept */
     char  *series, *since, *reason;  /* NULL: not given */
     /* replay */
@@ -121,6 +122,7 @@ enum config_group {
     CONFIG_QUEUE   = 1 << 13,        /* --rate, --trace, --delay ..., and --slo */
     CONFIG_WHY     = 1 << 14,        /* --why */
     CONFIG_DOCTOR  = 1 << 15,        /* --require-gpu ... */
+    CONFIG_EXPORT  = 1 << 18,        /* --format */
     CONFIG_REPORT  = 1 << 17,        /* --nightly */
     CONFIG_ACCEPT  = 1 << 16,        /* --series, --device, --since, --reason */
 };

@@ -11,6 +11,7 @@
 
 static const char *const precisions[] = { "f32", "bf16", "f16", "tf32" };
 static const char *const modes[] = { "e2e", "compute" };
+static const char *const night_formats[] = { "csv", "markdown", "junit", "openmetrics" };
 static const char *const max_safe_rules[] = { "executed", "ceiling" };
 
 /* in the order of enum objective */
@@ -166,6 +167,9 @@ static const struct config_row rows[] = {
       .preset_text = "this machine",
       .help = "read a recorded tree instead: files below DIR, answers of driver and engines from DIR/facts.json" },
 
+    { .flag = "format", .type = &config_type_choice, .group = CONFIG_EXPORT, .unit = "FORMAT", AT(format),
+      CHOICES(night_formats), .preset = "markdown",
+      .help = "csv: a line for each series; markdown: a table; junit: test results; openmetrics: for Prometheus" },
     { .flag = "nightly", .type = &config_type_bool, .group = CONFIG_REPORT, AT(nightly), .preset = "false",
       .help = "the page of a night in place of a campaign's" },
     { .flag = "series", .type = &config_type_text, .group = CONFIG_ACCEPT, .unit = "TEXT", AT(series), .max = 500,

@@ -61,34 +61,55 @@ static enum status collect(struct work *w, struct err *err)
     return ST_OK;
 }
 
-static enum status write_page(const struct work *w, const char *path, const char *again, struct err *err)
+static struct night_view view_of(const struct work *w)
 {
-    const struct night_page page = { .tonight = { .name = w->run->name, .tune = "its newest", .verdict = w->report.verdict,
-                                                  .sentence = w->report.sentence, .gap = w->report.gap,
-                                                  .rows = w->report.rows, .count = w->report.count,
-                                                  .nights = w->report.nights, .alpha_budget = w->report.alpha_budget,
-                                                  .changes = w->changes, .change_count = w->change_count },
-                                     .series = w->series, .series_count = w->series_count, .command = again };
-    return night_page_write(&page, path, err);
+    return (struct night_view){ .name = w->run->name, .verdict = w->report.verdict, .sentence = w->report.sentence,
+                                .gap = w->report.gap, .rows = w->report.rows, .count = w->report.count,
+                                .nights = w->report.nights, .alpha_budget = w->report.alpha_budget,
+                                .changes = w->changes, .change_count = w->change_count };
+}
+
+static void work_free(struct work *w)
+{
+    if (!w)
+        return;
+    past_free(&w->past);
+    free(w->series);
+    free(w->changes);
+    free(w);
+}
+
+static enum status load(struct work **out, struct store *store, const char *night, struct err *err)
+{
+    struct work *w = *out = calloc(1, sizeof *w);
+    enum status st = w ? past_load(&w->past, store, err)
+                       : err_set(err, ST_OUT_OF_MEMORY, "not enough memory for a night");
+    if (st == ST_OK && !(w->run = past_night(&w->past, night ? night : "last")))
+        st = err_set(err, ST_USAGE, "there was no night \"%.80s\": bench history lists them", night);
+    return st == ST_OK ? collect(w, err) : st;
 }
 
 enum status night_page_of_store(const char *path, struct store *store, const char *night, const char *again,
                                 struct err *err)
 {
-    struct work *w = calloc(1, sizeof *w);
-    enum status st = w ? past_load(&w->past, store, err)
-                       : err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the page of a night");
-    if (st == ST_OK && !(w->run = past_night(&w->past, night ? night : "last")))
-        st = err_set(err, ST_USAGE, "there was no night \"%.80s\": bench history lists them", night);
+    struct work *w;
+    enum status st = load(&w, store, night, err);
     if (st == ST_OK)
-        st = collect(w, err);
-    if (st == ST_OK)
-        st = write_page(w, path, again, err);
-    if (w) {
-        past_free(&w->past);
-        free(w->series);
-        free(w->changes);
+        st = night_page_write(&(struct night_page){ .tonight = view_of(w), .series = w->series,
+                                                    .series_count = w->series_count, .command = again }, path, err);
+    work_free(w);
+    return st;
+}
+
+enum status night_format_of_store(FILE *file, struct store *store, const char *night,
+                                  void (*write)(FILE *file, const struct night_view *night), struct err *err)
+{
+    struct work *w;
+    enum status st = load(&w, store, night, err);
+    if (st == ST_OK) {
+        const struct night_view view = view_of(w);
+        write(file, &view);
     }
-    free(w);
+    work_free(w);
     return st;
 }

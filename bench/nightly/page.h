@@ -2,6 +2,9 @@
 #ifndef NIGHTLY_PAGE_H
 #define NIGHTLY_PAGE_H
 
+#include <stdio.h>
+
+#include "bench/output/night_table.h"
 #include "bench/store/store.h"
 #include "kernels/base/err.h"
 
@@ -9,5 +12,8 @@
  * there is no night; ST_USAGE: not that one; statuses of the store and of night_page_write. */
 enum status night_page_of_store(const char *path, struct store *store, const char *night, const char *again,
                                 struct err *err);
+/* The same night to a file, by a function of night_formats.h. */
+enum status night_format_of_store(FILE *file, struct store *store, const char *night,
+                                  void (*write)(FILE *file, const struct night_view *night), struct err *err);
 
 #endif

@@ -54,9 +54,8 @@ static void write_verdict(FILE *file, const void *context)
     html_text(file, n->sentence);
     fprintf(file, "</p><p class=\"faint\">night ");
     html_text(file, n->name);
-    fprintf(file, ", number %zu; watches what campaign ", n->nights);
-    html_text(file, n->tune);
-    fprintf(file, " decided; %zu series, one false alarm in %.0f nights</p>", n->count, 1 / n->alpha_budget);
+    fprintf(file, ", number %zu; %zu series, one false alarm in %.0f nights</p>", n->nights, n->count,
+            1 / n->alpha_budget);
     if (*n->gap && strcmp(n->gap, n->sentence) != 0) {
         fprintf(file, "<p class=\"warn\">");
         html_text(file, n->gap);

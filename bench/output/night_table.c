@@ -113,6 +113,16 @@ void night_table_html(FILE *file, const struct night_view *night)
     free(lines);
 }
 
+void night_table_csv(FILE *file, const struct night_view *night)
+{
+    size_t count;
+    struct line *lines = lines_of(night, &count);
+    if (lines)
+        table_write_csv(file, &(struct table){ .fields = fields, .field_count = LEN(fields), .rows = lines,
+                                               .row_size = sizeof *lines, .row_count = count, .marked = -1 }, true);
+    free(lines);
+}
+
 static json_t *changes_json(const struct night_view *night)
 {
     json_t *all = json_array();

@@ -11,7 +11,8 @@ struct night_change {                /* borrowed texts */
     const char *name, *was, *is;
 };
 struct night_view {                  /* borrowed */
-    const char *name, *tune, *verdict, *sentence, *gap;
+    const char *name, *verdict, *sentence, *gap;
+    const char *tune;                /* campaign whose decisions are watched; not needed for a page or a format */
     const struct night_row *rows;
     size_t count, nights;
     const struct night_change *changes; /* [change_count] since the night before: suspects */
@@ -23,6 +24,8 @@ struct night_view {                  /* borrowed */
 void night_table_write(FILE *file, const struct night_view *night, bool colour);
 /* The lines of the series as an HTML table. */
 void night_table_html(FILE *file, const struct night_view *night);
+/* Header line and a line for each series. */
+void night_table_csv(FILE *file, const struct night_view *night);
 /* Schema 1; unknown is null. NULL if memory is out; the caller owns it. */
 json_t *night_table_json(const struct night_view *night);
 

@@ -59,6 +59,10 @@ static const struct verb verbs[] = {
       .about = "Judges the stored nights again in their order, then 1000 histories made of them in shuffled blocks of five\n"
                "nights: false alarms by each path, with their 95 % bound, and the share of losses of 3, 5, 10 and 15 %,\n"
                "put into one series, that is told by the first, second and fifth night." },
+    { .name = "export", .summary = "a night for other programs: CSV, Markdown, JUnit, OpenMetrics",
+      .words_text = "[NIGHT]", .words_max = 1, .run = verb_export,
+      .groups = CONFIG_OUT | CONFIG_EXPORT,
+      .about = "Prints the newest night, or the one of that name or date, in the format named." },
     { .name = "import", .summary = "take a batch_sizes.json, historic or ours, as the batch sizes in use",
       .words_text = "FILE", .words_min = 1, .words_max = 1, .run = verb_import, .groups = CONFIG_OUT,
       .about = "Keeps the file in the store of --out and takes its batch sizes as what is in use: bench tune then\n"

@@ -4,11 +4,15 @@
 One real night gives the series; the fourteen before it are its rows again, a little off, put into the store. Then the
 worker's script changes: slower for good, slower once, too noisy to say, gone.
 """
+import csv
+import io
 import json
 import os
+import re
 import shutil
 import sqlite3
 import sys
+import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 from bench_runner import bench, check, run_tests, scripted, tune_arguments, write  # noqa: E402
@@ -205,6 +209,44 @@ def the_backtest_counts(folder):
     check(found[15]["by_night_1_percent"] > 90 and found[10]["by_night_2_percent"] > 90, done.stdout)
 
 
+def other_programs_read_it(folder):
+    """A red night as CSV, Markdown, JUnit XML and OpenMetrics; the page loads nothing and names the verdict"""
+    out = os.path.join(folder, "out")
+    run_here(folder, factor=0.85)
+    got = {}
+    for name in ("csv", "markdown", "junit", "openmetrics"):
+        done = bench("export", "--format", name, "--out", out, cwd=folder)
+        check(done.returncode == 0, done.stderr)
+        got[name] = done.stdout
+    suite = xml.etree.ElementTree.fromstring(got["junit"])[0]
+    check((suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "3", "0"), got["junit"])
+    check(len(suite.findall("testcase/failure")) == 3, got["junit"])
+    rows = list(csv.DictReader(io.StringIO(got["csv"])))
+    check(len(rows) == 3 and all(row["verdict"] == "REGRESSED" for row in rows), got["csv"])
+    check(got["markdown"].startswith("**REGRESSED** slower than before: ") and got["markdown"].count("\n| resunet") == 3,
+          got["markdown"])
+    lines = got["openmetrics"].splitlines()
+    check(lines[-1] == "# EOF" and sum(line.startswith("bench_night_regressed{") and line.endswith(" 1") for line in lines)
+          == 3, got["openmetrics"])
+    names = [line.split("{")[0] for line in lines if not line.startswith("#")]
+    check(names == sorted(names, key=names.index) and len(set(names)) == 3, got["openmetrics"])  # families in one piece
+    with open(os.path.join(out, "nightly.html")) as f:
+        page = f.read()
+    check("<b>REGRESSED</b>" in page and page.count("<figure") == 3, page[:300])
+    check(not re.search(r"(src|href)=|url\(|@import|<script", page), "the page loads something")
+    before = page
+    done = bench("report", "--nightly", "--out", out, cwd=folder)
+    check(done.returncode == 0 and done.stdout.startswith("page "), done.stdout + done.stderr)
+    with open(os.path.join(out, "nightly.html")) as f:
+        page = f.read()
+    cut = re.compile("<pre>.*</pre>", re.S)  # the command that made it
+    check(cut.sub("", page) == cut.sub("", before), "the page made again is another")
+    done = bench("report", "--nightly", "copy-3", "--out", out, cwd=folder)
+    check(done.returncode == 0, done.stderr)
+    done = bench("export", "1999-01-01", "--out", out, cwd=folder)
+    check(done.returncode == 2 and "no night" in done.stderr, done.stderr)
+
+
 def a_gain_never_fails(folder):
     """15 % faster: IMPROVED, exit 0"""
     done, night = run_here(folder, factor=1.15)
@@ -243,7 +285,8 @@ def the_table_is_for_people(folder):
 
 if __name__ == "__main__":
     status = run_tests([a_quiet_night_is_ok, a_gross_loss_is_told_at_once, a_small_loss_needs_two_nights,
-                        an_accept_ends_the_red, history_names_what_changed, the_backtest_counts, a_gain_never_fails,
+                        an_accept_ends_the_red, history_names_what_changed, the_backtest_counts, other_programs_read_it,
+                        a_gain_never_fails,
                         a_broken_engine_is_the_environment, without_a_campaign_it_says_so,
                         the_table_is_for_people])
     if learned:
