@@ -224,11 +224,13 @@ run: deps  ## install what is missing, build, measure the three networks at 256x
 
 install: all  ## copy programs, configurations and plot scripts to PREFIX (/usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bench/configs/models \
-	   $(DESTDIR)$(PREFIX)/share/bench/configs/engines $(DESTDIR)$(PREFIX)/share/bench/plots
+	   $(DESTDIR)$(PREFIX)/share/bench/configs/engines $(DESTDIR)$(PREFIX)/share/bench/configs/deploy \
+	   $(DESTDIR)$(PREFIX)/share/bench/plots
 	install -m 755 $(filter-out %worker-conformance %-tests %-speed,$(programs:%=$(out)/bin/%)) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(wildcard configs/*.yaml) $(DESTDIR)$(PREFIX)/share/bench/configs
 	install -m 644 $(wildcard configs/models/*) $(DESTDIR)$(PREFIX)/share/bench/configs/models
 	install -m 644 $(wildcard configs/engines/*) $(DESTDIR)$(PREFIX)/share/bench/configs/engines
+	install -m 644 $(wildcard configs/deploy/*) $(DESTDIR)$(PREFIX)/share/bench/configs/deploy
 	install -m 644 $(wildcard plots/*) $(DESTDIR)$(PREFIX)/share/bench/plots
 
 dist: dist-checked  ## a tarball for machines that have a driver and nothing else (rules: bench/dist.mk)
