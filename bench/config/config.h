@@ -87,6 +87,7 @@ struct config {
     char  *only, *root;              /* NULL: not given */
     bool   nightly;                  /* report: of a night */
     char  *format;                   /* export */
+    char  *with;                     /* compare: folder of B; NULL: that of A */
     /* accept */
     char  *series, *since, *reason;  /* NULL: not given */
     /* replay */
@@ -122,6 +123,7 @@ enum config_group {
     CONFIG_QUEUE   = 1 << 13,        /* --rate, --trace, --delay ..., and --slo */
     CONFIG_WHY     = 1 << 14,        /* --why */
     CONFIG_DOCTOR  = 1 << 15,        /* --require-gpu ... */
+    CONFIG_COMPARE = 1 << 19,        /* --with */
     CONFIG_EXPORT  = 1 << 18,        /* --format */
     CONFIG_REPORT  = 1 << 17,        /* --nightly */
     CONFIG_ACCEPT  = 1 << 16,        /* --series, --device, --since, --reason */

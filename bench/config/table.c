@@ -167,6 +167,8 @@ static const struct config_row rows[] = {
       .preset_text = "this machine",
       .help = "read a recorded tree instead: files below DIR, answers of driver and engines from DIR/facts.json" },
 
+    { .flag = "with", .type = &config_type_text, .group = CONFIG_COMPARE, .unit = "DIR", AT(with), .max = 3000,
+      .preset_text = "the folder of --out", .help = "folder whose store has campaign B: of another machine, say" },
     { .flag = "format", .type = &config_type_choice, .group = CONFIG_EXPORT, .unit = "FORMAT", AT(format),
       CHOICES(night_formats), .preset = "markdown",
       .help = "csv: a line for each series; markdown: a table; junit: test results; openmetrics: for Prometheus" },

@@ -59,6 +59,12 @@ static const struct verb verbs[] = {
       .about = "Judges the stored nights again in their order, then 1000 histories made of them in shuffled blocks of five\n"
                "nights: false alarms by each path, with their 95 % bound, and the share of losses of 3, 5, 10 and 15 %,\n"
                "put into one series, that is told by the first, second and fifth night." },
+    { .name = "compare", .summary = "two campaigns at the same work: ratio of their rates with its interval, and a word",
+      .words_text = "A B", .words_min = 2, .words_max = 2, .run = verb_compare,
+      .groups = CONFIG_OUT | CONFIG_COMPARE | CONFIG_JSON | CONFIG_CSV,
+      .about = "Pairs the targets of two campaigns that are the same work (model, precision, input, mode, instances) and\n"
+               "divides the rates of every batch size that both measured: another build, engine, setting, or, with --with,\n"
+               "another machine's folder. Exit 1: at a size that A decided for, B is surely slower." },
     { .name = "export", .summary = "a night for other programs: CSV, Markdown, JUnit, OpenMetrics",
       .words_text = "[NIGHT]", .words_max = 1, .run = verb_export,
       .groups = CONFIG_OUT | CONFIG_EXPORT,

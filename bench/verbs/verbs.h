@@ -46,6 +46,7 @@ enum status verb_profile(const struct invocation *inv, struct err *err);
 enum status verb_history(const struct invocation *inv, struct err *err);
 enum status verb_accept(const struct invocation *inv, struct err *err);
 enum status verb_backtest(const struct invocation *inv, struct err *err);
+enum status verb_compare(const struct invocation *inv, struct err *err);
 enum status verb_export(const struct invocation *inv, struct err *err);
 enum status verb_nightly(const struct invocation *inv, struct err *err);
 enum status verb_verify(const struct invocation *inv, struct err *err);
