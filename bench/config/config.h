@@ -86,6 +86,7 @@ struct config {
     struct name_list require_engines;
     char  *only, *root;              /* NULL: not given */
     bool   nightly;                  /* report: of a night */
+    bool   status;                   /* nightly: tell, measure nothing */
     char  *format;                   /* export */
     char  *with;                     /* compare: folder of B; NULL: that of A */
     /* accept */
@@ -123,6 +124,7 @@ enum config_group {
     CONFIG_QUEUE   = 1 << 13,        /* --rate, --trace, --delay ..., and --slo */
     CONFIG_WHY     = 1 << 14,        /* --why */
     CONFIG_DOCTOR  = 1 << 15,        /* --require-gpu ... */
+    CONFIG_NIGHTLY = 1 << 20,        /* --status */
     CONFIG_COMPARE = 1 << 19,        /* --with */
     CONFIG_EXPORT  = 1 << 18,        /* --format */
     CONFIG_REPORT  = 1 << 17,        /* --nightly */

@@ -70,6 +70,7 @@ void config_print_help(FILE *out, unsigned groups)
           "How it is measured and decided" },
         { CONFIG_DOCTOR, "What is looked at" },
         { CONFIG_ACCEPT, "What is accepted" },
+        { CONFIG_NIGHTLY, "What is told" },
         { CONFIG_REPORT, "What the page is of" },
         { CONFIG_COMPARE, "What is compared" },
         { CONFIG_EXPORT, "How it is written" },

@@ -172,6 +172,8 @@ static const struct config_row rows[] = {
     { .flag = "format", .type = &config_type_choice, .group = CONFIG_EXPORT, .unit = "FORMAT", AT(format),
       CHOICES(night_formats), .preset = "markdown",
       .help = "csv: a line for each series; markdown: a table; junit: test results; openmetrics: for Prometheus" },
+    { .flag = "status", .type = &config_type_bool, .group = CONFIG_NIGHTLY, AT(status), .preset = "false",
+      .help = "tell the newest night again and measure nothing; BLIND if it is more than three days ago" },
     { .flag = "nightly", .type = &config_type_bool, .group = CONFIG_REPORT, AT(nightly), .preset = "false",
       .help = "the page of a night in place of a campaign's" },
     { .flag = "series", .type = &config_type_text, .group = CONFIG_ACCEPT, .unit = "TEXT", AT(series), .max = 500,

@@ -1,5 +1,6 @@
 #include "bench/nightly/page.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,6 +110,29 @@ enum status night_format_of_store(FILE *file, struct store *store, const char *n
     if (st == ST_OK) {
         const struct night_view view = view_of(w);
         write(file, &view);
+    }
+    work_free(w);
+    return st;
+}
+
+enum status night_status_of_store(FILE *file, struct store *store, int64_t now_unix_s,
+                                  void (*write)(FILE *file, const struct night_view *night), struct err *err)
+{
+    struct work *w;
+    double days;
+    enum status st = load(&w, store, NULL, err);
+    if (st == ST_OK) {
+        struct night_view view = view_of(w);
+        bool gap = told_is_gap(&days, w->run->start_unix_s, now_unix_s);
+        char text[RECORD_TEXT];
+        snprintf(text, sizeof text, "the last night was %.1f days ago: look at what starts it", days);
+        if (gap && told_status(view.verdict) != ST_BAD_NEWS) {
+            view.verdict = "BLIND";
+            view.sentence = text;
+        }
+        write(file, &view);
+        st = told_status(view.verdict);
+        st = st == ST_OK ? ST_OK : err_set(err, st, "%s: %s", view.verdict, view.sentence);
     }
     work_free(w);
     return st;

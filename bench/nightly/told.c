@@ -63,14 +63,25 @@ static const struct night_target *broken(const struct night_target *targets, siz
     return NULL;
 }
 
+bool told_is_gap(double *days, int64_t last_unix_s, int64_t now_unix_s)
+{
+    *days = (double)(now_unix_s - last_unix_s) / DAY_S;
+    return last_unix_s != 0 && *days >= GAP_DAYS;
+}
+
+enum status told_status(const char *word)
+{
+    return words[rank_of(word)].status;
+}
+
 static void tell_gap(struct night_report *out, const struct judge_ask *ask)
 {
     int64_t last = 0;
     for (size_t i = 0; i < ask->run_count; i++)
         if (ask->runs[i].start_unix_s > last)
             last = ask->runs[i].start_unix_s;
-    double days = (double)(ask->start_unix_s - last) / DAY_S;
-    if (last && days >= GAP_DAYS)
+    double days;
+    if (told_is_gap(&days, last, ask->start_unix_s))
         snprintf(out->gap, sizeof out->gap,
                  "BLIND until tonight: the last night was %.1f days ago; look at the timer", days);
 }
@@ -140,6 +151,6 @@ enum status told_of(struct night_report *out, const struct judge_ask *ask, const
         snprintf(out->sentence, sizeof out->sentence, "%.500s", bad->why);
         return err_set(err, ST_ENVIRONMENT, "%s", bad->why);
     }
-    enum status st = words[rank_of(out->verdict)].status;
+    enum status st = told_status(out->verdict);
     return st == ST_OK ? ST_OK : err_set(err, st, "%s: %s", out->verdict, out->sentence);
 }

@@ -14,6 +14,11 @@ enum status told_of(struct night_report *out, const struct judge_ask *ask, const
 /* The same from the rows alone: whether the environment was broken is not known. */
 void told_rows(struct night_report *out, const struct judge_ask *ask);
 
+/* What `bench nightly` returns for a night of this word. */
+enum status told_status(const char *word);
+/* Is the time since a night so long that nights were missed? Writes days. */
+bool told_is_gap(double *days, int64_t last_unix_s, int64_t now_unix_s);
+
 /* Severity of a row's word, 0 the mildest; blind: nights without a verdict. */
 const char *told_word(const struct night_row *row, int blind);
 

@@ -82,7 +82,10 @@ void night_table_write(FILE *file, const struct night_view *night, bool colour)
     struct line *lines = lines_of(night, &count);
     fprintf(file, "%s%s%s  ", colour_of(&paint, night->verdict), night->verdict, paint.off);
     paint_plain(file, night->sentence);
-    fprintf(file, "\nnight %s, number %zu; watches what campaign %s decided\n", night->name, night->nights, night->tune);
+    fprintf(file, "\nnight %s, number %zu", night->name, night->nights);
+    if (night->tune)
+        fprintf(file, "; watches what campaign %s decided", night->tune);
+    fputc('\n', file);
     if (*night->gap && strcmp(night->gap, night->sentence) != 0)
         fprintf(file, "%s\n", night->gap);
     for (size_t i = 0; i < night->change_count; i++) {
@@ -142,7 +145,7 @@ json_t *night_table_json(const struct night_view *night)
     free(lines);
     if (!rows)
         return NULL;
-    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s?, s:I, s:f, s:o, s:o}", "schema", 1, "night", night->name, "campaign",
+    return json_pack("{s:i, s:s, s:s?, s:s, s:s, s:s?, s:I, s:f, s:o, s:o}", "schema", 1, "night", night->name, "campaign",
                      night->tune, "verdict", night->verdict, "sentence", night->sentence, "gap",
                      *night->gap ? night->gap : NULL, "nights", (json_int_t)night->nights, "n_alpha",
                      night->alpha_budget, "changes", changes_json(night), "series", rows);

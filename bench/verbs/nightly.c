@@ -10,6 +10,7 @@
 #include "bench/verbs/files.h"
 #include "bench/verbs/verbs.h"
 #include "kernels/base/build.h"
+#include "kernels/base/clock.h"
 #include "kernels/base/json.h"
 
 /* The settings of the watched campaign under the flags of now. */
@@ -103,11 +104,37 @@ static enum status write_page(const struct invocation *inv, struct store *store,
     return st;
 }
 
+static void write_plain(FILE *file, const struct night_view *night)
+{
+    night_table_write(file, night, table_colour(file));
+}
+
+static void write_json(FILE *file, const struct night_view *night)
+{
+    json_t *all = night_table_json(night);
+    char *text = all ? json_write_text(all, JSON_INDENTED) : NULL;
+    json_decref(all);
+    fputs(text ? text : "", file);
+    free(text);
+}
+
+static enum status show_status(const struct invocation *inv, struct err *err)
+{
+    struct store *store = NULL;
+    enum status st = files_open_store(&store, inv->config->out, STORE_READ, err);
+    if (st == ST_OK)
+        st = night_status_of_store(stdout, store, clock_unix_s(), inv->config->json ? write_json : write_plain, err);
+    store_close(store);
+    return st;
+}
+
 enum status verb_nightly(const struct invocation *inv, struct err *err)
 {
     struct store *store = NULL;
     struct campaign *tune = NULL;
     struct config config = { 0 };
+    if (inv->config->status)
+        return show_status(inv, err);
     enum status st = files_open_store(&store, inv->config->out, STORE_WRITE, err);
     if (st == ST_OK)
         st = store_load_campaign(&tune, store, inv->word_count ? inv->words[0] : NULL, err);

@@ -34,7 +34,7 @@ static const struct verb verbs[] = {
                "the newest, else by its name or date." },
     { .name = "nightly", .summary = "measure again what was decided, compare with the nights before, one verdict",
       .words_text = "[CAMPAIGN]", .words_max = 1, .run = verb_nightly,
-      .groups = CONFIG_OUT | CONFIG_RUN | CONFIG_SEED | CONFIG_JSON,
+      .groups = CONFIG_OUT | CONFIG_RUN | CONFIG_SEED | CONFIG_JSON | CONFIG_NIGHTLY,
       .about = "Measures every batch size that the newest campaign decided, with its neighbours, in five fresh processes each,\n"
                "and compares with the nights in the store of --out: slower only counts if fresh processes confirm it the\n"
                "same night, and on two nights unless it is gross. What all series of a device do together is one incident\n"

@@ -247,6 +247,26 @@ def other_programs_read_it(folder):
     check(done.returncode == 2 and "no night" in done.stderr, done.stderr)
 
 
+def the_status_measures_nothing(folder):
+    """--status tells the newest night again; when the last one is five days ago it is BLIND with exit 1"""
+    out = os.path.join(folder, "out")
+    run_here(folder, seed=2)
+    executions = store_of(folder).execute("SELECT count(*) FROM execution").fetchone()
+    done, night = nightly(folder, "--status")
+    check(done.returncode == 0 and night["verdict"] == "OK" and night["nights"] == 16, done.stdout + done.stderr)
+    check(store_of(folder).execute("SELECT count(*) FROM execution").fetchone() == executions, "it measured")
+    store = store_of(folder)
+    store.execute("DELETE FROM night WHERE run IN (SELECT id FROM run WHERE name NOT LIKE 'copy-%')")
+    store.execute("DELETE FROM night WHERE run IN (SELECT id FROM run WHERE name IN ('copy-14', 'copy-13', 'copy-12', "
+                  "'copy-11'))")
+    store.commit()
+    store.close()
+    done, night = nightly(folder, "--status")
+    check(done.returncode == 1 and night["verdict"] == "BLIND", done.stdout + done.stderr)
+    done, night = nightly(folder)
+    check(done.returncode == 1 and night["verdict"] == "BLIND" and "days ago" in night["gap"], done.stdout + done.stderr)
+
+
 def a_gain_never_fails(folder):
     """15 % faster: IMPROVED, exit 0"""
     done, night = run_here(folder, factor=1.15)
@@ -286,6 +306,7 @@ def the_table_is_for_people(folder):
 if __name__ == "__main__":
     status = run_tests([a_quiet_night_is_ok, a_gross_loss_is_told_at_once, a_small_loss_needs_two_nights,
                         an_accept_ends_the_red, history_names_what_changed, the_backtest_counts, other_programs_read_it,
+                        the_status_measures_nothing,
                         a_gain_never_fails,
                         a_broken_engine_is_the_environment, without_a_campaign_it_says_so,
                         the_table_is_for_people])
