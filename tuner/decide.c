@@ -47,12 +47,25 @@ static bool can_be_kept(const struct race_size *s)
     return s && (s->alive || s->why == WHY_THROTTLED || s->why == WHY_INVALID);
 }
 
+/* Is its estimate within X of the best one? */
+static bool is_near_best(const struct decide_ask *ask, const struct race_size *s)
+{
+    const struct race_size *leader = size_of(ask, ask->race->leader);
+    return leader && s->alive && s->est >= leader->est + log1p(-ask->within);
+}
+
+/* No race ended: does the size in use stay? A guess only if today's guess would take it too. */
+static bool stays(const struct decide_ask *ask, const struct race_size *incumbent)
+{
+    return can_be_kept(incumbent) &&
+           (!ask->guessed || ask->race->state == RACE_NO_SIZE || is_near_best(ask, incumbent));
+}
+
 /* Smallest alive size whose estimate lies within X of the best one. */
 static int smallest_near_best(const struct decide_ask *ask)
 {
-    const struct race_size *leader = size_of(ask, ask->race->leader);
-    for (size_t i = 0; leader && i < ask->race->count; i++)
-        if (ask->race->sizes[i].alive && ask->race->sizes[i].est >= leader->est + log1p(-ask->within))
+    for (size_t i = 0; i < ask->race->count; i++)
+        if (is_near_best(ask, &ask->race->sizes[i]))
             return ask->candidates[i].batch;
     return 0;
 }
@@ -60,7 +73,7 @@ static int smallest_near_best(const struct decide_ask *ask)
 /* The race found W: does it go past the incumbent? */
 static void weigh(struct decide_answer *out, const struct decide_ask *ask, int W)
 {
-    bool keep = can_be_kept(size_of(ask, ask->incumbent));
+    bool keep = !ask->guessed && can_be_kept(size_of(ask, ask->incumbent));
     out->batch = W;
     if (!keep || W == ask->incumbent || (W < ask->incumbent && ask->pending == W))
         return;
@@ -113,7 +126,7 @@ void decide_choose(struct decide_answer *out, const struct decide_ask *ask)
     *out = (struct decide_answer){ .incumbent = ask->incumbent, .leader = race->leader };
     if (found)
         weigh(out, ask, race->batch);
-    else if (can_be_kept(incumbent))
+    else if (stays(ask, incumbent))
         out->batch = ask->incumbent; /* also where no size could be measured: nothing speaks against it */
     else if (race->state != RACE_NO_SIZE)
         out->batch = smallest_near_best(ask);

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench/measure/ascent.h"
 #include "bench/measure/decision_parts.h"
@@ -33,6 +34,7 @@ struct decision_rules decision_rules_of(const struct config *config, const struc
                                     .refine = config->refine,
                                     .max_safe_executed = config->max_safe_executed,
                                     .incumbent = row->incumbent,
+                                    .guessed = strcmp(row->incumbent_source, STORE_GUESS) == 0,
                                     .pending = row->pending };
 }
 
@@ -44,6 +46,7 @@ struct decide_ask decision_decide_ask(const struct decision *d, const struct dec
                                 .candidates = d->candidates,
                                 .within = rules->within,
                                 .incumbent = rules->incumbent,
+                                .guessed = rules->guessed,
                                 .pending = rules->pending };
 }
 

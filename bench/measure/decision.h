@@ -36,6 +36,7 @@ struct decision_rules {
     bool   refine;
     bool   max_safe_executed;
     int    incumbent, pending;       /* 0: none */
+    bool   guessed;                  /* the incumbent is a guess: see struct decide_ask */
     bool   replayed;                 /* the rounds were measured for other rules: they count with the
                                         sizes that they hold, whatever these rules would have measured */
 };

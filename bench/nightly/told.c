@@ -76,9 +76,9 @@ enum status told_status(const char *word)
 
 static void tell_gap(struct night_report *out, const struct judge_ask *ask)
 {
-    int64_t last = 0;
+    int64_t last = 0, night = ask->earlier_count ? ask->earlier[ask->earlier_count - 1].run : 0;
     for (size_t i = 0; i < ask->run_count; i++)
-        if (ask->runs[i].start_unix_s > last)
+        if (ask->runs[i].id == night) /* one that told nothing is no night */
             last = ask->runs[i].start_unix_s;
     double days;
     if (told_is_gap(&days, last, ask->start_unix_s))

@@ -16,12 +16,11 @@ struct line {
 };
 
 #define TEXT(member_name, member, only_data) \
-    { .name = member_name, .unit = "", .offset = offsetof(struct line, member),
-      .type = FIELD_TEXT, .data_only = only_data }
+    { .name = member_name, .unit = "", .offset = offsetof(struct line, member), .type = FIELD_TEXT, \
+      .data_only = only_data }
 #define REAL(member_name, member, shown, in, places, of_least) \
-    { .name = member_name, .heading = shown, .unit = in, .offset = offsetof(struct line, member),
-      .type = FIELD_REAL, \
-      .digits = places, .significant = of_least }
+    { .name = member_name, .heading = shown, .unit = in, .offset = offsetof(struct line, member), \
+      .type = FIELD_REAL, .digits = places, .significant = of_least }
 
 static const struct field fields[] = {
     TEXT("series", series, true),

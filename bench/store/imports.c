@@ -104,6 +104,14 @@ static const char finished_text[] =
     "WHERE s.key_sha256 = ?1 AND ?1 <> '' AND r.kind = 'tune' AND r.variant = ?2 AND (e.state = 'done' OR "
     "(e.state IN ('budget', 'interrupted', 'failed') AND d.confidence IN ('decided', 'within'))) "
     "ORDER BY e.id DESC";
+/* The best that tunes of this key left which were cut short, newest first. */
+static const char guessed_text[] =
+    "SELECT d.optimal, 0, e.id FROM decision AS d "
+    "JOIN target_state AS s ON s.id = (SELECT max(id) FROM target_state WHERE target = d.target) "
+    "JOIN target AS t ON t.id = d.target JOIN run AS r ON r.id = t.run "
+    "JOIN run_state AS e ON e.id = (SELECT max(id) FROM run_state WHERE run = r.id) "
+    "WHERE s.key_sha256 = ?1 AND ?1 <> '' AND r.kind = 'tune' AND r.variant = ?2 AND "
+    "e.state IN ('budget', 'interrupted') AND d.optimal > 0 ORDER BY e.id DESC LIMIT 1";
 
 /* The newest import that names the model: its size as the consumer executes it, and what was older. */
 static const char imported_text[] =
@@ -115,12 +123,12 @@ struct found {
     int64_t state;                   /* number of the run state that it is as old as */
 };
 
-static enum status find_finished(struct found *out, struct store *s, const struct store_incumbent_ask *ask,
-                                 struct err *err)
+static enum status find_tuned(struct found *out, struct store *s, const char *text,
+                              const struct store_incumbent_ask *ask, struct err *err)
 {
     sqlite3_stmt *stmt = NULL;
     bool more = true, first = true;
-    enum status st = sql_prepare(&stmt, s, finished_text, err);
+    enum status st = sql_prepare(&stmt, s, text, err);
     if (st == ST_OK) {
         sqlite3_bind_text(stmt, 1, ask->key_sha256, -1, SQLITE_STATIC);
         sqlite3_bind_text(stmt, 2, ask->variant, -1, SQLITE_STATIC);
@@ -155,19 +163,24 @@ static enum status find_imported(struct found *out, struct store *s, const char 
 enum status store_load_incumbent(struct store_incumbent *out, struct store *s,
                                  const struct store_incumbent_ask *ask, struct err *err)
 {
-    struct found tuned = { 0 }, imported = { 0 };
+    struct found tuned = { 0 }, guessed = { 0 }, imported = { 0 };
     *out = (struct store_incumbent){ 0 };
-    enum status st = find_finished(&tuned, s, ask, err);
+    enum status st = find_tuned(&tuned, s, finished_text, ask, err);
     if (st == ST_OK)
         st = find_imported(&imported, s, ask->model, err);
     if (st != ST_OK)
         return st;
     const bool by_import = imported.batch && (!tuned.batch || imported.state >= tuned.state);
-    const struct found *newest = by_import ? &imported : &tuned;
+    const bool by_guess = !by_import && !tuned.batch;
+    if (by_guess)
+        st = find_tuned(&guessed, s, guessed_text, ask, err);
+    if (st != ST_OK)
+        return st;
+    const struct found *newest = by_import ? &imported : by_guess ? &guessed : &tuned;
     if (!newest->batch)
         return ST_OK;
     out->batch = newest->batch;
     out->pending = newest->pending;
-    sqlite3_snprintf(sizeof out->source, out->source, "%s", by_import ? "import" : "store");
+    sqlite3_snprintf(sizeof out->source, out->source, "%s", by_import ? "import" : by_guess ? STORE_GUESS : "store");
     return ST_OK;
 }

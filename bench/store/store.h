@@ -192,10 +192,12 @@ enum store_fields_of { STORE_FIELDS_RUN, STORE_FIELDS_EXECUTION, STORE_FIELDS_BL
 enum status store_load_fields(struct field_row **out, size_t *count, struct store *s, enum store_fields_of of,
                               int64_t id, struct err *err);
 
+#define STORE_GUESS "guess"
+
 struct store_incumbent {             /* the batch size in use before a campaign */
     int     batch;                   /* 0: none */
     int     pending;                 /* smaller size that the tune before accepted the first time; 0: none */
-    char    source[16];              /* "store", "import"; "" */
+    char    source[16];              /* "store", "import", STORE_GUESS; "" */
 };
 struct store_incumbent_ask {
     const char *key_sha256;          /* of the target: only measurements of the very same thing count */
@@ -205,7 +207,8 @@ struct store_incumbent_ask {
 /* What the newest finished tune of this key decided, or a newer import says of the model. Finished is a tune
  * whose run is done, or one that was cut short after this target's race had ended. What it left pending
  * counts only if it is that newest one. Without a usable size in the newest one the size of an older one is
- * still in use. */
+ * still in use. Where no tune was finished and nothing imported, the best that the newest one left when its time was
+ * used up is in use all the same: a guess, which any race that ends replaces. */
 enum status store_load_incumbent(struct store_incumbent *out, struct store *s,
                                  const struct store_incumbent_ask *ask, struct err *err);
 

@@ -57,7 +57,7 @@ define archive-rule
 	@mkdir -p $(@D); rm -f $@; $(AR) rcs $@ $^
 endef
 shim-lib   := $(out)/lib/libkernels-cuda-shim.a
-device-lib := $(device-lib)
+device-lib := $(nvcc-out)/libkernels-cuda-device.a
 $(shim-lib): $(cuda-kernels:%.cu=$(out)/obj/%.shim.o) $(shim-sources:%.cpp=$(out)/obj/%.o)
 	$(archive-rule)
 $(device-lib): $(cuda-kernels:%.cu=$(nvcc-out)/%.o)

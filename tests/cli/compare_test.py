@@ -22,7 +22,7 @@ def tuned(folder, out, factor, seed, *more):
     done = bench(*arguments, cwd=folder)
     check(done.returncode == 0, done.stderr)
     shown = bench("show", "campaigns", "--out", os.path.join(folder, out), "--json", cwd=folder)
-    names = [c["name"] for c in json.loads(shown.stdout)["campaigns"]]
+    names = [c["campaign"] for c in json.loads(shown.stdout)]
     return sorted(names)[-1] if len(names) == 1 else names
 
 
@@ -47,7 +47,7 @@ def another_machine(folder):
 
 def nothing_in_common(folder):
     """Other work cannot be divided: exit 2 and a sentence; a name that is not there too"""
-    a, b = tuned(folder, "a", 1, 1), tuned(folder, "b", 1, 2, "--input", "96x96")
+    a, b = tuned(folder, "a", 1, 1), tuned(folder, "b", 1, 2, "--precision", "bf16")
     one, two = os.path.join(folder, "a"), os.path.join(folder, "b")
     done = bench("compare", a, b, "--out", one, "--with", two, cwd=folder)
     check(done.returncode == 2 and "no batch size of the same work" in done.stderr, done.stderr)

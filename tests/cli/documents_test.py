@@ -16,7 +16,7 @@ from bench_runner import BENCH, ROOT, bench, check, environment, run_tests, writ
 
 DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"]
 # Targets that other targets call; every other phony one is meant for people and stands in `make help`.
-INNER_TARGETS = {"force", "deps-test", "deps-fuzz", "fuzz-run", "test-build", "test-run"}
+INNER_TARGETS = {"force", "deps-test", "deps-fuzz", "deps-services", "fuzz-run", "test-build", "test-run"}
 EXAMPLES = {"my-service", "service_worker.py"}  # of a reader's own, not of the tree
 ENDINGS = r"\.(?:c|h|py|md|yaml|json|csv|sqlite|svg|png|html|gp|safetensors|npy)$"
 

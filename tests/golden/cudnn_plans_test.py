@@ -64,7 +64,7 @@ def parse(device, text):
 def read():
     with open(FILE) as f:
         lines = f.read().splitlines()
-    version = re.match(r"# cuDNN (\d+)", lines[0]).group(1)
+    version = re.match(r"# origin: cuDNN (\d+)", lines[0]).group(1)
     rows = csv.DictReader(line for line in lines if not line.startswith("#"))
     return version, {tuple(row[key] for key in KEYS): {cell: row[cell] for cell in CELLS if row[cell]}
                      for row in rows}
@@ -72,7 +72,7 @@ def read():
 
 def write(version, table):
     out = io.StringIO()
-    out.write("# cuDNN %s: engines, plans built and KiB of workspace for every layer; made by "
+    out.write("# origin: cuDNN %s: engines, plans built and KiB of workspace for every layer; made by "
               "tests/golden/cudnn_plans_test.py --update, cells as tests/gpu/plan_manifest.c says\n" % version)
     rows = csv.DictWriter(out, KEYS + CELLS, lineterminator="\n")
     rows.writeheader()

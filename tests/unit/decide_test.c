@@ -104,6 +104,23 @@ static void rejected_or_infeasible_incumbent_goes_at_once(void **state)
     assert_true(choose(&e, 8, 0).batch == 8 && choose(&e, 8, 0).confidence == DECIDE_UNDECIDED);
 }
 
+/* A guess goes for whatever a race finds, smaller or not, and stays only where it finds nothing. */
+static void a_guess_gives_way_to_a_race(void **state)
+{
+    struct ended e = decided_for_2();
+    struct decide_answer d;
+    struct decide_ask ask = { .race = &e.race, .candidates = e.candidates, .within = .05, .incumbent = 8, .guessed = true };
+    (void)state;
+    decide_choose(&d, &ask);
+    assert_true(d.batch == 2 && d.pending == 0 && d.outcome == INCUMBENT_REPLACED && d.confidence == DECIDE_DECIDED);
+    e = make(RACE_STILL_OPEN, 0);
+    decide_choose(&d, &ask);
+    assert_true(d.batch == 8 && d.outcome == INCUMBENT_KEPT && d.confidence == DECIDE_UNDECIDED);
+    ask.incumbent = 1; /* far from the best by all that is known */
+    decide_choose(&d, &ask);
+    assert_true(d.batch == 2 && d.outcome == INCUMBENT_REPLACED);
+}
+
 static void smaller_one_must_come_twice(void **state)
 {
     struct ended e = decided_for_2();
@@ -407,6 +424,7 @@ int main(void)
         cmocka_unit_test(without_incumbent_the_race_decides),
         cmocka_unit_test(equal_incumbent_is_confirmed),
         cmocka_unit_test(rejected_or_infeasible_incumbent_goes_at_once),
+        cmocka_unit_test(a_guess_gives_way_to_a_race),
         cmocka_unit_test(smaller_one_must_come_twice),
         cmocka_unit_test(unresolved_smaller_incumbent_stays),
         cmocka_unit_test(undecided_keeps_the_incumbent_or_guesses),

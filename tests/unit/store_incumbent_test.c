@@ -82,6 +82,25 @@ static void the_newest_finished_tune_of_the_key_counts(void **state)
     store_close(s);
 }
 
+/* Only tunes that were cut short: what the newest of them left is served, so it is in use until a race ends. */
+static void a_guess_is_in_use_where_there_is_nothing_better(void **state)
+{
+    struct store *s = fixture_open(*state, STORE_WRITE);
+    tune(s, key, 16, 2, "coarse", "running", "release");      /* killed: nothing was written */
+    tune(s, key, 1, 0, "coarse", "budget", "debug");
+    tune(s, key, 0, 0, "undecided", "budget", "release");
+    expect(s, 0, 0, "");
+    tune(s, key, 2, 1, "coarse", "budget", "release");
+    expect(s, 2, 0, STORE_GUESS);
+    tune(s, key, 4, 0, "undecided", "interrupted", "release");
+    expect(s, 4, 0, STORE_GUESS);
+    tune(s, key, 8, 4, "decided", "done", "release");
+    expect(s, 8, 4, "store");
+    tune(s, key, 64, 0, "coarse", "budget", "release");
+    expect(s, 8, 4, "store");
+    store_close(s);
+}
+
 /* A tune without a usable size leaves the old one in use, but it is the newest: nothing is pending. */
 static void no_usable_size_leaves_the_old_one(void **state)
 {
@@ -145,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(without_anything_there_is_none, place_make, place_drop),
         cmocka_unit_test_setup_teardown(the_newest_finished_tune_of_the_key_counts, place_make, place_drop),
+        cmocka_unit_test_setup_teardown(a_guess_is_in_use_where_there_is_nothing_better, place_make, place_drop),
         cmocka_unit_test_setup_teardown(no_usable_size_leaves_the_old_one, place_make, place_drop),
         cmocka_unit_test_setup_teardown(an_import_counts_until_the_next_tune, place_make, place_drop),
         cmocka_unit_test_setup_teardown(imports_come_back_newest_first, place_make, place_drop),
