@@ -39,7 +39,7 @@ static size_t run_index(const struct past *p, int64_t run)
 static int compare_rows(const void *a, const void *b)
 {
     const struct night_row *const *x = a, *const *y = b;
-    int names = strcmp((*x)->name, (*y)->name);
+    int names = strverscmp((*x)->name, (*y)->name); /* "batch 4" before "batch 16" */
     return names ? names : strcmp((*x)->series, (*y)->series) ? strcmp((*x)->series, (*y)->series)
            : (*x)->run < (*y)->run ? -1 : (*x)->run > (*y)->run;
 }

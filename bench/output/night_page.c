@@ -203,8 +203,9 @@ static void write_axis(const struct picture *p)
         zero = isnan(p->nights[i].row->M) ? p->nights[i].row->y : p->nights[i].row->M;
     const double marks[] = { p->high, zero, p->low };
     for (size_t i = 0; i < LEN(marks) && !isnan(zero); i++)
-        fprintf(p->file, "<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%+.1f&#160;%%</text>", LEFT - 2,
-                fmax(y_of(p, marks[i]) + 3, TOP + 6), 100 * expm1(marks[i] - zero));
+        fprintf(p->file, marks[i] == zero ? "<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%.0f&#160;%%</text>"
+                                          : "<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%+.1f&#160;%%</text>",
+                LEFT - 2, fmax(y_of(p, marks[i]) + 3, TOP + 6), 100 * expm1(marks[i] - zero));
     fprintf(p->file, "<text x=\"%.0f\" y=\"%.0f\">%zu nights</text>", LEFT + 4, HIGH - 3, p->count);
 }
 

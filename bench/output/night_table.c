@@ -55,6 +55,12 @@ static struct line line_of(const struct night_row *row)
     return line;
 }
 
+/* "batch 4" before "batch 16". */
+static int compare_lines(const void *a, const void *b)
+{
+    return strverscmp(((const struct line *)a)->name, ((const struct line *)b)->name);
+}
+
 /* free(); NULL: no memory. */
 static struct line *lines_of(const struct night_view *night, size_t *count)
 {
@@ -63,6 +69,8 @@ static struct line *lines_of(const struct night_view *night, size_t *count)
     for (size_t i = 0; lines && i < night->count; i++)
         if (night->rows[i].target || *night->rows[i].verdict) /* no MACHINE where there are too few series */
             lines[(*count)++] = line_of(&night->rows[i]);
+    if (lines)
+        qsort(lines, *count, sizeof *lines, compare_lines);
     return lines;
 }
 
