@@ -38,7 +38,7 @@ static cudaError_t describe_card(struct gpu_card *card, int index)
     if (code != cudaSuccess)
         return code;
     *card = (struct gpu_card){ .index = index, .memory_bytes = p.totalGlobalMem };
-    snprintf(card->id, sizeof card->id, "cuda:%d", index);
+    snprintf(card->id, sizeof card->id, "cuda:%hhu", (unsigned char)index);
     snprintf(card->name, sizeof card->name, "%.95s", p.name);
     unsigned char uuid[16];
     memcpy(uuid, p.uuid.bytes, sizeof uuid);
