@@ -32,7 +32,7 @@ def conformance():
     """Every case of the conformance script, f16, graphs"""
     worker = os.path.join(FAKE, "bench-worker-cuda")
     if not os.path.exists(worker):
-        print("# no CUDA toolkit here: there is no worker on the fakes")
+        tell(True, "conformance on a fake CUDA # SKIP no CUDA toolkit here: there is no worker on the fakes")
         return
     env = dict(os.environ, BENCH_HOME=ROOT, BENCH_CUDA_LIBRARY_PATH=FAKE, BENCH_CUDA_OPTIONS=OPTIONS, OMP_NUM_THREADS="1",
                BENCH_NVML_LIBRARY=os.path.join(FAKE, "libnvidia-ml.so.1"), BENCH_FAKE_CUDA="")
@@ -50,14 +50,14 @@ def without_a_gpu():
     """hello and load say why not, with the error's number; quit ends with 0"""
     worker = os.path.join(BIN, "bench-worker-cuda")
     if not os.path.exists(worker):
-        print("# no CUDA toolkit here: there is no CUDA worker")
+        tell(True, "the worker without a GPU # SKIP no CUDA toolkit here: there is no CUDA worker")
         return
     lines = ['{"id":1,"op":"hello","protocol":1}', '{"id":2,"op":"load","model":"resunet_small"}', '{"id":3,"op":"quit"}']
     done = subprocess.run([worker], input="\n".join(lines) + "\n", stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           universal_newlines=True, env=dict(os.environ, BENCH_HOME=ROOT), timeout=60)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     if answers and answers[0]["ok"]:
-        print("# this machine has a GPU: nothing to be said of one without")
+        tell(True, "the worker without a GPU # SKIP this machine has a GPU")
         return
     said = [(a.get("error", {}).get("kind"), "api" in a.get("error", {})) for a in answers]
     tell(said == [("environment", True), ("environment", True), (None, False)] and answers[2]["ok"],
