@@ -5,14 +5,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Folder of this executable, without the final slash; "." if /proc does not tell. */
-static void own_folder(char *out)
+/* This executable as /proc tells it; without /proc as it was started, which the kernel tells every program. */
+static void own_path(char *out)
 {
+    char *real = NULL;
     ssize_t size = readlink("/proc/self/exe", out, HOME_PATH_MAX - 1);
     out[size > 0 ? size : 0] = 0;
+    if (size <= 0 && getauxval(AT_EXECFN) && (real = realpath((const char *)getauxval(AT_EXECFN), NULL)))
+        snprintf(out, HOME_PATH_MAX, "%s", real);
+    free(real);
+}
+
+/* Its folder, without the final slash; "." if nobody tells. */
+static void own_folder(char *out)
+{
+    own_path(out);
     char *slash = strrchr(out, '/');
     if (slash)
         *slash = 0;
