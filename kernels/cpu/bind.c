@@ -5,55 +5,15 @@
 /* Outputs above this leave the caches anyway: written past them. */
 #define STREAM_BYTES ((size_t)16 << 20)
 
-static char *data_of(const struct exec *e, int id)
+static char *base_of(const void *exec, int buffer)
 {
-    if (id == PLAN_NONE)
-        return NULL;
-    const struct buffer *b = &e->p->buffers[id];
-    size_t element = fused_bytes(e->p->type), n = (size_t)e->batch;
-    if (b->parent != PLAN_NONE)
-        return (char *)e->arena.data + e->p->buffers[b->parent].offset * n +
-               (size_t)b->first_channel * element;
-    return (char *)e->arena.data + b->offset * n;
+    const struct exec *e = exec;
+    return (char *)e->arena.data + e->p->buffers[buffer].offset * (size_t)e->batch;
 }
 
-static float *floats(const struct exec *e, int id)
+static struct placement placement_of(const struct exec *e)
 {
-    return (float *)(void *)data_of(e, id);
-}
-
-static struct fused_view view(const struct exec *e, int id)
-{
-    if (id == PLAN_NONE)
-        return (struct fused_view){ .data = NULL };
-    const struct buffer *b = &e->p->buffers[id];
-    int stride = b->parent == PLAN_NONE ? b->c : e->p->buffers[b->parent].c;
-    return (struct fused_view){ data_of(e, id), e->p->type, e->batch, b->h, b->w, b->c, stride };
-}
-
-static size_t view_bytes(const struct fused_view *v)
-{
-    size_t element = fused_bytes(v->type);
-    return v->data ? (size_t)v->n * (size_t)v->h * (size_t)v->w * (size_t)v->c * element : 0;
-}
-
-static struct fused_norm norm(const struct exec *e, const struct norm_ref *r)
-{
-    return (struct fused_norm){
-        r->gamma, r->beta, floats(e, r->scale), floats(e, r->shift), floats(e, r->center), floats(e, r->rate)
-    };
-}
-
-static struct fused_term term(const struct exec *e, const struct term_ref *r)
-{
-    struct fused_term t = { view(e, r->src), floats(e, r->scale), floats(e, r->shift), floats(e, r->pixel), r->relu,
-                            r->resize };
-    if (r->resize == FUSED_WIDE) { /* (h/2, 2w, c) as it was computed is (h/2, w/2, 4c) as it is read */
-        t.src.w /= 4;
-        t.src.c *= 4;
-        t.src.stride *= 4;
-    }
-    return t;
+    return (struct placement){ .plan = e->p, .batch = e->batch, .stream_bytes = STREAM_BYTES, .base = base_of, .context = e };
 }
 
 /* --- one function per kind of step ---------------------------------------------------------------------- */
@@ -61,10 +21,11 @@ static struct fused_term term(const struct exec *e, const struct term_ref *r)
 static enum status bind_pack(struct bound *b, struct exec *e, const struct pack_step *s, struct err *err)
 {
     (void)err;
+    const struct placement m = placement_of(e);
     struct bound_pack *p = &b->u.pack;
-    p->op = (struct fused_pack){ .c_real = e->p->input[0], .dst = view(e, s->dst) };
+    p->op = (struct fused_pack){ .c_real = e->p->input[0], .dst = placed_view(&m, s->dst) };
     p->op.dst.n = 1;
-    p->image_bytes = view_bytes(&p->op.dst);
+    p->image_bytes = placed_view_bytes(&p->op.dst);
     b->scratch_bytes = fused_pack_scratch(&p->op);
     return ST_OK;
 }
@@ -114,117 +75,37 @@ static enum status bind_conv(struct bound *b, struct exec *e, const struct conv_
     return st;
 }
 
-static enum status bind_stats(struct bound *b, struct exec *e, const struct stats_step *s, struct err *err)
-{
-    (void)err;
-    b->u.stats = (struct fused_stats){ view(e, s->src), floats(e, s->pixel), norm(e, &s->norm) };
-    b->scratch_bytes = fused_stats_scratch(&b->u.stats);
-    return ST_OK;
-}
+/* Kinds that need nothing but their operation and its scratch. */
+#define SIMPLE(X) \
+    X(stats) X(survey) X(se) X(gate) X(triplet) X(map_norm) X(map_resize) X(scatter)
+#define X(name) \
+    static enum status bind_##name(struct bound *b, struct exec *e, const struct name##_step *s, struct err *err) \
+    { \
+        (void)err; \
+        const struct placement m = placement_of(e); \
+        b->u.name = placed_##name(&m, s); \
+        b->scratch_bytes = fused_##name##_scratch(&b->u.name); \
+        return ST_OK; \
+    }
+SIMPLE(X)
+#undef X
 
 static enum status bind_apply(struct bound *b, struct exec *e, const struct apply_step *s, struct err *err)
 {
     (void)err;
-    struct bound_apply *a = &b->u.apply;
-    a->op = (struct fused_apply){ .terms = s->terms, .n = e->batch, .h = s->h, .w = s->w, .c = s->c,
-                                  .c_real = s->c_real, .act = s->act, .dst = view(e, s->dst),
-                                  .pool = view(e, s->pool), .channel_mean = floats(e, s->channel_mean),
-                                  .point = floats(e, s->point), .dot_weight = s->dot_weight,
-                                  .dot_bias = s->dot_bias, .dot = floats(e, s->dot) };
-    for (int t = 0; t < s->terms; t++)
-        a->op.term[t] = term(e, &s->term[t]);
-    a->op.stream = view_bytes(&a->op.dst) > STREAM_BYTES;
-    if (s->has_norm) {
-        a->norm = norm(e, &s->norm);
-        a->op.norm = &a->norm;
-    }
-    b->scratch_bytes = fused_apply_scratch(&a->op);
-    return ST_OK;
-}
-
-static enum status bind_survey(struct bound *b, struct exec *e, const struct survey_step *s, struct err *err)
-{
-    (void)err;
-    struct fused_survey *v = &b->u.survey;
-    *v = (struct fused_survey){ .src = view(e, s->src), .c_real = s->c_real, .scale = floats(e, s->scale),
-                                .shift = floats(e, s->shift), .center = floats(e, s->center),
-                                .rate = floats(e, s->rate), .pixel = floats(e, s->pixel), .dst = view(e, s->dst),
-                                .row = floats(e, s->row), .column = floats(e, s->column),
-                                .point = floats(e, s->point) };
-    v->stream = view_bytes(&v->dst) > STREAM_BYTES;
-    b->scratch_bytes = fused_survey_scratch(v);
-    return ST_OK;
-}
-
-static enum status bind_se(struct bound *b, struct exec *e, const struct se_step *s, struct err *err)
-{
-    (void)err;
-    b->u.se = (struct fused_se){ e->batch, s->c,  s->hidden,           floats(e, s->mean),
-                                  s->w1,    s->w2, floats(e, s->factor) };
-    b->scratch_bytes = fused_se_scratch(&b->u.se);
-    return ST_OK;
-}
-
-static enum status bind_gate(struct bound *b, struct exec *e, const struct gate_step *s, struct err *err)
-{
-    (void)err;
-    b->u.gate = (struct fused_gate){ e->batch, s->h, s->w, floats(e, s->point), floats(e, s->point_factor),
-                                     floats(e, s->prior), s->weight, floats(e, s->factor) };
-    b->scratch_bytes = fused_gate_scratch(&b->u.gate);
-    return ST_OK;
-}
-
-static enum status bind_triplet(struct bound *b, struct exec *e, const struct triplet_step *s,
-                                struct err *err)
-{
-    (void)err;
-    b->u.triplet = (struct fused_triplet){ .n = e->batch, .h = s->h, .w = s->w, .row = floats(e, s->row),
-                                           .column = floats(e, s->column), .point = floats(e, s->point),
-                                           .prior = floats(e, s->prior),
-                                           .row_weight = { s->row_weight[0], s->row_weight[1] },
-                                           .column_weight = { s->column_weight[0], s->column_weight[1] },
-                                           .point_weight = s->point_weight, .factor = floats(e, s->factor) };
-    b->scratch_bytes = fused_triplet_scratch(&b->u.triplet);
-    return ST_OK;
-}
-
-static enum status bind_map_norm(struct bound *b, struct exec *e, const struct map_norm_step *s,
-                                 struct err *err)
-{
-    (void)err;
-    b->u.map_norm = (struct fused_map_norm){ e->batch, s->h, s->w, s->normalise, s->gamma, s->beta, s->act,
-                                             floats(e, s->src), floats(e, s->dst) };
-    b->scratch_bytes = fused_map_norm_scratch(&b->u.map_norm);
-    return ST_OK;
-}
-
-static enum status bind_map_resize(struct bound *b, struct exec *e, const struct map_resize_step *s,
-                                   struct err *err)
-{
-    (void)err;
-    b->u.map_resize = (struct fused_map_resize){ e->batch, s->h, s->w, s->to_h, s->to_w, s->resize,
-                                                 floats(e, s->src), floats(e, s->dst) };
-    b->scratch_bytes = fused_map_resize_scratch(&b->u.map_resize);
-    return ST_OK;
-}
-
-static enum status bind_scatter(struct bound *b, struct exec *e, const struct scatter_step *s,
-                                struct err *err)
-{
-    (void)err;
-    struct fused_scatter *v = &b->u.scatter;
-    *v = (struct fused_scatter){ .src = view(e, s->src), .dst = view(e, s->dst), .bias = s->bias };
-    v->stream = view_bytes(&v->dst) > STREAM_BYTES;
-    b->scratch_bytes = fused_scatter_scratch(v);
+    const struct placement m = placement_of(e);
+    placed_apply(&b->u.apply, &m, s);
+    b->scratch_bytes = fused_apply_scratch(&b->u.apply.op);
     return ST_OK;
 }
 
 static enum status bind_attention(struct bound *b, struct exec *e, const struct attention_step *s,
                                   struct err *err)
 {
+    const struct placement m = placement_of(e);
     struct attention_shape shape = { e->batch, s->heads, s->depth, s->tokens, e->p->type };
-    b->u.attention.src = data_of(e, s->src);
-    b->u.attention.dst = data_of(e, s->dst);
+    b->u.attention.src = placed_data(&m, s->src);
+    b->u.attention.dst = placed_data(&m, s->dst);
     enum status st = attention_new(&b->u.attention.attention, e->packing->compat, &shape, err);
     if (st == ST_OK)
         b->scratch_bytes = attention_scratch_bytes(b->u.attention.attention);
@@ -234,18 +115,10 @@ static enum status bind_attention(struct bound *b, struct exec *e, const struct 
 static enum status bind_unpack(struct bound *b, struct exec *e, const struct unpack_step *s, struct err *err)
 {
     (void)err;
-    struct bound_unpack *u = &b->u.unpack;
-    const struct channel_map *map = &e->p->buffers[s->src].map;
-    size_t element = fused_bytes(e->p->type);
-    int first = 0;
-    u->count = map->segments;
-    for (int i = 0; i < map->segments; i++) {
-        struct fused_view src = view(e, s->src);
-        src.data = (char *)src.data + (size_t)map->at[i] * element;
-        src.c = plan_padded(e->p, map->real[i]);
-        u->op[i] = (struct fused_unpack){ src, map->real[i], first, e->p->output[0], floats(e, s->dst) };
-        first += map->real[i];
-        size_t scratch = fused_unpack_scratch(&u->op[i]);
+    const struct placement m = placement_of(e);
+    placed_unpack(&b->u.unpack, &m, s);
+    for (int i = 0; i < b->u.unpack.count; i++) {
+        size_t scratch = fused_unpack_scratch(&b->u.unpack.op[i]);
         if (scratch > b->scratch_bytes)
             b->scratch_bytes = scratch;
     }
@@ -277,8 +150,9 @@ enum status bind_scratch(struct bound *b, struct exec *e, int index, struct err 
     enum status st = batch_weights(&weights, e, s->weights, b->u.conv.kernel, err);
     if (st != ST_OK)
         return st;
-    const struct compat_buffers buffers = { data_of(e, s->src), weights, (void *)(uintptr_t)s->bias,
-                                            data_of(e, s->dst), e->scratch.data };
+    const struct placement m = placement_of(e);
+    const struct compat_buffers buffers = { placed_data(&m, s->src), weights, (void *)(uintptr_t)s->bias,
+                                            placed_data(&m, s->dst), e->scratch.data };
     return compat_bind(&b->u.conv.call, b->u.conv.kernel, &buffers, err);
 }
 

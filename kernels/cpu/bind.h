@@ -5,6 +5,7 @@
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/exec.h"
 #include "kernels/cpu/pages.h"
+#include "kernels/lower/placed.h"
 
 struct bound;
 
@@ -12,17 +13,9 @@ struct bound_conv {
     struct compat_call *call;
     struct compat_kernel *kernel; /* of the execution's list */
 };
-struct bound_apply {
-    struct fused_apply op;
-    struct fused_norm norm;       /* what op.norm points to */
-};
 struct bound_pack {
     struct fused_pack op;         /* for one image; src is set at run time */
     size_t image_bytes;
-};
-struct bound_unpack {
-    struct fused_unpack op[PLAN_SEGMENTS_MAX];
-    int count;
 };
 struct bound_attention {
     struct attention *attention;
@@ -37,7 +30,7 @@ struct bound {
         struct bound_pack pack;
         struct bound_conv conv;
         struct fused_stats stats;
-        struct bound_apply apply;
+        struct placed_apply apply;
         struct fused_survey survey;
         struct fused_se se;
         struct fused_gate gate;
@@ -46,7 +39,7 @@ struct bound {
         struct fused_map_resize map_resize;
         struct fused_scatter scatter;
         struct bound_attention attention;
-        struct bound_unpack unpack;
+        struct placed_unpack unpack;
     } u;
 };
 

@@ -9,61 +9,29 @@
 
 /* --- where things lie -------------------------------------------------------------------------------------- */
 
-static char *data_of(const struct binding *w, int id)
+static char *base_of(const void *binding, int buffer)
 {
-    const struct plan *p = w->net->plan;
-    if (id == PLAN_NONE)
-        return NULL;
-    if (id == p->output_buffer)
+    const struct binding *w = binding;
+    if (buffer == w->net->plan->output_buffer)
         return (char *)w->at.output;
-    const struct buffer *b = &p->buffers[id];
-    size_t n = (size_t)w->batch;
-    if (b->parent != PLAN_NONE)
-        return w->at.base + w->at.offset[b->parent] * n + (size_t)b->first_channel * fused_bytes(p->type);
-    return w->at.base + w->at.offset[id] * n;
+    return w->at.base + w->at.offset[buffer] * (size_t)w->batch;
 }
 
-static float *floats(const struct binding *w, int id)
+static const float *constant_of(const void *binding, const float *host)
 {
-    return (float *)(void *)data_of(w, id);
+    return uploads_constant(((const struct binding *)binding)->net->uploads, host);
 }
 
-static struct fused_view view(const struct binding *w, int id)
+static struct placement placement_of(const struct binding *w)
 {
-    const struct plan *p = w->net->plan;
-    if (id == PLAN_NONE)
-        return (struct fused_view){ .data = NULL };
-    const struct buffer *b = &p->buffers[id];
-    int stride = b->parent == PLAN_NONE ? b->c : p->buffers[b->parent].c;
-    return (struct fused_view){ data_of(w, id), p->type, w->batch, b->h, b->w, b->c, stride };
+    return (struct placement){ .plan = w->net->plan, .batch = w->batch, .stream_bytes = STREAM_BYTES, .base = base_of,
+                               .constant = constant_of, .context = w };
 }
 
-static size_t view_bytes(const struct fused_view *v)
+static char *data_of(const struct binding *w, int buffer)
 {
-    return v->data ? (size_t)v->n * (size_t)v->h * (size_t)v->w * (size_t)v->c * fused_bytes(v->type) : 0;
-}
-
-static const float *constant(const struct binding *w, const float *host)
-{
-    return uploads_constant(w->net->uploads, host);
-}
-
-static struct fused_norm norm(const struct binding *w, const struct norm_ref *r)
-{
-    return (struct fused_norm){ constant(w, r->gamma), constant(w, r->beta), floats(w, r->scale), floats(w, r->shift),
-                                floats(w, r->center), floats(w, r->rate) };
-}
-
-static struct fused_term term(const struct binding *w, const struct term_ref *r)
-{
-    struct fused_term t = { view(w, r->src), floats(w, r->scale), floats(w, r->shift), floats(w, r->pixel), r->relu,
-                            r->resize };
-    if (r->resize == FUSED_WIDE) { /* (h/2, 2w, c) as it was computed is (h/2, w/2, 4c) as it is read */
-        t.src.w /= 4;
-        t.src.c *= 4;
-        t.src.stride *= 4;
-    }
-    return t;
+    const struct placement m = placement_of(w);
+    return placed_data(&m, buffer);
 }
 
 /* --- levels ------------------------------------------------------------------------------------------------- */
@@ -94,7 +62,9 @@ static void *part_data(const struct binding *w, size_t offset)
 
 static void bind_pack(struct bound *b, const struct binding *w, const struct pack_step *s)
 {
-    b->u.pack = (struct fused_pack){ .src = w->at.input, .c_real = w->net->plan->input[0], .dst = view(w, s->dst) };
+    const struct placement m = placement_of(w);
+    b->u.pack = (struct fused_pack){ .src = w->at.input, .c_real = w->net->plan->input[0],
+                                     .dst = placed_view(&m, s->dst) };
     b->scratch_bytes = gpu_pack_scratch(&b->u.pack, LIMITS(w));
 }
 
@@ -107,8 +77,8 @@ static void read_raw(struct conv_buffers *buffers, const struct binding *w, stru
     const struct part_memory *m = memory_of(w, at.segment, at.slot - 1);
     buffers->src = data_of(w, p->steps[before->conv].u.conv.dst);
     bool whole = p->type == FUSED_F32;
-    buffers->scale = whole ? (void *)floats(w, coefficients->scale) : part_data(w, m->half_scale);
-    buffers->shift = whole ? (void *)floats(w, coefficients->shift) : part_data(w, m->half_shift);
+    buffers->scale = whole ? data_of(w, coefficients->scale) : part_data(w, m->half_scale);
+    buffers->shift = whole ? data_of(w, coefficients->shift) : part_data(w, m->half_shift);
 }
 
 static void bind_conv(struct bound *b, const struct binding *w, const struct conv_step *s, struct place_in_segment at)
@@ -131,12 +101,13 @@ static void bind_conv(struct bound *b, const struct binding *w, const struct con
 
 static void bind_fold(struct bound *b, const struct binding *w, const struct stats_step *s, struct place_in_segment at)
 {
+    const struct placement placement = placement_of(w);
     const struct part_memory *m = memory_of(w, at.segment, at.slot);
-    struct fused_view src = view(w, s->src);
+    struct fused_view src = placed_view(&placement, s->src);
     b->kind = BOUND_FOLD;
     b->u.fold = (struct gpu_fold){ .n = w->batch, .c = src.c, .pixels = (double)src.h * src.w,
                                    .sum = part_data(w, m->sum), .square = part_data(w, m->square),
-                                   .norm = norm(w, &s->norm) };
+                                   .norm = placed_norm(&placement, &s->norm) };
     if (w->net->plan->type != FUSED_F32 && bind_leaves_out(w->net, w->choices, at.segment, at.slot, w->batch)) {
         b->u.fold.half = w->net->plan->type;
         b->u.fold.half_scale = part_data(w, m->half_scale);
@@ -152,7 +123,8 @@ static void bind_stats(struct bound *b, const struct binding *w, const struct st
         bind_fold(b, w, s, at);
         return;
     }
-    b->u.stats = (struct fused_stats){ view(w, s->src), floats(w, s->pixel), norm(w, &s->norm) };
+    const struct placement m = placement_of(w);
+    b->u.stats = placed_stats(&m, s);
     b->scratch_bytes = gpu_stats_scratch(&b->u.stats, LIMITS(w));
 }
 
@@ -163,81 +135,23 @@ static void bind_apply(struct bound *b, const struct binding *w, const struct ap
         b->kind = BOUND_NOTHING;
         return;
     }
-    struct bound_apply *a = &b->u.apply;
-    a->op = (struct fused_apply){ .terms = s->terms, .n = w->batch, .h = s->h, .w = s->w, .c = s->c,
-                                  .c_real = s->c_real, .act = s->act, .dst = view(w, s->dst),
-                                  .pool = view(w, s->pool), .channel_mean = floats(w, s->channel_mean),
-                                  .point = floats(w, s->point), .dot_weight = constant(w, s->dot_weight),
-                                  .dot_bias = s->dot_bias, .dot = floats(w, s->dot) };
-    for (int t = 0; t < s->terms; t++)
-        a->op.term[t] = term(w, &s->term[t]);
-    a->op.stream = view_bytes(&a->op.dst) > STREAM_BYTES;
-    if (s->has_norm) {
-        a->norm = norm(w, &s->norm);
-        a->op.norm = &a->norm;
+    const struct placement m = placement_of(w);
+    placed_apply(&b->u.apply, &m, s);
+    b->scratch_bytes = gpu_apply_scratch(&b->u.apply.op, LIMITS(w));
+}
+
+/* Kinds that need nothing but their operation and its scratch. */
+#define SIMPLE(X) \
+    X(survey) X(se) X(gate) X(triplet) X(map_norm) X(map_resize) X(scatter)
+#define X(name) \
+    static void bind_##name(struct bound *b, const struct binding *w, const struct name##_step *s) \
+    { \
+        const struct placement m = placement_of(w); \
+        b->u.name = placed_##name(&m, s); \
+        b->scratch_bytes = gpu_##name##_scratch(&b->u.name, LIMITS(w)); \
     }
-    b->scratch_bytes = gpu_apply_scratch(&a->op, LIMITS(w));
-}
-
-static void bind_survey(struct bound *b, const struct binding *w, const struct survey_step *s)
-{
-    struct fused_survey *v = &b->u.survey;
-    *v = (struct fused_survey){ .src = view(w, s->src), .c_real = s->c_real, .scale = floats(w, s->scale),
-                                .shift = floats(w, s->shift), .center = floats(w, s->center),
-                                .rate = floats(w, s->rate), .pixel = floats(w, s->pixel), .dst = view(w, s->dst),
-                                .row = floats(w, s->row), .column = floats(w, s->column),
-                                .point = floats(w, s->point) };
-    v->stream = view_bytes(&v->dst) > STREAM_BYTES;
-    b->scratch_bytes = gpu_survey_scratch(v, LIMITS(w));
-}
-
-static void bind_se(struct bound *b, const struct binding *w, const struct se_step *s)
-{
-    b->u.se = (struct fused_se){ w->batch, s->c, s->hidden, floats(w, s->mean), constant(w, s->w1),
-                                 constant(w, s->w2), floats(w, s->factor) };
-    b->scratch_bytes = gpu_se_scratch(&b->u.se, LIMITS(w));
-}
-
-static void bind_gate(struct bound *b, const struct binding *w, const struct gate_step *s)
-{
-    b->u.gate = (struct fused_gate){ w->batch, s->h, s->w, floats(w, s->point), floats(w, s->point_factor),
-                                     floats(w, s->prior), constant(w, s->weight), floats(w, s->factor) };
-    b->scratch_bytes = gpu_gate_scratch(&b->u.gate, LIMITS(w));
-}
-
-static void bind_triplet(struct bound *b, const struct binding *w, const struct triplet_step *s)
-{
-    b->u.triplet = (struct fused_triplet){ .n = w->batch, .h = s->h, .w = s->w, .row = floats(w, s->row),
-                                           .column = floats(w, s->column), .point = floats(w, s->point),
-                                           .prior = floats(w, s->prior),
-                                           .row_weight = { s->row_weight[0], s->row_weight[1] },
-                                           .column_weight = { s->column_weight[0], s->column_weight[1] },
-                                           .point_weight = constant(w, s->point_weight),
-                                           .factor = floats(w, s->factor) };
-    b->scratch_bytes = gpu_triplet_scratch(&b->u.triplet, LIMITS(w));
-}
-
-static void bind_map_norm(struct bound *b, const struct binding *w, const struct map_norm_step *s)
-{
-    b->u.map_norm = (struct fused_map_norm){ w->batch, s->h, s->w, s->normalise, s->gamma, s->beta, s->act,
-                                             floats(w, s->src), floats(w, s->dst) };
-    b->scratch_bytes = gpu_map_norm_scratch(&b->u.map_norm, LIMITS(w));
-}
-
-static void bind_map_resize(struct bound *b, const struct binding *w, const struct map_resize_step *s)
-{
-    b->u.map_resize = (struct fused_map_resize){ w->batch, s->h, s->w, s->to_h, s->to_w, s->resize,
-                                                 floats(w, s->src), floats(w, s->dst) };
-    b->scratch_bytes = gpu_map_resize_scratch(&b->u.map_resize, LIMITS(w));
-}
-
-static void bind_scatter(struct bound *b, const struct binding *w, const struct scatter_step *s)
-{
-    struct fused_scatter *v = &b->u.scatter;
-    *v = (struct fused_scatter){ .src = view(w, s->src), .dst = view(w, s->dst), .bias = constant(w, s->bias) };
-    v->stream = view_bytes(&v->dst) > STREAM_BYTES;
-    b->scratch_bytes = gpu_scatter_scratch(v, LIMITS(w));
-}
+SIMPLE(X)
+#undef X
 
 static void bind_attention(struct bound *b, const struct binding *w, const struct attention_step *s, int index)
 {
@@ -247,18 +161,10 @@ static void bind_attention(struct bound *b, const struct binding *w, const struc
 
 static void bind_unpack(struct bound *b, const struct binding *w, const struct unpack_step *s)
 {
-    struct bound_unpack *u = &b->u.unpack;
-    const struct plan *p = w->net->plan;
-    const struct channel_map *map = &p->buffers[s->src].map;
-    int first = 0;
-    u->count = map->segments;
-    for (int i = 0; i < map->segments; i++) {
-        struct fused_view src = view(w, s->src);
-        src.data = (char *)src.data + (size_t)map->at[i] * fused_bytes(p->type);
-        src.c = plan_padded(p, map->real[i]);
-        u->op[i] = (struct fused_unpack){ src, map->real[i], first, p->output[0], floats(w, s->dst) };
-        first += map->real[i];
-        size_t scratch = gpu_unpack_scratch(&u->op[i], LIMITS(w));
+    const struct placement m = placement_of(w);
+    placed_unpack(&b->u.unpack, &m, s);
+    for (int i = 0; i < b->u.unpack.count; i++) {
+        size_t scratch = gpu_unpack_scratch(&b->u.unpack.op[i], LIMITS(w));
         if (scratch > b->scratch_bytes)
             b->scratch_bytes = scratch;
     }
@@ -294,7 +200,7 @@ enum status bind_step(struct bound *b, const struct binding *w, int index, struc
 
 /* --- running ------------------------------------------------------------------------------------------------ */
 
-static int run_unpack(const struct bound_unpack *u, const struct gpu_place *at)
+static int run_unpack(const struct placed_unpack *u, const struct gpu_place *at)
 {
     int code = 0;
     for (int i = 0; i < u->count && code == 0; i++)

@@ -15,6 +15,7 @@
 #include "kernels/cuda/passes/kernels.h"
 #include "kernels/cuda/tune/signature.h"
 #include "kernels/cuda/upload.h"
+#include "kernels/lower/placed.h"
 
 /* The network on the device: what executions of every batch size borrow. */
 struct gpu_net {
@@ -55,14 +56,6 @@ struct bound_conv {
     struct conv_way *way;
     struct conv_buffers buffers;
 };
-struct bound_apply {
-    struct fused_apply op;
-    struct fused_norm norm;       /* what op.norm points to */
-};
-struct bound_unpack {
-    struct fused_unpack op[PLAN_SEGMENTS_MAX];
-    int count;
-};
 struct bound_attention {
     const struct attention *attention;
     const void *src;
@@ -85,7 +78,7 @@ struct bound {
         struct bound_conv conv;
         struct fused_stats stats;
         struct gpu_fold fold;
-        struct bound_apply apply;
+        struct placed_apply apply;
         struct fused_survey survey;
         struct fused_se se;
         struct fused_gate gate;
@@ -94,7 +87,7 @@ struct bound {
         struct fused_map_resize map_resize;
         struct fused_scatter scatter;
         struct bound_attention attention;
-        struct bound_unpack unpack;
+        struct placed_unpack unpack;
     } u;
 };
 
