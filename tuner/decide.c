@@ -57,8 +57,9 @@ static bool is_near_best(const struct decide_ask *ask, const struct race_size *s
 /* No race ended: does the size in use stay? A guess only if today's guess would take it too. */
 static bool stays(const struct decide_ask *ask, const struct race_size *incumbent)
 {
-    return can_be_kept(incumbent) &&
-           (!ask->guessed || ask->race->state == RACE_NO_SIZE || is_near_best(ask, incumbent));
+    return ask->untried ||
+           (can_be_kept(incumbent) &&
+            (!ask->guessed || ask->race->state == RACE_NO_SIZE || is_near_best(ask, incumbent)));
 }
 
 /* Smallest alive size whose estimate lies within X of the best one. */
@@ -73,12 +74,12 @@ static int smallest_near_best(const struct decide_ask *ask)
 /* The race found W: does it go past the incumbent? */
 static void weigh(struct decide_answer *out, const struct decide_ask *ask, int W)
 {
-    bool keep = !ask->guessed && can_be_kept(size_of(ask, ask->incumbent));
+    bool keep = ask->untried || (!ask->guessed && can_be_kept(size_of(ask, ask->incumbent)));
     out->batch = W;
-    if (!keep || W == ask->incumbent || (W < ask->incumbent && ask->pending == W))
+    if (!keep || W == ask->incumbent || (!ask->untried && W < ask->incumbent && ask->pending == W))
         return;
     out->batch = ask->incumbent;
-    out->pending = W < ask->incumbent ? W : 0;
+    out->pending = W < ask->incumbent && !ask->untried ? W : 0; /* a race without it says nothing against it */
 }
 
 static bool all_smaller_removed(const struct decide_ask *ask, int batch)
@@ -100,7 +101,7 @@ static void rate(struct decide_answer *out, const struct decide_ask *ask, bool f
                       : all_smaller_removed(ask, out->batch) ? DECIDE_DECIDED : DECIDE_WITHIN;
     if (out->confidence == DECIDE_COARSE || out->confidence == DECIDE_UNDECIDED)
         out->cause = lost ? RACE_CAUSE_DISTURBED : closed && ask->race->cause != RACE_CAUSE_NONE ? ask->race->cause
-                     : found ? RACE_CAUSE_MARGIN : RACE_CAUSE_BUDGET;
+                     : found && d ? RACE_CAUSE_MARGIN : RACE_CAUSE_BUDGET;
     out->detail = accepted ? DETAIL_ACCEPTED : !out->batch ? DETAIL_NONE
                   : out->batch == ask->incumbent ? DETAIL_INCUMBENT_KEPT : DETAIL_BEST_SO_FAR;
 }
@@ -254,6 +255,10 @@ void decide_reasons(struct decide_why *whys, const struct search_size *sizes, si
                                        .m = sizes[i].m,
                                        .c = NAN,
                                        .df = NAN };
+        if (!s && sizes[i].batch == decided->batch) { /* kept without being tried */
+            whys[i].why = WHY_CHOSEN;
+            whys[i].detail = decided->detail;
+        }
         if (s && sizes[i].why == WHY_NONE) {
             reason_of_candidate(&whys[i], ask, decided, s, &ask->candidates[s - ask->race->sizes]);
             whys[i].limit = whys[i].rival ? log1p(-ask->within) : NAN;

@@ -43,7 +43,9 @@ struct decide_ask {
     const struct race_answer *race;
     const struct race_candidate *candidates; /* [race->count], as the race had them */
     double within;            /* X */
-    int incumbent;            /* size in use; 0: none. Not among the candidates: it cannot run any more */
+    int incumbent;            /* size in use; 0: none. Not among the candidates, and not untried: it cannot
+                               * run any more */
+    bool untried;             /* the time was used up before the incumbent's turn: nothing speaks against it */
     bool guessed;             /* it was a best guess itself, no race chose it: where this one finds none
                                * it stays if its estimate is within X of the best, else it goes at once */
     int pending;              /* what the previous finished tune with the same key left pending; 0: nothing */

@@ -40,12 +40,21 @@ struct decision_rules decision_rules_of(const struct config *config, const struc
 
 /* --- the choice ----------------------------------------------------------------------------------------- */
 
+static bool is_untried(const struct decision *d, int batch)
+{
+    for (size_t i = 0; i < d->search.count; i++)
+        if (d->search.sizes[i].batch == batch)
+            return d->search.sizes[i].why == WHY_NOT_TRIED_BUDGET;
+    return false;
+}
+
 struct decide_ask decision_decide_ask(const struct decision *d, const struct decision_rules *rules)
 {
     return (struct decide_ask){ .race = &d->race,
                                 .candidates = d->candidates,
                                 .within = rules->within,
                                 .incumbent = rules->incumbent,
+                                .untried = rules->incumbent && is_untried(d, rules->incumbent),
                                 .guessed = rules->guessed,
                                 .pending = rules->pending };
 }

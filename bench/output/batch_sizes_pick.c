@@ -75,8 +75,7 @@ static const char *obstacle(const struct target_view *t)
         return *t->row.result ? t->row.result : "unfinished";
     const struct point_view *point = target_chosen(t);
     if (!point) /* sizes that were not reached may do */
-        return !t->decision.batch && strcmp(t->decision.cause, "budget") == 0 ? "unfinished"
-                                                                              : "no_usable_size";
+        return strcmp(t->decision.cause, "budget") == 0 ? "unfinished" : "no_usable_size";
     return point->has_prepared && point->prepared.peak_bytes ? NULL : "memory_unknown";
 }
 
@@ -85,6 +84,8 @@ static void describe_obstacle(struct pick *out, const struct target_view *t, con
     char no_size[DECIDED_TEXT];
     decided_claim(no_size, t);
     const char *text = no_size;
+    if (strcmp(outcome, "unfinished") == 0 && t->has_decision && t->decision.batch)
+        snprintf(no_size, sizeof no_size, "batch %d, which is in use, was not reached", t->decision.batch);
     if (strcmp(outcome, "memory_unknown") == 0)
         text = "the engine told no peak memory, without which the entry cannot be written";
     if (strcmp(outcome, "inaccurate") == 0)

@@ -70,6 +70,22 @@ def an_import_is_the_incumbent(folder):
     expect(tuned(folder)[1:], 16, 16, "import", "kept", 8)
 
 
+def an_untried_incumbent_stays(folder):
+    """Time for one probe only: 8, which had no turn, stays in use, in the store and in the file; exit 4, and no word of 1"""
+    expect(tuned(folder), 8, 8, 0, "", "none", 0)
+    for _ in range(2):  # nor does it go when that happens twice
+        done = bench(*tune_arguments(folder, os.path.join(folder, "scripted.yaml"), "--batches", "1,2,4,8,16", "--quiet",
+                                     "--budget", "6s"), cwd=folder)
+        check(done.returncode == 4 and "was not reached before the campaign ended" in done.stderr, done.stderr)
+        expect(stored(folder, "SELECT batch, incumbent, incumbent_outcome, pending FROM decision "
+                              "ORDER BY target DESC LIMIT 1")[0], 8, 8, "kept", 0)
+    why = stored(folder, "SELECT batch, reason FROM why WHERE target = (SELECT max(target) FROM decision)")
+    check(("chosen" in dict(why).values()) and dict(why)[8] == "chosen", "%s" % why)
+    with open(os.path.join(folder, "out", "batch_sizes.json")) as f:
+        entry = json.load(f)["batch_configurations"]["resunet_small"]
+    check(entry["optimal_batch_size"] == 8, "%s" % entry)
+
+
 def another_target_has_its_own(folder):
     """A size chosen with another number of threads is no incumbent here"""
     expect(tuned(folder, "--threads", "1"), 8, 8, 0, "", "none", 0)
@@ -82,4 +98,4 @@ def another_target_has_its_own(folder):
 
 if __name__ == "__main__":
     sys.exit(run_tests([a_smaller_size_waits_for_a_second_tune, a_slower_incumbent_goes_at_once,
-                        an_import_is_the_incumbent, another_target_has_its_own]))
+                        an_import_is_the_incumbent, an_untried_incumbent_stays, another_target_has_its_own]))

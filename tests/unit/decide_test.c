@@ -121,6 +121,37 @@ static void a_guess_gives_way_to_a_race(void **state)
     assert_true(d.batch == 2 && d.outcome == INCUMBENT_REPLACED);
 }
 
+/* The time was used up before the size in use had its turn: what is known of the others does not move it. */
+static void untried_incumbent_stays(void **state)
+{
+    struct ended e = make(RACE_STILL_OPEN, 0);
+    struct decide_answer d;
+    struct decide_ask ask = { .race = &e.race, .candidates = e.candidates, .within = .05, .incumbent = 16,
+                              .untried = true };
+    struct search_size sizes[] = { { .batch = 8, .y = 0 }, { .batch = 16, .why = WHY_NOT_TRIED_BUDGET, .y = NAN } };
+    struct decide_why whys[2];
+    (void)state;
+    e.race.cause = RACE_CAUSE_BUDGET;
+    decide_choose(&d, &ask);
+    assert_true(d.batch == 16 && d.outcome == INCUMBENT_KEPT && d.confidence == DECIDE_UNDECIDED);
+    assert_true(d.cause == RACE_CAUSE_BUDGET && d.detail == DETAIL_INCUMBENT_KEPT);
+    decide_reasons(whys, sizes, 2, &ask, &d);
+    assert_true(whys[0].why == WHY_UNDECIDED || whys[0].why == WHY_UNSTABLE);
+    assert_true(whys[1].why == WHY_CHOSEN && whys[1].detail == DETAIL_INCUMBENT_KEPT);
+    ask.guessed = true; /* two guesses: the older one was measured at least */
+    decide_choose(&d, &ask);
+    assert_int_equal(d.batch, 16);
+    ask.untried = false; /* it was tried, and is no candidate: it cannot run */
+    decide_choose(&d, &ask);
+    assert_true(d.batch == 2 && d.outcome == INCUMBENT_REPLACED);
+    e = decided_for_2();
+    ask = (struct decide_ask){ .race = &e.race, .candidates = e.candidates, .within = .05, .incumbent = 16,
+                               .untried = true };
+    ask.pending = 2;
+    decide_choose(&d, &ask); /* a race without it says nothing against it, however often */
+    assert_true(d.batch == 16 && d.pending == 0 && d.confidence == DECIDE_UNDECIDED && d.cause == RACE_CAUSE_BUDGET);
+}
+
 static void smaller_one_must_come_twice(void **state)
 {
     struct ended e = decided_for_2();
@@ -425,6 +456,7 @@ int main(void)
         cmocka_unit_test(equal_incumbent_is_confirmed),
         cmocka_unit_test(rejected_or_infeasible_incumbent_goes_at_once),
         cmocka_unit_test(a_guess_gives_way_to_a_race),
+        cmocka_unit_test(untried_incumbent_stays),
         cmocka_unit_test(smaller_one_must_come_twice),
         cmocka_unit_test(unresolved_smaller_incumbent_stays),
         cmocka_unit_test(undecided_keeps_the_incumbent_or_guesses),
