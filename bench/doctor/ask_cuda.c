@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench/doctor/child.h"
+#include "kernels/base/symbols.h"
 
 #define LIBRARY "libcuda.so.1"
 #define CAPABILITY_MAJOR 75 /* CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR */
@@ -34,10 +35,7 @@ struct cuda {
 
 static void find_functions(struct cuda *c, void *library)
 {
-    void *symbol;
-#define X(name, parameters)              \
-    symbol = dlsym(library, #name);      \
-    memcpy(&c->name, &symbol, sizeof c->name); /* ISO C has no conversion to a function pointer */
+#define X(name, parameters) symbol_find(&c->name, library, #name);
     CUDA_CALLS(X)
 #undef X
 }

@@ -10,6 +10,7 @@
 
 #include "kernels/base/len.h"
 #include "kernels/base/procfs.h"
+#include "kernels/base/symbols.h"
 
 /* --- codes ----------------------------------------------------------------------------------------------- */
 
@@ -70,10 +71,7 @@ void nvml_absent(char reason[32], int code)
 
 static void find_functions(struct nvml *n)
 {
-    void *symbol;
-#define X(name, parameters)                    \
-    symbol = dlsym(n->library, #name);         \
-    memcpy(&n->name, &symbol, sizeof n->name); /* ISO C has no conversion to a function pointer */
+#define X(name, parameters) symbol_find(&n->name, n->library, #name);
     NVML_CALLS(X)
 #undef X
 }

@@ -1,21 +1,14 @@
 #include "kernels/cuda/library/cublaslt_api.h"
 
-#include <dlfcn.h>
-#include <string.h>
-
+#include "kernels/base/symbols.h"
 #include "kernels/cuda/faults/errors.h"
 
 enum status cublaslt_api_load(struct cublaslt_api *api, void *library, const char *path, struct err *err)
 {
     const char *missing = NULL;
-    /* through memory: see cudnn_api_load */
 #define X(name) \
-    { \
-        void *symbol = dlsym(library, #name); \
-        memcpy(&api->name, &symbol, sizeof symbol); \
-        if (!symbol && !missing) \
-            missing = #name; \
-    }
+    if (!symbol_find(&api->name, library, #name) && !missing) \
+        missing = #name;
     CUBLASLT_CALLS(X)
 #undef X
     if (!missing)

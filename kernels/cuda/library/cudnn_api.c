@@ -1,10 +1,10 @@
 #include "kernels/cuda/library/cudnn_api.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/base/symbols.h"
 #include "kernels/cuda/faults/errors.h"
 
 #define REASONS_MAX 700     /* of the library's chain: the sentence has ERR_TEXT_MAX */
@@ -12,14 +12,9 @@
 enum status cudnn_api_load(struct cudnn_api *api, void *library, const char *path, struct err *err)
 {
     const char *missing = NULL;
-    /* a data pointer becomes a function pointer through memory: ISO C has no cast for it, POSIX allows it */
 #define X(name) \
-    { \
-        void *symbol = dlsym(library, #name); \
-        memcpy(&api->name, &symbol, sizeof symbol); \
-        if (!symbol && !missing) \
-            missing = #name; \
-    }
+    if (!symbol_find(&api->name, library, #name) && !missing) \
+        missing = #name;
     CUDNN_CALLS(X)
 #undef X
     if (!missing)
