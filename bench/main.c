@@ -72,8 +72,7 @@ static void print_verb_help(const struct verb *verb)
 
 static void print_version(void)
 {
-    printf("bench %s%s%s (%s)\n", build_version(), *build_commit() ? " " : "", build_commit(),
-           build_variant());
+    printf("bench %s (%s)\n", build_text(), build_variant());
 }
 
 static enum status unknown_verb(const char *name, struct err *err)

@@ -8,15 +8,21 @@
 #ifndef BUILD_COMMIT
 #define BUILD_COMMIT ""
 #endif
+#define VERSION "0.1.0"
 
 const char *build_version(void)
 {
-    return "0.1.0";
+    return VERSION;
 }
 
 const char *build_commit(void)
 {
     return BUILD_COMMIT;
+}
+
+const char *build_text(void)
+{
+    return *BUILD_COMMIT ? VERSION " " BUILD_COMMIT : VERSION;
 }
 
 const char *build_variant(void)
