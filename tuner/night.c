@@ -102,13 +102,7 @@ static void judge_series(struct verdict_answer *verdicts, const struct night_com
             count = 0;
             s_before = s_last;
         }
-        *v = (struct verdict_answer){ .verdict = VERDICT_COUNT,
-                                      .M = NAN,
-                                      .S = NAN,
-                                      .dev = NAN,
-                                      .dev_again = NAN,
-                                      .U = NAN,
-                                      .shift = NAN };
+        *v = verdict_empty(VERDICT_COUNT);
         if (isnan(y))
             continue;
         double again = value_again(r, s, n, split);

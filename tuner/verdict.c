@@ -142,16 +142,17 @@ static void conclude(struct verdict_answer *out, double delta, int sign)
                                       : VERDICT_PATH_TWO_NIGHT;
 }
 
+struct verdict_answer verdict_empty(enum verdict verdict)
+{
+    return (struct verdict_answer){
+        .verdict = verdict, .M = NAN, .S = NAN, .dev = NAN, .dev_again = NAN, .U = NAN, .shift = NAN
+    };
+}
+
 void verdict_of(struct verdict_answer *out, const struct verdict_ask *ask)
 {
     double base[VERDICT_WINDOW], delta = ask->delta > 0 ? ask->delta : VERDICT_DELTA;
-    *out = (struct verdict_answer){ .verdict = VERDICT_LEARNING,
-                                    .M = NAN,
-                                    .S = NAN,
-                                    .dev = NAN,
-                                    .dev_again = NAN,
-                                    .U = NAN,
-                                    .shift = NAN };
+    *out = verdict_empty(VERDICT_LEARNING);
     out->W = take_base(base, ask);
     if (out->W > 0) {
         out->M = stats_median(base, out->W);

@@ -33,6 +33,9 @@ enum verdict {
 const char *verdict_name(enum verdict v);
 const char *verdict_text(enum verdict v);
 
+/* Of rule 7.3 as it stands here; stored with every verdict, so that a newer one can judge again. */
+#define VERDICT_RULE_VERSION 1
+
 /* How a change was found. */
 #define VERDICT_PATH_LIST(X) \
     X(NONE,      "") \
@@ -76,6 +79,8 @@ struct verdict_answer {
     double U, shift; /* of the step test; NaN before 35 nights. shift: median of the differences */
     bool   ask_again;               /* flagged, and no confirmation yet: measure one before the night ends */
 };
+/* Of this verdict, with nothing known. */
+struct verdict_answer verdict_empty(enum verdict verdict);
 /* Steps 1 to the end of rule 7.3. Without a confirmation a flagged night is at most NOISE (or a STEP). */
 void verdict_of(struct verdict_answer *out, const struct verdict_ask *ask);
 

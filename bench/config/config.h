@@ -86,7 +86,11 @@ struct config {
     struct name_list require_engines;
     char  *only, *root;              /* NULL: not given */
     bool   nightly;                  /* report: of a night */
-    bool   status;                   /* nightly: tell, measure nothing */
+    /* nightly */
+    bool   status;                   /* tell, measure nothing */
+    uint64_t every_ns;               /* a night is due */
+    char  *fail_on;                  /* "nothing", "moved" */
+    bool   retune;                   /* race again what moved */
     char  *format;                   /* export */
     char  *with;                     /* compare: folder of B; NULL: that of A */
     /* accept */
@@ -115,7 +119,7 @@ enum config_group {
     CONFIG_MEMORY  = 1 << 4,         /* --reserve, --memory-limit */
     CONFIG_FILES   = 1 << 5,         /* what goes into batch_sizes.json */
     CONFIG_OUT     = 1 << 6,         /* --out */
-    CONFIG_RUN     = 1 << 7,         /* --resume, --quiet */
+    CONFIG_RUN     = 1 << 7,         /* --quiet */
     CONFIG_JSON    = 1 << 8,
     CONFIG_CSV     = 1 << 9,
     CONFIG_SOURCE  = 1 << 10,        /* --config */
@@ -124,7 +128,8 @@ enum config_group {
     CONFIG_QUEUE   = 1 << 13,        /* --rate, --trace, --delay ..., and --slo */
     CONFIG_WHY     = 1 << 14,        /* --why */
     CONFIG_DOCTOR  = 1 << 15,        /* --require-gpu ... */
-    CONFIG_NIGHTLY = 1 << 20,        /* --status */
+    CONFIG_RESUME  = 1 << 21,        /* --resume */
+    CONFIG_NIGHTLY = 1 << 20,        /* --status, --every, --fail-on, --retune */
     CONFIG_COMPARE = 1 << 19,        /* --with */
     CONFIG_EXPORT  = 1 << 18,        /* --format */
     CONFIG_REPORT  = 1 << 17,        /* --nightly */

@@ -75,7 +75,7 @@ void config_print_help(FILE *out, unsigned groups)
         { CONFIG_COMPARE, "What is compared" },
         { CONFIG_EXPORT, "How it is written" },
         { CONFIG_FILES | CONFIG_OUT, "Where results go" },
-        { CONFIG_RUN | CONFIG_WHY | CONFIG_JSON | CONFIG_CSV | CONFIG_SOURCE, "This run" },
+        { CONFIG_RESUME | CONFIG_RUN | CONFIG_WHY | CONFIG_JSON | CONFIG_CSV | CONFIG_SOURCE, "This run" },
     };
     size_t count;
     const struct config_row *rows = config_rows(&count);

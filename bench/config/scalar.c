@@ -111,8 +111,11 @@ const struct config_type config_type_percent = { .read = percent_read, .write = 
 
 static void duration_allowed(char *out, size_t size, const struct config_row *row)
 {
-    snprintf(out, size, "a time with its unit (500ms, 90s, 40m, 2h) of at most %.0f h, or 0",
-             row->max / 3600e9);
+    const double most_h = row->max / 3600e9;
+    if (row->min > 0)
+        snprintf(out, size, "a time with its unit (90s, 40m, 24h), %.0f s to %.0f h", row->min / 1e9, most_h);
+    else
+        snprintf(out, size, "a time with its unit (500ms, 90s, 40m, 2h) of at most %.0f h, or 0", most_h);
 }
 
 static enum status duration_read(struct config *c, const struct config_row *row, const struct config_value *v,
@@ -120,7 +123,8 @@ static enum status duration_read(struct config *c, const struct config_row *row,
 {
     uint64_t value;
     const char *text = single(v);
-    if (!text || text_duration_ns(&value, text) || (double)value > row->max)
+    if (!text || text_duration_ns(&value, text) || (double)value > row->max ||
+        (double)value < row->min)
         return config_refuse(row, v, as_written(v), NULL, err);
     *(uint64_t *)config_field(c, row) = value;
     return ST_OK;

@@ -1,5 +1,6 @@
 #include "bench/config/row.h"
 
+#include "bench/config/night_formats.h"
 #include "kernels/base/len.h"
 #include "kernels/base/model_config.h"
 
@@ -11,7 +12,12 @@
 
 static const char *const precisions[] = { "f32", "bf16", "f16", "tf32" };
 static const char *const modes[] = { "e2e", "compute" };
-static const char *const night_formats[] = { "csv", "markdown", "junit", "openmetrics" };
+static const char *const night_formats[] = {
+#define X(name, text) #name,
+    NIGHT_FORMATS(X)
+#undef X
+};
+static const char *const night_fails[] = { "nothing", "moved" };
 static const char *const max_safe_rules[] = { "executed", "ceiling" };
 
 /* in the order of enum objective */
@@ -171,9 +177,20 @@ static const struct config_row rows[] = {
       .preset_text = "the folder of --out", .help = "folder whose store has campaign B: of another machine, say" },
     { .flag = "format", .type = &config_type_choice, .group = CONFIG_EXPORT, .unit = "FORMAT", AT(format),
       CHOICES(night_formats), .preset = "markdown",
-      .help = "csv: a line for each series; markdown: a table; junit: test results; openmetrics: for Prometheus" },
+#define X(name, text) "; " #name ": " text
+      .help = "a night for other programs" NIGHT_FORMATS(X) },
+#undef X
     { .flag = "status", .type = &config_type_bool, .group = CONFIG_NIGHTLY, AT(status), .preset = "false",
-      .help = "tell the newest night again and measure nothing; BLIND if it is more than three days ago" },
+      .help = "tell the newest night again and measure nothing; BLIND if three nights are missing since" },
+    { .key = "nightly.every", .flag = "every", .type = &config_type_duration, .group = CONFIG_NIGHTLY,
+      .unit = "TIME", AT(every_ns), .min = 60e9, .max = 366 * 86400e9, .preset = "24h",
+      .help = "how often a night is due: three missing ones in a row are BLIND" },
+    { .key = "nightly.fail_on", .flag = "fail-on", .type = &config_type_choice, .group = CONFIG_NIGHTLY,
+      .unit = "WHAT", AT(fail_on), CHOICES(night_fails), .preset = "nothing",
+      .help = "moved: exit 1 also if another batch size would be chosen on two nights in a row" },
+    { .key = "nightly.retune", .flag = "retune", .type = &config_type_bool, .group = CONFIG_NIGHTLY, AT(retune),
+      .preset = "false",
+      .help = "race the targets again whose optimum moved and that are not slower, and write batch_sizes.json anew" },
     { .flag = "nightly", .type = &config_type_bool, .group = CONFIG_REPORT, AT(nightly), .preset = "false",
       .help = "the page of a night in place of a campaign's" },
     { .flag = "series", .type = &config_type_text, .group = CONFIG_ACCEPT, .unit = "TEXT", AT(series), .max = 500,
@@ -186,7 +203,7 @@ static const struct config_row rows[] = {
     { .flag = "config", .type = &config_type_text, .group = CONFIG_SOURCE, .unit = "FILE", AT(config_file),
       .max = 4095, .preset_text = "none",
       .help = "YAML file with any of the keys named here; flags go over it" },
-    { .flag = "resume", .type = &config_type_bool, .group = CONFIG_RUN, AT(resume), .preset = "false",
+    { .flag = "resume", .type = &config_type_bool, .group = CONFIG_RESUME, AT(resume), .preset = "false",
       .help = "continue the last unfinished campaign of the store; no completed block is repeated" },
     { .flag = "why", .type = &config_type_bool, .group = CONFIG_WHY, AT(why), .preset = "false",
       .help = "say of every batch size why it was chosen or not, and all comparisons of the race" },

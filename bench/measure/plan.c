@@ -475,6 +475,36 @@ void plan_keep(struct plan *p, bool (*keep)(void *context, const struct plan_tar
     p->target_count = n;
 }
 
+/* What `all` has room for. */
+static void take_over(struct plan *all, struct plan *from)
+{
+    for (size_t i = 0; i < from->target_count; i++) {
+        struct plan_target *t = &all->targets[all->target_count++];
+        *t = from->targets[i];
+        t->engine = all->engines + all->engine_count + (t->engine - from->engines);
+    }
+    for (size_t i = 0; i < from->engine_count; i++)
+        all->engines[all->engine_count++] = from->engines[i];
+    free(from->targets);
+    free(from->engines);
+    *from = (struct plan){ 0 };
+}
+
+enum status plan_append(struct plan *p, struct plan *more, struct err *err)
+{
+    struct plan all = { .engines = calloc(p->engine_count + more->engine_count + 1, sizeof *all.engines),
+                        .targets = calloc(p->target_count + more->target_count + 1, sizeof *all.targets) };
+    if (!all.engines || !all.targets) {
+        free(all.engines);
+        free(all.targets);
+        return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for a plan");
+    }
+    take_over(&all, p);
+    take_over(&all, more);
+    *p = all;
+    return ST_OK;
+}
+
 void plan_free(struct plan *p)
 {
     for (size_t i = 0; i < p->target_count; i++)

@@ -55,6 +55,9 @@ enum status plan_make(struct plan *out, const struct config *config, struct stor
 double plan_predicted_s(const struct plan *p);
 /* Drops the targets that keep() does not want; the others stay in order. */
 void plan_keep(struct plan *p, bool (*keep)(void *context, const struct plan_target *target), void *context);
+/* Takes the targets of another plan over, behind its own; `more` is empty afterwards. ST_OUT_OF_MEMORY: both are
+ * as they were. */
+enum status plan_append(struct plan *p, struct plan *more, struct err *err);
 void plan_free(struct plan *p);
 
 #endif

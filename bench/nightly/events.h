@@ -8,9 +8,6 @@
 #include "bench/store/store.h"
 #include "kernels/base/err.h"
 
-struct night_event {
-    char name[RECORD_NAME], was[RECORD_TEXT], is[RECORD_TEXT]; /* "kernel", "6.1.0-13", "6.1.0-18" */
-};
 /* Facts of class event that differ between two runs, and their builds; *out for free(). Statuses of the
  * store. */
 enum status night_events(struct night_event **out, size_t *count, struct store *store,

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "bench/measure/campaign_begin.h"
+#include "bench/nightly/advice.h"
+#include "bench/nightly/events.h"
 #include "bench/nightly/judge.h"
 #include "bench/nightly/measure.h"
 #include "bench/nightly/night_rows.h"
@@ -13,10 +15,9 @@
 #include "bench/nightly/watch.h"
 #include "kernels/base/clock.h"
 
-enum { QUICK_EXECUTIONS = 3 };
-
 struct night {
     const struct night_context *context;
+    struct config config;            /* of the newest source, borrowed, but for the budget of its campaign */
     struct campaign_context campaign;
     struct campaign_state *c;
     struct plan plan;
@@ -28,18 +29,37 @@ struct night {
     size_t accept_count;
     struct run_row *runs;            /* earlier nights */
     size_t run_count;
-    int executions;
 };
 
 /* --- begin ---------------------------------------------------------------------------------------------- */
 
+struct wanted {
+    const struct watch *watch;
+    const struct watch_source *source;
+};
+
 static bool is_watched(void *context, const struct plan_target *target)
 {
-    const struct watch *w = context;
-    for (size_t i = 0; i < w->count; i++)
-        if (strcmp(w->targets[i].view->row.key, target->key) == 0)
+    const struct wanted *wanted = context;
+    for (size_t i = 0; i < wanted->watch->count; i++)
+        if (wanted->watch->targets[i].source == wanted->source &&
+            strcmp(wanted->watch->targets[i].view->row.key, target->key) == 0)
             return true;
     return false;
+}
+
+/* The plan of nothing but what is watched of one source. */
+static enum status plan_source(struct night *n, const struct watch_source *source, struct err *err)
+{
+    struct plan plan;
+    struct wanted wanted = { &n->watch, source };
+    enum status st = plan_make(&plan, source->config, n->context->store, err);
+    if (st != ST_OK)
+        return st;
+    plan_keep(&plan, is_watched, &wanted);
+    st = plan_append(&n->plan, &plan, err);
+    plan_free(&plan);
+    return st;
 }
 
 static enum status load_past(struct night *n, struct err *err)
@@ -57,24 +77,25 @@ static enum status load_past(struct night *n, struct err *err)
 static enum status prepare(struct night *n, struct err *err)
 {
     const struct night_context *x = n->context;
-    enum status st = watch_make(&n->watch, x->tune, x->config, err);
-    if (st == ST_OK)
-        st = plan_make(&n->plan, x->config, x->store, err);
-    if (st == ST_OK)
-        plan_keep(&n->plan, is_watched, &n->watch);
+    enum status st = watch_make(&n->watch, x->sources, x->source_count, err);
+    for (size_t i = 0; i < x->source_count && st == ST_OK; i++)
+        st = plan_source(n, &x->sources[i], err);
     if (st == ST_OK && n->plan.target_count != n->watch.count)
         st = err_set(
             err, ST_CONFIG,
             "of %zu watched targets %zu can be planned here: threads, quota or engines are others "
             "than in campaign %s: run bench tune again",
-            n->watch.count, n->plan.target_count, x->tune->run.name);
+            n->watch.count, n->plan.target_count, x->sources[0].tune->run.name);
     return st == ST_OK ? load_past(n, err) : st;
 }
 
 static enum status begin(struct night *n, struct err *err)
 {
     const struct night_context *x = n->context;
-    n->campaign = (struct campaign_context){ .config = x->config,
+    n->config = *x->sources[0].config;
+    n->config.budget_set = true;
+    n->config.budget_ns = 0; /* a night has no budget: it ends when it is measured */
+    n->campaign = (struct campaign_context){ .config = &n->config,
                                              .plan = &n->plan,
                                              .store = x->store,
                                              .progress = x->progress,
@@ -120,7 +141,8 @@ static struct judge_ask judge_ask_of(const struct night *n)
                                .accept_count = n->accept_count,
                                .runs = n->runs,
                                .run_count = n->run_count,
-                               .start_unix_s = n->c->run.start_unix_s };
+                               .start_unix_s = n->c->run.start_unix_s,
+                               .every_s = (double)n->context->sources[0].config->every_ns / 1e9 };
 }
 
 /* Values into rows, rows judged. */
@@ -137,7 +159,7 @@ static enum status confirm(struct night_report *out, struct night *n, struct err
     bool ask_again;
     judge_choose_panel(out->rows, out->count);
     night_rows_choose_confirm(n->targets, n->watch.count, out->rows, out->count);
-    enum status st = night_confirm(n->c, n->targets, n->watch.count, n->executions, err);
+    enum status st = night_confirm(n->c, n->targets, n->watch.count, NIGHT_EXECUTIONS, err);
     return st == ST_OK ? judge(out, n, &ask_again, err) : st;
 }
 
@@ -145,7 +167,7 @@ static enum status watch_all(struct night_report *out, struct night *n, struct e
 {
     bool ask_again = false;
     night_rows_choose_control(n->targets, n->watch.count, n->earlier, n->earlier_count);
-    enum status st = night_measure(n->c, n->targets, n->watch.count, n->executions, err);
+    enum status st = night_measure(n->c, n->targets, n->watch.count, NIGHT_EXECUTIONS, err);
     if (st == ST_OK)
         st = night_rows_make(&out->rows, &out->count, n->targets, n->watch.count, n->earlier,
                              n->earlier_count, err);
@@ -168,8 +190,23 @@ static const struct run_row *night_before(const struct night *n)
     return NULL;
 }
 
+/* Keys of the targets that are to be raced again. */
+static enum status list_moved(struct night_report *out, const struct night *n, struct err *err)
+{
+    out->moved = calloc(n->watch.count + 1, sizeof *out->moved);
+    if (!out->moved)
+        return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for a night");
+    for (size_t i = 0; i < out->count; i++)
+        for (size_t k = 0; k < n->watch.count; k++)
+            if (n->targets[k].t->row.id == out->rows[i].target && advice_is_moved(&out->rows[i]) &&
+                !advice_is_slower(&out->rows[i], out->rows, out->count))
+                memcpy(out->moved[out->moved_count++], n->targets[k].t->row.key, sizeof *out->moved);
+    return ST_OK;
+}
+
 static enum status conclude(struct night_report *out, struct night *n, struct err *err)
 {
+    const struct config *config = n->context->sources[0].config;
     const struct judge_ask ask = judge_ask_of(n);
     const struct run_row *before = night_before(n);
     if (before) {
@@ -179,14 +216,18 @@ static enum status conclude(struct night_report *out, struct night *n, struct er
             return st;
     }
     snprintf(out->name, sizeof out->name, "%s", n->c->run.name);
-    snprintf(out->tune, sizeof out->tune, "%s", n->context->tune->run.name);
-    return told_of(out, &ask, n->targets, n->watch.count, err);
+    snprintf(out->tune, sizeof out->tune, "%s", n->context->sources[0].tune->run.name);
+    enum status st = list_moved(out, n, err);
+    if (st == ST_OK)
+        st = told_of(out, &ask, n->targets, n->watch.count, err);
+    if (st == ST_OK && *out->advice && strcmp(config->fail_on, "moved") == 0)
+        st = err_set(err, ST_BAD_NEWS, "%s", out->advice);
+    return st;
 }
 
 enum status night_run(struct night_report *out, const struct night_context *context, struct err *err)
 {
-    struct night n = { .context = context,
-                       .executions = context->quick ? QUICK_EXECUTIONS : NIGHT_EXECUTIONS };
+    struct night n = { .context = context };
     *out = (struct night_report){ .verdict = "" };
     enum status st = prepare(&n, err);
     if (st == ST_OK)
@@ -210,10 +251,21 @@ enum status night_run(struct night_report *out, const struct night_context *cont
     return st;
 }
 
+struct night_view night_report_view(const struct night_report *r)
+{
+    return (struct night_view){ .name = r->name, .tune = *r->tune ? r->tune : NULL, .verdict = r->verdict,
+                                .sentence = r->sentence, .gap = r->gap, .advice = r->advice, .rows = r->rows, .count = r->count,
+                                .nights = r->nights, .alpha_budget = r->alpha_budget, .events = r->events,
+                                .event_count = r->event_count };
+}
+
 void night_report_free(struct night_report *r)
 {
     free(r->rows);
     free(r->events);
+    free(r->moved);
+    r->moved = NULL;
+    r->moved_count = 0;
     r->events = NULL;
     r->event_count = 0;
     r->rows = NULL;

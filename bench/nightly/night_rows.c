@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench/nightly/judge.h"
+#include "tuner/verdict.h"
 
 static const char invalid_word[] = "INVALID", throttled_word[] = "THROTTLED";
 
@@ -29,7 +30,7 @@ static struct night_row empty_row(const char *device)
                              .dev_again = NAN,
                              .U = NAN,
                              .shift = NAN,
-                             .rule_version = CAMPAIGN_RULE_VERSION };
+                             .rule_version = VERDICT_RULE_VERSION };
     snprintf(row.device, sizeof row.device, "%s", device);
     return row;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/config/config.h"
 #include "bench/nightly/past.h"
 #include "bench/nightly/told.h"
 #include "bench/output/night_page.h"
@@ -11,12 +12,11 @@
 struct work {
     struct past past;
     const struct run_row *run;       /* the night */
+    double every_s;                  /* a night was due, by its own settings */
     size_t first, count;             /* its rows */
     struct history_view *series;     /* up to that night */
     size_t series_count;
-    struct night_change *changes;
-    size_t change_count;
-    struct night_report report;      /* its rows are borrowed */
+    struct night_report report;      /* its rows and events are borrowed */
 };
 
 static void find_rows(struct work *w)
@@ -41,33 +41,42 @@ static void cut_series(struct work *w)
     }
 }
 
+/* Settings that cannot be read again are those of another version: a day, then. */
+static double every_of(const struct run_row *run)
+{
+    struct config config;
+    const char *text = run->config_text ? run->config_text : "";
+    if (config_read_text(&config, run->name, text, strlen(text), NULL) != ST_OK)
+        return 0;
+    double every_s = (double)config.every_ns / 1e9;
+    config_free(&config);
+    return every_s;
+}
+
 static enum status collect(struct work *w, struct err *err)
 {
     size_t at = (size_t)(w->run - w->past.runs);
     w->series = calloc(w->past.series_count + 1, sizeof *w->series);
-    w->changes = calloc(w->past.event_counts[at] + 1, sizeof *w->changes);
-    if (!w->series || !w->changes)
+    if (!w->series)
         return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the page of a night");
+    w->every_s = every_of(w->run);
     find_rows(w);
     cut_series(w);
-    for (size_t i = 0; i < w->past.event_counts[at]; i++) {
-        const struct history_event *e = &w->past.shown[at][i];
-        w->changes[w->change_count++] = (struct night_change){ e->name, e->was, e->is };
-    }
-    const struct judge_ask ask = { .earlier = w->past.rows, .earlier_count = w->first, .accepts = w->past.accepts,
-                                   .accept_count = w->past.accept_count, .runs = w->past.runs, .run_count = at,
-                                   .start_unix_s = w->run->start_unix_s };
-    w->report = (struct night_report){ .rows = w->past.rows + w->first, .count = w->count };
+    const struct judge_ask ask = { .earlier = w->past.rows,
+                                   .earlier_count = w->first,
+                                   .accepts = w->past.accepts,
+                                   .accept_count = w->past.accept_count,
+                                   .runs = w->past.runs,
+                                   .run_count = at,
+                                   .start_unix_s = w->run->start_unix_s,
+                                   .every_s = w->every_s };
+    w->report = (struct night_report){ .rows = w->past.rows + w->first,
+                                       .count = w->count,
+                                       .events = w->past.events[at],
+                                       .event_count = w->past.event_counts[at] };
+    snprintf(w->report.name, sizeof w->report.name, "%s", w->run->name);
     told_rows(&w->report, &ask);
     return ST_OK;
-}
-
-static struct night_view view_of(const struct work *w)
-{
-    return (struct night_view){ .name = w->run->name, .verdict = w->report.verdict, .sentence = w->report.sentence,
-                                .gap = w->report.gap, .rows = w->report.rows, .count = w->report.count,
-                                .nights = w->report.nights, .alpha_budget = w->report.alpha_budget,
-                                .changes = w->changes, .change_count = w->change_count };
 }
 
 static void work_free(struct work *w)
@@ -76,7 +85,6 @@ static void work_free(struct work *w)
         return;
     past_free(&w->past);
     free(w->series);
-    free(w->changes);
     free(w);
 }
 
@@ -95,9 +103,13 @@ enum status night_page_of_store(const char *path, struct store *store, const cha
 {
     struct work *w;
     enum status st = load(&w, store, night, err);
-    if (st == ST_OK)
-        st = night_page_write(&(struct night_page){ .tonight = view_of(w), .series = w->series,
-                                                    .series_count = w->series_count, .command = again }, path, err);
+    if (st == ST_OK) {
+        const struct night_page page = { .tonight = night_report_view(&w->report),
+                                         .series = w->series,
+                                         .series_count = w->series_count,
+                                         .command = again };
+        st = night_page_write(&page, path, err);
+    }
     work_free(w);
     return st;
 }
@@ -108,22 +120,22 @@ enum status night_format_of_store(FILE *file, struct store *store, const char *n
     struct work *w;
     enum status st = load(&w, store, night, err);
     if (st == ST_OK) {
-        const struct night_view view = view_of(w);
+        const struct night_view view = night_report_view(&w->report);
         write(file, &view);
     }
     work_free(w);
     return st;
 }
 
-enum status night_status_of_store(FILE *file, struct store *store, int64_t now_unix_s,
+enum status night_status_of_store(FILE *file, struct store *store, int64_t now_unix_s, double every_s,
                                   void (*write)(FILE *file, const struct night_view *night), struct err *err)
 {
     struct work *w;
     double days;
     enum status st = load(&w, store, NULL, err);
     if (st == ST_OK) {
-        struct night_view view = view_of(w);
-        bool gap = told_is_gap(&days, w->run->start_unix_s, now_unix_s);
+        struct night_view view = night_report_view(&w->report);
+        bool gap = told_is_gap(&days, w->run->start_unix_s, now_unix_s, every_s);
         char text[RECORD_TEXT];
         snprintf(text, sizeof text, "the last night was %.1f days ago: look at what starts it", days);
         if (gap && told_status(view.verdict) != ST_BAD_NEWS) {

@@ -17,12 +17,12 @@ static bool has_rows(const struct past *p, int64_t run)
 }
 
 /* Oldest first, only those that came to rows; the store gives the newest first. */
-static void settle_runs(struct past *p, struct run_row *runs, size_t count)
+static void settle_runs(struct past *p)
 {
     size_t n = 0;
-    for (size_t i = count; i-- > 0;)
-        if (has_rows(p, runs[i].id))
-            p->runs[n++] = runs[i];
+    for (size_t i = p->all_count; i-- > 0;)
+        if (has_rows(p, p->all_runs[i].id))
+            p->runs[n++] = p->all_runs[i];
     p->run_count = n;
 }
 
@@ -70,7 +70,7 @@ static void arrange(struct past *p, const struct night_row **order)
         p->nights[i] = (struct history_night){ .row = order[i],
                                                .night = p->runs[run].name,
                                                .start_unix_s = p->runs[run].start_unix_s,
-                                               .events = p->shown[run],
+                                               .events = p->events[run],
                                                .event_count = p->event_counts[run] };
         p->nights[i].accepted = begins_accept(p, &p->nights[i], first ? NULL : &p->nights[i - 1]);
     }
@@ -79,32 +79,24 @@ static void arrange(struct past *p, const struct night_row **order)
 static enum status load_events(struct past *p, struct store *store, struct err *err)
 {
     enum status st = ST_OK;
-    for (size_t i = 1; i < p->run_count && st == ST_OK; i++) {
+    for (size_t i = 1; i < p->run_count && st == ST_OK; i++)
         st = night_events(&p->events[i], &p->event_counts[i], store, &p->runs[i - 1], &p->runs[i], err);
-        p->shown[i] = st == ST_OK ? calloc(p->event_counts[i] + 1, sizeof **p->shown) : NULL;
-        if (st == ST_OK && !p->shown[i])
-            return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the nights");
-        for (size_t k = 0; st == ST_OK && k < p->event_counts[i]; k++)
-            p->shown[i][k] =
-                (struct history_event){ p->events[i][k].name, p->events[i][k].was, p->events[i][k].is };
-    }
     return st;
 }
 
-static enum status arrange_all(struct past *p, struct store *store, struct run_row *runs, size_t count,
-                               struct err *err)
+static enum status arrange_all(struct past *p, struct store *store, struct err *err)
 {
+    const size_t count = p->all_count;
     const struct night_row **order = calloc(p->row_count + 1, sizeof *order);
     p->runs = calloc(count + 1, sizeof *p->runs);
     p->events = calloc(count + 1, sizeof *p->events);
-    p->shown = calloc(count + 1, sizeof *p->shown);
     p->event_counts = calloc(count + 1, sizeof *p->event_counts);
     p->series = calloc(p->row_count + 1, sizeof *p->series);
     p->nights = calloc(p->row_count + 1, sizeof *p->nights);
-    enum status st = order && p->runs && p->events && p->shown && p->event_counts && p->series && p->nights
+    enum status st = order && p->runs && p->events && p->event_counts && p->series && p->nights
                          ? ST_OK : err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the nights");
     if (st == ST_OK) {
-        settle_runs(p, runs, count);
+        settle_runs(p);
         st = load_events(p, store, err);
     }
     for (size_t i = 0; st == ST_OK && i < p->row_count; i++)
@@ -119,8 +111,6 @@ static enum status arrange_all(struct past *p, struct store *store, struct run_r
 
 enum status past_load(struct past *out, struct store *store, struct err *err)
 {
-    struct run_row *runs = NULL;
-    size_t count = 0;
     *out = (struct past){ 0 };
     enum status st = store_load_nights(&out->rows, &out->row_count, store, err);
     if (st == ST_OK && out->row_count == 0)
@@ -128,12 +118,9 @@ enum status past_load(struct past *out, struct store *store, struct err *err)
     if (st == ST_OK)
         st = store_load_accepts(&out->accepts, &out->accept_count, store, err);
     if (st == ST_OK)
-        st = store_load_runs(&runs, &count, store, NIGHT_KIND, err);
+        st = store_load_runs(&out->all_runs, &out->all_count, store, NIGHT_KIND, err);
     if (st == ST_OK)
-        st = arrange_all(out, store, runs, count, err);
-    for (size_t i = 0; i < out->run_count; i++)
-        out->runs[i].argv = out->runs[i].config_text = NULL; /* owned by `runs` */
-    store_free_runs(runs, count);
+        st = arrange_all(out, store, err);
     if (st != ST_OK)
         past_free(out);
     return st;
@@ -141,15 +128,13 @@ enum status past_load(struct past *out, struct store *store, struct err *err)
 
 void past_free(struct past *p)
 {
-    for (size_t i = 0; i < p->run_count; i++) {
+    for (size_t i = 0; i < p->run_count; i++)
         free(p->events[i]);
-        free(p->shown[i]);
-    }
     free(p->rows);
     free(p->accepts);
     free(p->runs);
+    store_free_runs(p->all_runs, p->all_count);
     free(p->events);
-    free(p->shown);
     free(p->event_counts);
     free(p->series);
     free(p->nights);

@@ -13,10 +13,11 @@ struct past {
     size_t row_count;
     struct accept_row *accepts;
     size_t accept_count;
-    struct run_row *runs;            /* [run_count] of the nights that have rows, oldest first */
+    struct run_row *all_runs;        /* [all_count] as the store gave them */
+    size_t all_count;
+    struct run_row *runs;            /* [run_count] of the nights that have rows, oldest first; borrow from all */
     size_t run_count;
     struct night_event **events;     /* [run_count] what changed since the one before */
-    struct history_event **shown;    /* the same, as the output takes them */
     size_t *event_counts;
     struct history_view *series;     /* [series_count] by name */
     size_t series_count;

@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/nightly/advice.h"
 #include "kernels/base/len.h"
 #include "tuner/verdict.h"
 
 #define ALPHA 2.8e-5                 /* a series and night, correlated nights: the published table */
 #define DAY_S 86400
-#define GAP_DAYS 3.5                 /* three nights and what a timer may be late */
+#define GAP_NIGHTS 3.5               /* three nights and what a timer may be late */
 
 /* From mild to grave: the last one that some row has is the night's. */
 static const struct word {
@@ -63,10 +64,11 @@ static const struct night_target *broken(const struct night_target *targets, siz
     return NULL;
 }
 
-bool told_is_gap(double *days, int64_t last_unix_s, int64_t now_unix_s)
+bool told_is_gap(double *days, int64_t last_unix_s, int64_t now_unix_s, double every_s)
 {
-    *days = (double)(now_unix_s - last_unix_s) / DAY_S;
-    return last_unix_s != 0 && *days >= GAP_DAYS;
+    const double since_s = (double)(now_unix_s - last_unix_s);
+    *days = since_s / DAY_S;
+    return last_unix_s != 0 && since_s >= GAP_NIGHTS * (every_s > 0 ? every_s : DAY_S);
 }
 
 enum status told_status(const char *word)
@@ -81,7 +83,7 @@ static void tell_gap(struct night_report *out, const struct judge_ask *ask)
         if (ask->runs[i].id == night) /* one that told nothing is no night */
             last = ask->runs[i].start_unix_s;
     double days;
-    if (told_is_gap(&days, last, ask->start_unix_s))
+    if (told_is_gap(&days, last, ask->start_unix_s, ask->every_s))
         snprintf(out->gap, sizeof out->gap,
                  "BLIND until tonight: the last night was %.1f days ago; look at the timer", days);
 }
@@ -131,6 +133,7 @@ void told_rows(struct night_report *out, const struct judge_ask *ask)
     out->nights = count_nights(ask);
     out->alpha_budget = (double)out->count * ALPHA;
     tell_gap(out, ask);
+    advice_of(out->advice, out->rows, out->count);
     bool gap = *out->gap && rank_of("BLIND") > w.rank;
     if (gap)
         w.rank = rank_of("BLIND");

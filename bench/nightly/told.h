@@ -6,7 +6,7 @@
 #include "bench/nightly/measure.h"
 #include "bench/nightly/night.h"
 
-/* Fills verdict, sentence, gap, nights and alpha_budget of a report whose rows are judged. Returns the
+/* Fills verdict, sentence, gap, advice, nights and alpha_budget of a report whose rows are judged. Returns the
  * status that night_run has; err has the sentence if it is not ST_OK. */
 enum status told_of(struct night_report *out, const struct judge_ask *ask, const struct night_target *targets,
                     size_t target_count, struct err *err);
@@ -16,10 +16,10 @@ void told_rows(struct night_report *out, const struct judge_ask *ask);
 
 /* What `bench nightly` returns for a night of this word. */
 enum status told_status(const char *word);
-/* Is the time since a night so long that nights were missed? Writes days. */
-bool told_is_gap(double *days, int64_t last_unix_s, int64_t now_unix_s);
+/* Is the time since a night so long that three were missed? every_s: one is due; 0: a day. Writes days. */
+bool told_is_gap(double *days, int64_t last_unix_s, int64_t now_unix_s, double every_s);
 
-/* Severity of a row's word, 0 the mildest; blind: nights without a verdict. */
+/* The word of a row; blind: its nights in a row without a verdict. */
 const char *told_word(const struct night_row *row, int blind);
 
 #endif

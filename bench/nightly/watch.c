@@ -1,6 +1,5 @@
 #include "bench/nightly/watch.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,29 +53,50 @@ static bool is_first_of_model(const struct campaign *tune, size_t at)
     return true;
 }
 
-enum status watch_make(struct watch *out, const struct campaign *tune, const struct config *config,
-                       struct err *err)
+bool watch_asks(const struct watch_source *source, const char *model)
 {
-    *out = (struct watch){ .targets = calloc(tune->target_count + 1, sizeof *out->targets) };
-    if (!out->targets)
-        return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the watch set");
-    struct config any = *config;
+    for (size_t i = 0; i < source->model_count; i++)
+        if (strcmp(source->models[i], model) == 0)
+            return true;
+    return source->model_count == 0;
+}
+
+static enum status add_source(struct watch *out, const struct watch_source *source, struct err *err)
+{
+    const struct campaign *tune = source->tune;
+    struct config any = *source->config;
     any.allow_scripted = true; /* may be watched, whatever may be written */
     enum status st = ST_OK;
     for (size_t i = 0; i < tune->target_count && st == ST_OK; i++) {
         struct notes notes = { 0 };
         struct pick pick;
-        if (!is_first_of_model(tune, i))
+        if (!is_first_of_model(tune, i) || !watch_asks(source, tune->targets[i].row.model))
             continue;
         st = pick_target(&pick, tune, &any, tune->targets[i].row.model, &notes, err);
         notes_free(&notes);
-        if (st == ST_OK && pick.target && pick.target->decision.optimal > 0)
-            watch_sizes(&out->targets[out->count++], pick.target);
+        if (st != ST_OK || !pick.target || pick.target->decision.optimal <= 0)
+            continue;
+        watch_sizes(&out->targets[out->count], pick.target);
+        out->targets[out->count++].source = source;
     }
+    return st;
+}
+
+enum status watch_make(struct watch *out, const struct watch_source *sources, size_t source_count,
+                       struct err *err)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < source_count; i++)
+        most += sources[i].tune->target_count;
+    *out = (struct watch){ .targets = calloc(most + 1, sizeof *out->targets) };
+    enum status st = out->targets ? ST_OK
+                                  : err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the watch set");
+    for (size_t i = 0; i < source_count && st == ST_OK; i++)
+        st = add_source(out, &sources[i], err);
     if (st == ST_OK && out->count == 0)
         st = err_set(err, ST_CONFIG,
                      "campaign %s decided no batch size that could be watched: run bench tune first",
-                     tune->run.name);
+                     sources[0].tune->run.name);
     if (st != ST_OK)
         watch_free(out);
     return st;

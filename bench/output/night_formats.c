@@ -8,16 +8,6 @@
 
 /* --- what a row says ------------------------------------------------------------------------------------- */
 
-static bool is_shown(const struct night_row *row)
-{
-    return row->target || *row->verdict; /* no MACHINE where there are too few series */
-}
-
-static const char *word_of(const struct night_row *row)
-{
-    return *row->validity ? row->validity : row->verdict;
-}
-
 static bool is_red(const struct night_row *row)
 {
     return strcmp(row->verdict, verdict_name(VERDICT_REGRESSED)) == 0 && !*row->validity;
@@ -62,11 +52,11 @@ void night_format_markdown(FILE *file, const struct night_view *night)
     fprintf(file, " (night %s)\n\n| series | verdict | images/s | change | confirmed |\n|---|---|--:|--:|--:|\n", night->name);
     for (size_t i = 0; i < night->count; i++) {
         const struct night_row *row = &night->rows[i];
-        if (!is_shown(row))
+        if (!night_row_is_shown(row))
             continue;
         fprintf(file, "| ");
         write_cell(file, row->name);
-        fprintf(file, " | %s%s%s |", word_of(row), *row->path ? " " : "", row->path);
+        fprintf(file, " | %s%s%s |", night_row_word(row), *row->path ? " " : "", row->path);
         if (row->target && !isnan(row->v))
             fprintf(file, " %.4g |", exp(row->v));
         else
@@ -75,13 +65,13 @@ void night_format_markdown(FILE *file, const struct night_view *night)
         write_percent_cell(file, row->dev_again);
         fputc('\n', file);
     }
-    for (size_t i = 0; i < night->change_count; i++) {
+    for (size_t i = 0; i < night->event_count; i++) {
         fprintf(file, "%s* changed since the night before: ", i == 0 ? "\n" : "");
-        write_cell(file, night->changes[i].name);
+        write_cell(file, night->events[i].name);
         fprintf(file, ": ");
-        write_cell(file, night->changes[i].was);
+        write_cell(file, night->events[i].was);
         fprintf(file, " -> ");
-        write_cell(file, night->changes[i].is);
+        write_cell(file, night->events[i].is);
         fputc('\n', file);
     }
 }
@@ -101,10 +91,10 @@ static void write_case(FILE *file, const struct night_row *row)
     fprintf(file, "\">\n");
     if (is_red(row))
         fprintf(file, "      <failure type=\"%s\" message=\"%s %s: %+.1f %%, confirmed %+.1f %%\"/>\n",
-                row->target ? "REGRESSED" : "MACHINE", word_of(row), row->path, percent(row->dev),
+                row->target ? "REGRESSED" : "MACHINE", night_row_word(row), row->path, percent(row->dev),
                 percent(row->dev_again));
     else if (is_skipped(row))
-        fprintf(file, "      <skipped message=\"%s\"/>\n", *word_of(row) ? word_of(row) : "INVALID");
+        fprintf(file, "      <skipped message=\"%s\"/>\n", *night_row_word(row) ? night_row_word(row) : "INVALID");
     fprintf(file, "    </testcase>\n");
 }
 
@@ -112,15 +102,15 @@ void night_format_junit(FILE *file, const struct night_view *night)
 {
     size_t tests = 0, red = 0, skipped = 0;
     for (size_t i = 0; i < night->count; i++) {
-        tests += is_shown(&night->rows[i]);
-        red += is_shown(&night->rows[i]) && is_red(&night->rows[i]);
-        skipped += is_shown(&night->rows[i]) && is_skipped(&night->rows[i]);
+        tests += night_row_is_shown(&night->rows[i]);
+        red += night_row_is_shown(&night->rows[i]) && is_red(&night->rows[i]);
+        skipped += night_row_is_shown(&night->rows[i]) && is_skipped(&night->rows[i]);
     }
     fprintf(file, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
                   "  <testsuite name=\"bench nightly %s\" tests=\"%zu\" failures=\"%zu\" skipped=\"%zu\" errors=\"0\">\n",
             night->name, tests, red, skipped);
     for (size_t i = 0; i < night->count; i++)
-        if (is_shown(&night->rows[i]))
+        if (night_row_is_shown(&night->rows[i]))
             write_case(file, &night->rows[i]);
     fprintf(file, "  </testsuite>\n</testsuites>\n");
 }
@@ -163,7 +153,7 @@ void night_format_openmetrics(FILE *file, const struct night_view *night)
     for (size_t m = 0; m < sizeof metrics / sizeof *metrics; m++) {
         fprintf(file, "# TYPE %s gauge\n# HELP %s %s\n", metrics[m].name, metrics[m].name, metrics[m].help);
         for (size_t i = 0; i < night->count; i++) {
-            double value = is_shown(&night->rows[i]) ? metrics[m].value(&night->rows[i]) : NAN;
+            double value = night_row_is_shown(&night->rows[i]) ? metrics[m].value(&night->rows[i]) : NAN;
             if (isnan(value))
                 continue;
             fprintf(file, "%s{series=\"", metrics[m].name);

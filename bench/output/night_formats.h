@@ -4,14 +4,8 @@
 
 #include <stdio.h>
 
+#include "bench/config/night_formats.h"
 #include "bench/output/night_table.h"
-
-/*        name         text */
-#define NIGHT_FORMATS(X) \
-    X(csv,         "a line for each series") \
-    X(markdown,    "a table for a comment or a wiki") \
-    X(junit,       "XML of test results: a case for each series, REGRESSED and MACHINE fail") \
-    X(openmetrics, "text for Prometheus: rates, changes, verdicts")
 
 #define X(name, text) void night_format_##name(FILE *file, const struct night_view *night);
 NIGHT_FORMATS(X)

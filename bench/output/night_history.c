@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench/output/night_table.h"
 #include "bench/output/paint.h"
 #include "bench/output/table.h"
 #include "kernels/base/len.h"
@@ -59,7 +60,7 @@ static struct line line_of(const struct history_view *series, const struct histo
     snprintf(line.night, sizeof line.night, "%s", n->night);
     if (gmtime_r(&start, &when))
         strftime(line.date, sizeof line.date, "%Y-%m-%d %H:%M", &when);
-    snprintf(line.verdict, sizeof line.verdict, "%s", *row->validity ? row->validity : row->verdict);
+    snprintf(line.verdict, sizeof line.verdict, "%s", night_row_word(row));
     memcpy(line.path, row->path, sizeof line.path);
     list_events(line.events, n);
     return line;

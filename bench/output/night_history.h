@@ -8,14 +8,11 @@
 
 #include "bench/store/record.h"
 
-struct history_event {               /* borrowed texts */
-    const char *name, *was, *is;
-};
 struct history_night {
     const struct night_row *row;
     const char *night;               /* name of the run */
     int64_t start_unix_s;
-    const struct history_event *events; /* [event_count] since the night before */
+    const struct night_event *events; /* [event_count] since the night before */
     size_t event_count;
     bool accepted;                   /* an accept begins here */
 };

@@ -32,11 +32,6 @@ static const char *class_of(const char *word)
     return "";
 }
 
-static const char *word_of(const struct night_row *row)
-{
-    return *row->validity ? row->validity : row->verdict;
-}
-
 static void write_title(FILE *file, const void *context)
 {
     const struct night_page *p = context;
@@ -61,22 +56,27 @@ static void write_verdict(FILE *file, const void *context)
         html_text(file, n->gap);
         fprintf(file, "</p>");
     }
+    if (*n->advice) {
+        fprintf(file, "<p class=\"warn\">");
+        html_text(file, n->advice);
+        fprintf(file, "</p>");
+    }
     fprintf(file, "</div>\n");
 }
 
 static void write_changes(FILE *file, const void *context)
 {
     const struct night_view *n = &((const struct night_page *)context)->tonight;
-    if (n->change_count == 0)
+    if (n->event_count == 0)
         return;
     fprintf(file, "<h2>Changed since the night before</h2>\n<dl>");
-    for (size_t i = 0; i < n->change_count; i++) {
+    for (size_t i = 0; i < n->event_count; i++) {
         fprintf(file, "<dt>");
-        html_text(file, n->changes[i].name);
+        html_text(file, n->events[i].name);
         fprintf(file, "</dt><dd>");
-        html_text(file, n->changes[i].was);
+        html_text(file, n->events[i].was);
         fprintf(file, " &rarr; ");
-        html_text(file, n->changes[i].is);
+        html_text(file, n->events[i].is);
         fprintf(file, "</dd>\n");
     }
     fprintf(file, "</dl>\n");
@@ -184,11 +184,11 @@ static void write_dots(const struct picture *p)
         const struct history_night *n = &p->nights[i];
         bool there = !isnan(n->row->y);
         fprintf(p->file, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%s\"><title>",
-                there ? class_of(word_of(n->row)) : "none", x_of(p, i), there ? y_of(p, n->row->y) : BOTTOM,
+                there ? class_of(night_row_word(n->row)) : "none", x_of(p, i), there ? y_of(p, n->row->y) : BOTTOM,
                 p->count > 45 ? "2" : "3");
         html_text(p->file, n->night);
         fputs(": ", p->file);
-        html_text(p->file, word_of(n->row));
+        html_text(p->file, night_row_word(n->row));
         if (n->row->target && !isnan(n->row->v))
             fprintf(p->file, ", %.4g images/s", exp(n->row->v));
         fputs("</title></circle>", p->file);
@@ -218,7 +218,7 @@ static void write_picture(FILE *file, const struct history_view *series)
     fprintf(file, "<figure class=\"night\"><figcaption><span>");
     html_text(file, series->name);
     fprintf(file, "</span><b>");
-    html_text(file, word_of(last));
+    html_text(file, night_row_word(last));
     if (!isnan(last->dev))
         fprintf(file, " %+.1f&nbsp;%%", 100 * expm1(last->dev));
     fprintf(file, "</b></figcaption><svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"", WIDE, HIGH);
@@ -249,7 +249,7 @@ static void write_series(FILE *file, const void *context)
     for (size_t o = 0; o < LEN(order); o++)
         for (size_t i = 0; i < p->series_count; i++) {
             const struct history_view *series = &p->series[i];
-            const char *word = word_of(series->nights[series->count - 1].row);
+            const char *word = night_row_word(series->nights[series->count - 1].row);
             if (has_values(series) && strcmp(class_of(word), order[o]) == 0)
                 write_picture(file, series);
         }

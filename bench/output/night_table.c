@@ -38,6 +38,16 @@ static const struct field fields[] = {
       .type = FIELD_TEXT },
 };
 
+const char *night_row_word(const struct night_row *row)
+{
+    return *row->validity ? row->validity : row->verdict;
+}
+
+bool night_row_is_shown(const struct night_row *row)
+{
+    return row->target || *row->verdict;
+}
+
 static double percent(double log_ratio)
 {
     return 100 * expm1(log_ratio);
@@ -49,7 +59,7 @@ static struct line line_of(const struct night_row *row)
                          .again_percent = percent(row->dev_again), .scale_percent = 100 * row->S, .base = row->W,
                          .executions = row->executions };
     memcpy(line.name, row->name, sizeof line.name);
-    snprintf(line.verdict, sizeof line.verdict, "%s", *row->validity ? row->validity : row->verdict);
+    snprintf(line.verdict, sizeof line.verdict, "%s", night_row_word(row));
     memcpy(line.path, row->path, sizeof line.path);
     memcpy(line.moved, row->moved, sizeof line.moved);
     return line;
@@ -67,7 +77,7 @@ static struct line *lines_of(const struct night_view *night, size_t *count)
     struct line *lines = calloc(night->count + 1, sizeof *lines);
     *count = 0;
     for (size_t i = 0; lines && i < night->count; i++)
-        if (night->rows[i].target || *night->rows[i].verdict) /* no MACHINE where there are too few series */
+        if (night_row_is_shown(&night->rows[i]))
             lines[(*count)++] = line_of(&night->rows[i]);
     if (lines)
         qsort(lines, *count, sizeof *lines, compare_lines);
@@ -96,11 +106,13 @@ void night_table_write(FILE *file, const struct night_view *night, bool colour)
     fputc('\n', file);
     if (*night->gap && strcmp(night->gap, night->sentence) != 0)
         fprintf(file, "%s\n", night->gap);
-    for (size_t i = 0; i < night->change_count; i++) {
-        fprintf(file, "changed since the night before: %s: ", night->changes[i].name);
-        paint_plain(file, night->changes[i].was);
+    if (*night->advice)
+        fprintf(file, "%s\n", night->advice);
+    for (size_t i = 0; i < night->event_count; i++) {
+        fprintf(file, "changed since the night before: %s: ", night->events[i].name);
+        paint_plain(file, night->events[i].was);
         fputs(" -> ", file);
-        paint_plain(file, night->changes[i].is);
+        paint_plain(file, night->events[i].is);
         fputc('\n', file);
     }
     if (!lines)
@@ -134,12 +146,12 @@ void night_table_csv(FILE *file, const struct night_view *night)
     free(lines);
 }
 
-static json_t *changes_json(const struct night_view *night)
+static json_t *events_json(const struct night_view *night)
 {
     json_t *all = json_array();
-    for (size_t i = 0; all && i < night->change_count; i++)
-        json_array_append_new(all, json_pack("{s:s, s:s, s:s}", "name", night->changes[i].name, "was",
-                                             night->changes[i].was, "is", night->changes[i].is));
+    for (size_t i = 0; all && i < night->event_count; i++)
+        json_array_append_new(all, json_pack("{s:s, s:s, s:s}", "name", night->events[i].name, "was",
+                                             night->events[i].was, "is", night->events[i].is));
     return all;
 }
 
@@ -153,8 +165,8 @@ json_t *night_table_json(const struct night_view *night)
     free(lines);
     if (!rows)
         return NULL;
-    return json_pack("{s:i, s:s, s:s?, s:s, s:s, s:s?, s:I, s:f, s:o, s:o}", "schema", 1, "night", night->name, "campaign",
+    return json_pack("{s:i, s:s, s:s?, s:s, s:s, s:s?, s:s?, s:I, s:f, s:o, s:o}", "schema", 1, "night", night->name, "campaign",
                      night->tune, "verdict", night->verdict, "sentence", night->sentence, "gap",
-                     *night->gap ? night->gap : NULL, "nights", (json_int_t)night->nights, "n_alpha",
-                     night->alpha_budget, "changes", changes_json(night), "series", rows);
+                     *night->gap ? night->gap : NULL, "advice", *night->advice ? night->advice : NULL, "nights", (json_int_t)night->nights, "n_alpha",
+                     night->alpha_budget, "changes", events_json(night), "series", rows);
 }

@@ -3,22 +3,26 @@
 #define OUTPUT_NIGHT_TABLE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "bench/store/record.h"
 
-struct night_change {                /* borrowed texts */
-    const char *name, *was, *is;
-};
 struct night_view {                  /* borrowed */
-    const char *name, *verdict, *sentence, *gap;
+    const char *name, *verdict, *sentence, *gap; /* gap, advice: "" if there is none */
+    const char *advice;              /* about batch sizes that are no longer right */
     const char *tune;                /* campaign whose decisions are watched; not needed for a page or a format */
     const struct night_row *rows;
     size_t count, nights;
-    const struct night_change *changes; /* [change_count] since the night before: suspects */
-    size_t change_count;
+    const struct night_event *events; /* [event_count] since the night before: suspects */
+    size_t event_count;
     double alpha_budget;             /* N alpha, a night */
 };
+
+/* Its word for people: why it says nothing, or its verdict. */
+const char *night_row_word(const struct night_row *row);
+/* Has it anything to tell? A MACHINE row where there are too few series has not. */
+bool night_row_is_shown(const struct night_row *row);
 
 /* The verdict in a sentence on top, then a line per series, then what false alarms are to be expected. */
 void night_table_write(FILE *file, const struct night_view *night, bool colour);

@@ -15,6 +15,11 @@
 
 /* --- rows, in the order in which a campaign makes them --- */
 
+/* What was another between two nights: a suspect beside a shift. */
+struct night_event {
+    char name[RECORD_NAME], was[RECORD_TEXT], is[RECORD_TEXT]; /* "kernel", "6.1.0-13", "6.1.0-18" */
+};
+
 struct run_row {
     int64_t id;                      /* given by the store */
     char    name[32];                /* campaign id for people and files: "20260301-014502-7f3a" */

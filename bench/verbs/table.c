@@ -6,7 +6,7 @@ static const struct verb verbs[] = {
     { .name = "tune", .summary = "measure, decide, write batch_sizes.json (also without a verb: bench --all-models)",
       .words_text = "", .run = verb_tune,
       .groups = CONFIG_MODELS | CONFIG_TARGETS | CONFIG_BATCHES | CONFIG_DECIDE | CONFIG_SEED | CONFIG_MEMORY |
-                CONFIG_FILES | CONFIG_OUT | CONFIG_RUN | CONFIG_JSON | CONFIG_SOURCE,
+                CONFIG_FILES | CONFIG_OUT | CONFIG_RESUME | CONFIG_RUN | CONFIG_JSON | CONFIG_SOURCE,
       .about = "Measures every model on every engine, device and precision that was asked for, over batch sizes;\n"
                "chooses the smallest size within --within of the best; writes batch_sizes.json,\n"
                "production_batch_config.json, curves as CSV and JSON, plots and a page into --out.\n"
@@ -34,13 +34,14 @@ static const struct verb verbs[] = {
                "the newest, else by its name or date." },
     { .name = "nightly", .summary = "measure again what was decided, compare with the nights before, one verdict",
       .words_text = "[CAMPAIGN]", .words_max = 1, .run = verb_nightly,
-      .groups = CONFIG_OUT | CONFIG_RUN | CONFIG_SEED | CONFIG_JSON | CONFIG_NIGHTLY,
-      .about = "Measures every batch size that the newest campaign decided, with its neighbours, in five fresh processes each,\n"
-               "and compares with the nights in the store of --out: slower only counts if fresh processes confirm it the\n"
-               "same night, and on two nights unless it is gross. What all series of a device do together is one incident\n"
-               "(MACHINE). One series is measured twice: if it differs from itself, the night says nothing. The first 14\n"
-               "nights learn. Exit 0: OK, LEARNING, NOISE, SUSPECT, IMPROVED; 1: REGRESSED, MACHINE, BLIND (no verdict for\n"
-               "three nights); 3: the environment is broken; 4: INCONCLUSIVE, INVALID, THROTTLED." },
+      .groups = CONFIG_OUT | CONFIG_RUN | CONFIG_SEED | CONFIG_JSON | CONFIG_NIGHTLY | CONFIG_SOURCE,
+      .about = "Measures every batch size that stands in OUT/batch_sizes.json (without such a file: those of the newest\n"
+               "campaign), with its neighbours, in five fresh processes each, and compares with the nights in the store of\n"
+               "--out: slower only counts if fresh processes confirm it the same night, and on two nights unless it is\n"
+               "gross. What all series of a device do together is one incident (MACHINE). One series is measured twice: if\n"
+               "it differs from itself, the night says nothing. The first 14 nights learn. Whether another batch size would\n"
+               "be right is told beside it. Exit 0: OK, LEARNING, NOISE, SUSPECT, IMPROVED; 1: REGRESSED, MACHINE, BLIND (no\n"
+               "verdict for three nights); 3: the environment is broken; 4: INCONCLUSIVE, INVALID, THROTTLED." },
     { .name = "history", .summary = "all nights of a series, with what changed on the machine between them",
       .words_text = "[TEXT]", .words_max = 1, .run = verb_history,
       .groups = CONFIG_OUT | CONFIG_JSON | CONFIG_CSV,

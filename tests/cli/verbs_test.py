@@ -75,12 +75,13 @@ def every_flag_of_the_help_is_taken(folder):
         check("has no flag" in done.stderr and done.returncode == 2, done.stderr)
 
 
-def tune_yaml_names_every_key(folder):
-    """configs/tune.yaml explains every key of the help, and holds no other."""
-    keys = set(re.findall(r"\[key ([a-z_.]+)", bench("tune", "--help", cwd=folder).stdout))
-    check(len(keys) > 15, "keys seen in the help: %s" % keys)
+def keys_of_help(folder, verb):
+    return set(re.findall(r"\[key ([a-z_.]+)", bench(verb, "--help", cwd=folder).stdout))
+
+
+def keys_of_file(name):
     stack, named = "", set()
-    with open(os.path.join(ROOT, "configs", "tune.yaml")) as f:
+    with open(os.path.join(ROOT, "configs", name)) as f:
         for line in f:
             found = re.match(r"^(  )?(?:# |  # )?([a-z_]+):", line)
             if not found:
@@ -90,8 +91,25 @@ def tune_yaml_names_every_key(folder):
                 stack = found.group(2)
                 continue
             named.add(stack + "." + found.group(2) if inner else found.group(2))
+    return named
+
+
+def tune_yaml_names_every_key(folder):
+    """configs/tune.yaml explains every key of the help, and holds no other."""
+    keys, named = keys_of_help(folder, "tune"), keys_of_file("tune.yaml")
+    check(len(keys) > 15, "keys seen in the help: %s" % keys)
     check(keys <= named, "not in tune.yaml: %s" % sorted(keys - named))
     check(named <= keys, "only in tune.yaml: %s" % sorted(named - keys))
+
+
+def nightly_yaml_names_every_key_of_its_own(folder):
+    """configs/nightly.yaml explains every nightly key of the help, and is read."""
+    keys = {key for key in keys_of_help(folder, "nightly") if key.startswith("nightly.")}
+    named = keys_of_file("nightly.yaml")
+    check(len(keys) >= 3 and named == keys | {"output.dir"}, "%s, not %s" % (sorted(named), sorted(keys)))
+    done = bench("nightly", "--config", os.path.join(ROOT, "configs", "nightly.yaml"), "--out", os.path.join(folder, "out"),
+                 cwd=folder)
+    check(done.returncode == 2 and "campaign" in done.stderr and "yaml" not in done.stderr, done.stderr)
 
 
 def the_committed_configurations_are_good(folder):
@@ -545,7 +563,7 @@ def a_narrow_terminal_shows_what_happens(folder):
 
 
 TESTS = [
-    help_names_every_verb, help_of_every_verb, every_flag_of_the_help_is_taken, tune_yaml_names_every_key,
+    help_names_every_verb, help_of_every_verb, every_flag_of_the_help_is_taken, tune_yaml_names_every_key, nightly_yaml_names_every_key_of_its_own,
     the_committed_configurations_are_good, version_is_one_line,
     list_tells_models_and_engines, list_says_why_an_engine_is_not_available, plan_expands_everything,
     plan_predicts_from_the_store,
