@@ -22,6 +22,7 @@ struct judge_ask {
     size_t run_count;
     int64_t start_unix_s;            /* of tonight */
     double  every_s;                 /* a night is due; 0: a day */
+    double  alpha;                   /* false alarms of a series and night, of alpha_load */
 };
 /* Fills verdict, path, y, M, S ... of the rows [count], which lie by series; v, error, again, panel,
  * control_z and validity are read. Each device has one MACHINE row. *ask_again: something is flagged that

@@ -7,6 +7,7 @@
 
 #include "bench/measure/campaign_begin.h"
 #include "bench/nightly/advice.h"
+#include "bench/nightly/alpha.h"
 #include "bench/nightly/events.h"
 #include "bench/nightly/judge.h"
 #include "bench/nightly/measure.h"
@@ -29,6 +30,7 @@ struct night {
     size_t accept_count;
     struct run_row *runs;            /* earlier nights */
     size_t run_count;
+    double alpha;
 };
 
 /* --- begin ---------------------------------------------------------------------------------------------- */
@@ -70,6 +72,8 @@ static enum status load_past(struct night *n, struct err *err)
         st = store_load_accepts(&n->accepts, &n->accept_count, s, err);
     if (st == ST_OK)
         st = store_load_runs(&n->runs, &n->run_count, s, NIGHT_KIND, err);
+    if (st == ST_OK)
+        st = alpha_load(&n->alpha, s, err);
     return st;
 }
 
@@ -142,7 +146,8 @@ static struct judge_ask judge_ask_of(const struct night *n)
                                .runs = n->runs,
                                .run_count = n->run_count,
                                .start_unix_s = n->c->run.start_unix_s,
-                               .every_s = (double)n->context->sources[0].config->every_ns / 1e9 };
+                               .every_s = (double)n->context->sources[0].config->every_ns / 1e9,
+                               .alpha = n->alpha };
 }
 
 /* Values into rows, rows judged. */
@@ -255,7 +260,8 @@ struct night_view night_report_view(const struct night_report *r)
 {
     return (struct night_view){ .name = r->name, .tune = *r->tune ? r->tune : NULL, .verdict = r->verdict,
                                 .sentence = r->sentence, .gap = r->gap, .advice = r->advice, .rows = r->rows, .count = r->count,
-                                .nights = r->nights, .alpha_budget = r->alpha_budget, .events = r->events,
+                                .nights = r->nights, .alpha = r->alpha, .alpha_tested = r->alpha > ALPHA_PUBLISHED,
+                                .alpha_budget = r->alpha_budget, .events = r->events,
                                 .event_count = r->event_count };
 }
 

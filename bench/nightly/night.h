@@ -21,7 +21,7 @@ struct night_report {                /* night_report_free */
     struct night_event *events;      /* [event_count] what is another on the machine since the night before */
     size_t event_count;
     size_t nights;                   /* in the store, tonight's too */
-    double alpha_budget;             /* N alpha, with alpha 2.8e-5 a series and night */
+    double alpha, alpha_budget;      /* false alarms to be expected: of a series and night; of the night */
     const char *verdict;             /* worst word of the night: "OK", "REGRESSED", "BLIND" ... */
     char   sentence[RECORD_TEXT];    /* it, for people */
     char   gap[RECORD_TEXT];         /* "" or the sentence of a missed time */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bench/config/config.h"
+#include "bench/nightly/alpha.h"
 #include "bench/nightly/past.h"
 #include "bench/nightly/told.h"
 #include "bench/output/night_page.h"
@@ -13,6 +14,7 @@ struct work {
     struct past past;
     const struct run_row *run;       /* the night */
     double every_s;                  /* a night was due, by its own settings */
+    double alpha;
     size_t first, count;             /* its rows */
     struct history_view *series;     /* up to that night */
     size_t series_count;
@@ -69,7 +71,8 @@ static enum status collect(struct work *w, struct err *err)
                                    .runs = w->past.runs,
                                    .run_count = at,
                                    .start_unix_s = w->run->start_unix_s,
-                                   .every_s = w->every_s };
+                                   .every_s = w->every_s,
+                                   .alpha = w->alpha };
     w->report = (struct night_report){ .rows = w->past.rows + w->first,
                                        .count = w->count,
                                        .events = w->past.events[at],
@@ -95,6 +98,8 @@ static enum status load(struct work **out, struct store *store, const char *nigh
                        : err_set(err, ST_OUT_OF_MEMORY, "not enough memory for a night");
     if (st == ST_OK && !(w->run = past_night(&w->past, night ? night : "last")))
         st = err_set(err, ST_USAGE, "there was no night \"%.80s\": bench history lists them", night);
+    if (st == ST_OK)
+        st = alpha_load(&w->alpha, store, err);
     return st == ST_OK ? collect(w, err) : st;
 }
 

@@ -8,7 +8,6 @@
 #include "kernels/base/len.h"
 #include "tuner/verdict.h"
 
-#define ALPHA 2.8e-5                 /* a series and night, correlated nights: the published table */
 #define DAY_S 86400
 #define GAP_NIGHTS 3.5               /* three nights and what a timer may be late */
 
@@ -131,7 +130,8 @@ void told_rows(struct night_report *out, const struct judge_ask *ask)
 {
     struct worst w = find_worst(out, ask);
     out->nights = count_nights(ask);
-    out->alpha_budget = (double)out->count * ALPHA;
+    out->alpha = ask->alpha;
+    out->alpha_budget = (double)out->count * ask->alpha;
     tell_gap(out, ask);
     advice_of(out->advice, out->rows, out->count);
     bool gap = *out->gap && rank_of("BLIND") > w.rank;

@@ -121,8 +121,9 @@ void night_table_write(FILE *file, const struct night_view *night, bool colour)
     table_write_text(file, &(struct table){ .fields = fields, .field_count = LEN(fields), .rows = lines,
                                             .row_size = sizeof *lines, .row_count = count, .marked = -1,
                                             .colour = colour });
-    fprintf(file, "\n%zu series at 2.8e-05 false alarms each a night: one in %.0f nights (the limit is one in 365)%s\n",
-            night->count, 1 / night->alpha_budget, night->alpha_budget > 1 / 365.0 ? ": too many series" : "");
+    fprintf(file, "\n%zu series at %.2g false alarms each a night (%s): one in %.0f nights, the limit is one in 365%s\n",
+            night->count, night->alpha, night->alpha_tested ? "bench backtest" : "published table",
+            1 / night->alpha_budget, night->alpha_budget > 1 / 365.0 ? ": too many series" : "");
     free(lines);
 }
 
@@ -165,8 +166,10 @@ json_t *night_table_json(const struct night_view *night)
     free(lines);
     if (!rows)
         return NULL;
-    return json_pack("{s:i, s:s, s:s?, s:s, s:s, s:s?, s:s?, s:I, s:f, s:o, s:o}", "schema", 1, "night", night->name, "campaign",
-                     night->tune, "verdict", night->verdict, "sentence", night->sentence, "gap",
-                     *night->gap ? night->gap : NULL, "advice", *night->advice ? night->advice : NULL, "nights", (json_int_t)night->nights, "n_alpha",
-                     night->alpha_budget, "changes", events_json(night), "series", rows);
+    return json_pack("{s:i, s:s, s:s?, s:s, s:s, s:s?, s:s?, s:I, s:f, s:s, s:f, s:o, s:o}", "schema", 1, "night",
+                     night->name, "campaign", night->tune, "verdict", night->verdict, "sentence", night->sentence,
+                     "gap", *night->gap ? night->gap : NULL, "advice", *night->advice ? night->advice : NULL,
+                     "nights", (json_int_t)night->nights, "alpha", night->alpha, "alpha_source",
+                     night->alpha_tested ? "backtest" : "published", "n_alpha", night->alpha_budget, "changes",
+                     events_json(night), "series", rows);
 }

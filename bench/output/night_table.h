@@ -16,7 +16,8 @@ struct night_view {                  /* borrowed */
     size_t count, nights;
     const struct night_event *events; /* [event_count] since the night before: suspects */
     size_t event_count;
-    double alpha_budget;             /* N alpha, a night */
+    double alpha, alpha_budget;      /* false alarms to be expected: of a series and night; of the night */
+    bool   alpha_tested;             /* by a backtest of this store; else published */
 };
 
 /* Its word for people: why it says nothing, or its verdict. */

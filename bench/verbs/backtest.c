@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/nightly/alpha.h"
 #include "bench/nightly/device_table.h"
 #include "bench/nightly/past.h"
 #include "bench/output/backtest_table.h"
@@ -41,7 +42,8 @@ static void settle_errors(struct device_table *d)
         d->error[i] = isnan(d->error[i]) ? 0 : d->error[i];
 }
 
-static enum status test_device(json_t *all, const struct past *past, const char *device,
+/* *alpha: raised to what the shuffled histories of the device say. */
+static enum status test_device(json_t *all, double *alpha, const struct past *past, const char *device,
                                struct chance *chance, struct err *err)
 {
     const struct judge_ask ask = { .earlier = past->rows,
@@ -64,6 +66,8 @@ static enum status test_device(json_t *all, const struct past *past, const char 
                                                            .context = chance });
     }
     const struct backtest_view view = { device, d.series_count, d.nights, &answer };
+    if (enough && answer.enough)
+        *alpha = fmax(isnan(*alpha) ? 0 : *alpha, answer.shuffled.alpha);
     if (enough && all)
         enough = json_array_append_new(all, backtest_table_json(&view)) == 0;
     else if (enough)
@@ -80,7 +84,7 @@ static bool is_first_of_device(const struct past *past, size_t at)
     return true;
 }
 
-static enum status test_all(json_t *all, const struct past *past, const struct invocation *inv,
+static enum status test_all(json_t *all, double *alpha, const struct past *past, const struct invocation *inv,
                             struct err *err)
 {
     struct chance chance = { .rng = rng_seeded(inv->config->seed_set ? inv->config->seed : PRESET_SEED),
@@ -88,7 +92,7 @@ static enum status test_all(json_t *all, const struct past *past, const struct i
     enum status st = ST_OK;
     for (size_t i = 0; i < past->row_count && st == ST_OK; i++)
         if (is_first_of_device(past, i))
-            st = test_device(all, past, past->rows[i].device, &chance, err);
+            st = test_device(all, alpha, past, past->rows[i].device, &chance, err);
     return st;
 }
 
@@ -104,20 +108,36 @@ static enum status print_json(json_t *all, struct err *err)
     return ST_OK;
 }
 
+/* Later nights count with it. Where the store cannot be written to just now, the published value holds on. */
+static void keep(double alpha, const struct invocation *inv)
+{
+    struct store *store = NULL;
+    struct err err = { .status = ST_OK };
+    enum status st = files_open_store(&store, inv->config->out, STORE_WRITE, &err);
+    if (st == ST_OK)
+        st = alpha_keep(store, alpha, inv->argv_text, &err);
+    store_close(store);
+    if (st != ST_OK)
+        fprintf(stderr, "note: the nights to come do not count with this: %s\n", err.text);
+}
+
 enum status verb_backtest(const struct invocation *inv, struct err *err)
 {
     struct store *store = NULL;
     struct past past = { 0 };
+    double alpha = NAN;
     json_t *all = inv->config->json ? json_array() : NULL;
     enum status st = files_open_store(&store, inv->config->out, STORE_READ, err);
     if (st == ST_OK)
         st = past_load(&past, store, err);
     if (st == ST_OK)
-        st = test_all(all, &past, inv, err);
+        st = test_all(all, &alpha, &past, inv, err);
     if (st == ST_OK && all)
         st = print_json(all, err);
     json_decref(all);
     past_free(&past);
     store_close(store);
+    if (st == ST_OK && !isnan(alpha) && !*inv->stop)
+        keep(alpha, inv);
     return st;
 }

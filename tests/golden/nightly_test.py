@@ -207,6 +207,18 @@ def the_backtest_counts(folder):
     check(shuffled["series_nights"] == 1000 * 3 * (45 - 14), done.stdout)  # no MACHINE with three series
     found = {round(row["loss_percent"]): row for row in device["losses"]}
     check(found[15]["by_night_1_percent"] > 90 and found[10]["by_night_2_percent"] > 90, done.stdout)
+    night = nightly(folder, "--status", "--every", "1000h")[1]  # nothing found: the published 2.8e-5, four rows with MACHINE
+    check(night["alpha_source"] == "published" and abs(night["n_alpha"] - 4 * 2.8e-5) < 1e-9, "%s" % night)
+    store = store_of(folder)
+    kept = store.execute("SELECT e.number FROM environment e JOIN run r ON e.run = r.id WHERE r.kind = 'backtest' AND "
+                         "e.name = 'alpha'").fetchall()
+    check(len(kept) == 1 and kept[0][0] == shuffled["alarms"] / shuffled["series_nights"], "%s" % kept)
+    store.execute("INSERT INTO environment (run, execution, name, text, is_number, number, absent, source, class_name) "
+                  "SELECT max(id), 0, 'alpha', '', 1, 0.001, '', 'backtest', 'context' FROM run WHERE kind = 'backtest'")
+    store.commit()
+    store.close()
+    night = nightly(folder, "--status", "--every", "1000h")[1]
+    check(night["alpha_source"] == "backtest" and abs(night["n_alpha"] - 0.004) < 1e-9, "%s" % night)
 
 
 def other_programs_read_it(folder):
