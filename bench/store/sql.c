@@ -21,7 +21,8 @@ enum status sql_fail(struct store *s, int rc, struct err *err)
         return sql_out_of_memory(s, err);
     case SQLITE_FULL:
         return err_set(err, ST_IO,
-                       "%s cannot grow: the disk is full; free some space, then go on with --resume",
+                       "%s cannot grow: the disk is full; free some space, then run it again (bench tune: with "
+                       "--resume)",
                        s->path);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -39,8 +40,8 @@ enum status sql_fail(struct store *s, int rc, struct err *err)
                        s->path, text, system ? ": " : "", system ? strerror(system) : "");
     case SQLITE_IOERR:
         return err_set(err, ST_IO,
-                       "%s: reading or writing failed (%s): check the disk and its limits, then go on with "
-                       "--resume",
+                       "%s: reading or writing failed (%s): check the disk and its limits, then run it "
+                       "again (bench tune: with --resume)",
                        s->path, system ? strerror(system) : text);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
