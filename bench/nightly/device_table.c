@@ -71,15 +71,18 @@ static int64_t start_of(const struct device_table *d, size_t night)
     return d->ask->start_unix_s; /* tonight */
 }
 
-/* From the night on where an accept holds, the series are of a new segment. */
+/* From the first night on that an accept covers, the series are of a new segment; a clock that is set back later
+ * takes no night out of it. */
 static void put_accepts(struct device_table *d)
 {
     for (size_t a = 0; a < d->ask->accept_count; a++) {
         const struct accept_row *accept = &d->ask->accepts[a];
         bool whole = !*accept->series && strcmp(accept->device, d->name) == 0;
         size_t only = *accept->series ? device_table_series(d, accept->series) : d->series_count;
+        bool begun = false;
         for (size_t n = 0; n < d->nights; n++) {
-            if (start_of(d, n) < accept->since_unix_s)
+            begun = begun || start_of(d, n) >= accept->since_unix_s;
+            if (!begun)
                 continue;
             d->machine_segment[n] += whole;
             for (size_t s = 0; s < d->series_count; s++)
