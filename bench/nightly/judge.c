@@ -1,9 +1,12 @@
 #include "bench/nightly/device_table.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define DAY_S 86400
 
 /* --- verdicts ------------------------------------------------------------------------------------------- */
 
@@ -24,6 +27,15 @@ static void tell(struct night_row *row, const struct verdict_answer *v, double y
     row->flagged = v->flagged;
 }
 
+/* On the valid night before, judged as of today: what was accepted since is no red to recover from. */
+static bool was_red(const struct verdict_answer *nights, size_t last)
+{
+    while (last-- > 0)
+        if (nights[last].verdict != VERDICT_COUNT && nights[last].verdict != VERDICT_INCONCLUSIVE)
+            return nights[last].verdict == VERDICT_REGRESSED;
+    return false;
+}
+
 static bool tell_device(struct night_row *rows, size_t count, const struct device_table *d)
 {
     size_t last = d->nights - 1;
@@ -34,8 +46,10 @@ static bool tell_device(struct night_row *rows, size_t count, const struct devic
         if (strcmp(row->device, d->name) != 0)
             continue;
         size_t s = night_row_is_machine(row) ? d->series_count : device_table_series(d, row->series);
-        const struct verdict_answer *v = &d->verdicts[s * d->nights + last];
+        const struct verdict_answer *series = &d->verdicts[s * d->nights], *v = &series[last];
         tell(row, v, night_row_is_machine(row) ? c : row->v - c);
+        if (v->verdict == VERDICT_OK && was_red(series, last))
+            snprintf(row->path, sizeof row->path, "%s", JUDGE_RECOVERED);
         if (night_row_is_machine(row))
             row->v = v->verdict == VERDICT_COUNT ? NAN : c;
         again |= v->ask_again;
@@ -117,9 +131,23 @@ void judge_choose_panel(struct night_row *rows, size_t count)
 
 /* --- blindness ------------------------------------------------------------------------------------------ */
 
-static bool has_verdict(const struct night_row *row)
+bool judge_has_verdict(const struct night_row *row)
 {
     return !*row->validity && *row->verdict && strcmp(row->verdict, verdict_name(VERDICT_INCONCLUSIVE)) != 0;
+}
+
+int64_t judge_start_of(const struct judge_ask *ask, int64_t run)
+{
+    for (size_t i = 0; i < ask->run_count; i++)
+        if (ask->runs[i].id == run)
+            return ask->runs[i].start_unix_s;
+    return 0;
+}
+
+int judge_nights_between(int64_t from_unix_s, int64_t to_unix_s, double every_s)
+{
+    const double nights = (double)(to_unix_s - from_unix_s) / (every_s > 0 ? every_s : DAY_S) + .5;
+    return nights > 0 ? (int)fmin(nights, INT_MAX) : 0;
 }
 
 int judge_blind_nights(const struct night_row *row, const struct judge_ask *ask)
@@ -127,15 +155,17 @@ int judge_blind_nights(const struct night_row *row, const struct judge_ask *ask)
     int64_t seen = 0, counted = 0; /* run of its last verdict; newest run that is counted */
     int nights = 1;
     /* MACHINE has none where series are few: that is no blindness */
-    if (night_row_is_machine(row) || has_verdict(row))
+    if (night_row_is_machine(row) || judge_has_verdict(row))
         return 0;
     for (size_t i = 0; i < ask->earlier_count; i++)
-        if (strcmp(ask->earlier[i].series, row->series) == 0 && has_verdict(&ask->earlier[i]))
+        if (strcmp(ask->earlier[i].series, row->series) == 0 && judge_has_verdict(&ask->earlier[i]))
             seen = ask->earlier[i].run;
     for (size_t i = 0; i < ask->earlier_count; i++) {
         const struct night_row *e = &ask->earlier[i];
         nights += e->run > seen && e->run != counted && strcmp(e->device, row->device) == 0;
         counted = e->run > seen && strcmp(e->device, row->device) == 0 ? e->run : counted;
     }
-    return nights;
+    const int64_t since = judge_start_of(ask, seen);
+    int due = since ? judge_nights_between(since, ask->start_unix_s, ask->every_s) : 0;
+    return due > nights ? due : nights; /* absent ones have no rows */
 }

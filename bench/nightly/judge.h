@@ -11,6 +11,7 @@
 
 #define JUDGE_PANEL 8                /* series that tell a confirmation what the device has in common */
 #define JUDGE_BLIND 3                /* nights in a row without a verdict */
+#define JUDGE_RECOVERED "recovered"  /* the path of the first valid night after REGRESSED */
 #define JUDGE_MACHINE "MACHINE "     /* a MACHINE row's series: this and the device */
 
 struct judge_ask {
@@ -35,7 +36,13 @@ enum status judge_rows(struct night_row *rows, size_t count, bool *ask_again, co
  * none counts for itself. */
 void judge_choose_panel(struct night_row *rows, size_t count);
 
-/* Nights in a row, tonight's included, on which the series had no valid verdict. */
+/* Does the row say anything of its series? LEARNING does; INVALID, THROTTLED and INCONCLUSIVE do not. */
+bool judge_has_verdict(const struct night_row *row);
+/* Start of an earlier night; 0: it is none of ask->runs. */
+int64_t judge_start_of(const struct judge_ask *ask, int64_t run);
+/* Nights that are due after one time, up to another: one every_s, 0: a day; half of that may be late. */
+int judge_nights_between(int64_t from_unix_s, int64_t to_unix_s, double every_s);
+/* Nights in a row, tonight's included, on which the series had no valid verdict: measured ones, or those that were due. */
 int judge_blind_nights(const struct night_row *row, const struct judge_ask *ask);
 
 #endif

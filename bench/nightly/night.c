@@ -12,6 +12,7 @@
 #include "bench/nightly/judge.h"
 #include "bench/nightly/measure.h"
 #include "bench/nightly/night_rows.h"
+#include "bench/nightly/signs.h"
 #include "bench/nightly/told.h"
 #include "bench/nightly/watch.h"
 #include "kernels/base/clock.h"
@@ -155,10 +156,13 @@ static enum status judge(struct night_report *out, const struct night *n, bool *
 {
     const struct judge_ask ask = judge_ask_of(n);
     night_rows_fill(out->rows, out->count, n->targets, n->watch.count);
-    return judge_rows(out->rows, out->count, ask_again, &ask, err);
+    enum status st = judge_rows(out->rows, out->count, ask_again, &ask, err);
+    const struct signs_ask signs = { .store = n->context->store, .targets = n->targets,
+                                     .target_count = n->watch.count, .past = &ask };
+    return st == ST_OK ? signs_judge(out->rows, out->count, ask_again, &signs, err) : st;
 }
 
-/* Flagged series are measured again, with those that tell what the device has in common. */
+/* What is flagged is measured again, with the series that tell what the device has in common. */
 static enum status confirm(struct night_report *out, struct night *n, struct err *err)
 {
     bool ask_again;
@@ -173,6 +177,8 @@ static enum status watch_all(struct night_report *out, struct night *n, struct e
     bool ask_again = false;
     night_rows_choose_control(n->targets, n->watch.count, n->earlier, n->earlier_count);
     enum status st = night_measure(n->c, n->targets, n->watch.count, NIGHT_EXECUTIONS, err);
+    if (st == ST_OK)
+        st = signs_record(n->c, n->targets, n->watch.count, err);
     if (st == ST_OK)
         st = night_rows_make(&out->rows, &out->count, n->targets, n->watch.count, n->earlier,
                              n->earlier_count, err);

@@ -193,6 +193,7 @@ void night_rows_choose_confirm(struct night_target *targets, size_t target_count
 {
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < target_count; k++)
-            if ((rows[i].flagged || rows[i].panel) && rows[i].target == targets[k].t->row.id)
+            if ((rows[i].flagged || rows[i].panel || strcmp(rows[i].validity, throttled_word) == 0) &&
+                rows[i].target == targets[k].t->row.id)
                 targets[k].confirm = true;
 }

@@ -22,7 +22,8 @@ void night_rows_fill(struct night_row *rows, size_t count, const struct night_ta
  * night, the first where none has one. */
 void night_rows_choose_control(struct night_target *targets, size_t target_count,
                                const struct night_row *earlier, size_t earlier_count);
-/* Targets that a confirmation has to measure: those of flagged rows and of the panel. */
+/* Targets that a confirmation has to measure: those of flagged rows, of throttled ones (does the
+ * device still throttle?) and of the panel. */
 void night_rows_choose_confirm(struct night_target *targets, size_t target_count,
                                const struct night_row *rows, size_t count);
 

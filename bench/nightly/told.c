@@ -6,10 +6,10 @@
 
 #include "bench/nightly/advice.h"
 #include "kernels/base/len.h"
+#include "tuner/sign.h"
 #include "tuner/verdict.h"
 
 #define DAY_S 86400
-#define GAP_NIGHTS 3.5               /* three nights and what a timer may be late */
 
 /* From mild to grave: the last one that some row has is the night's. */
 static const struct word {
@@ -39,9 +39,14 @@ static size_t rank_of(const char *word)
     return 0;
 }
 
+static bool is_machine(const struct night_row *row)
+{
+    return strncmp(row->series, JUDGE_MACHINE, strlen(JUDGE_MACHINE)) == 0;
+}
+
 const char *told_word(const struct night_row *row, int blind)
 {
-    bool machine = strncmp(row->series, JUDGE_MACHINE, strlen(JUDGE_MACHINE)) == 0;
+    bool machine = is_machine(row);
     if (blind >= JUDGE_BLIND)
         return "BLIND";
     if (*row->validity)
@@ -65,9 +70,8 @@ static const struct night_target *broken(const struct night_target *targets, siz
 
 bool told_is_gap(double *days, int64_t last_unix_s, int64_t now_unix_s, double every_s)
 {
-    const double since_s = (double)(now_unix_s - last_unix_s);
-    *days = since_s / DAY_S;
-    return last_unix_s != 0 && since_s >= GAP_NIGHTS * (every_s > 0 ? every_s : DAY_S);
+    *days = (double)(now_unix_s - last_unix_s) / DAY_S;
+    return last_unix_s != 0 && judge_nights_between(last_unix_s, now_unix_s, every_s) > JUDGE_BLIND;
 }
 
 enum status told_status(const char *word)
@@ -75,16 +79,30 @@ enum status told_status(const char *word)
     return words[rank_of(word)].status;
 }
 
+/* Since when nothing was said: the newest night with a verdict, or a newer one that was BLIND and said so. */
+static int64_t silent_since(const struct judge_ask *ask)
+{
+    int64_t told = 0, newest = 0;
+    int nights = 0;
+    for (size_t i = 0; i < ask->earlier_count; i++) {
+        const struct night_row *row = &ask->earlier[i];
+        if (is_machine(row))
+            continue;
+        nights = judge_has_verdict(row) ? 0 : nights + (row->run != newest && row->run != told);
+        told = judge_has_verdict(row) ? row->run : told;
+        newest = row->run;
+    }
+    const int64_t last = judge_start_of(ask, newest), verdict = judge_start_of(ask, told);
+    bool blind = nights >= JUDGE_BLIND || judge_nights_between(verdict, last, ask->every_s) >= JUDGE_BLIND;
+    return told && !blind ? verdict : last;
+}
+
 static void tell_gap(struct night_report *out, const struct judge_ask *ask)
 {
-    int64_t last = 0, night = ask->earlier_count ? ask->earlier[ask->earlier_count - 1].run : 0;
-    for (size_t i = 0; i < ask->run_count; i++)
-        if (ask->runs[i].id == night) /* one that told nothing is no night */
-            last = ask->runs[i].start_unix_s;
     double days;
-    if (told_is_gap(&days, last, ask->start_unix_s, ask->every_s))
+    if (told_is_gap(&days, silent_since(ask), ask->start_unix_s, ask->every_s))
         snprintf(out->gap, sizeof out->gap,
-                 "BLIND until tonight: the last night was %.1f days ago; look at the timer", days);
+                 "BLIND until tonight: the last verdict was %.1f days ago; look at what starts a night", days);
 }
 
 static size_t count_nights(const struct judge_ask *ask)
@@ -123,7 +141,11 @@ static void say(struct night_report *out, const struct worst *w)
         snprintf(who, sizeof who, "%s and %zu more", w->row->name, w->count - 1);
     else if (w->row)
         snprintf(who, sizeof who, "%s", w->row->name);
-    snprintf(out->sentence, sizeof out->sentence, words[w->rank].text, who);
+    const char *sign = w->row ? sign_text(w->row->path) : NULL; /* MACHINE by telemetry alone */
+    if (sign)
+        snprintf(out->sentence, sizeof out->sentence, "%s: %s", who, sign);
+    else
+        snprintf(out->sentence, sizeof out->sentence, words[w->rank].text, who);
 }
 
 void told_rows(struct night_report *out, const struct judge_ask *ask)
