@@ -131,6 +131,12 @@ san-programs   = $(addprefix $(BUILD)/san-$(notdir $(firstword $(CC)))/,$(basena
 script-tests  := $(wildcard tests/golden/*_test.py tests/cli/*_test.py tests/fault/*_test.py)
 
 $(test-programs): | $(fake-nvml)
+# a wall clock that tests of nights set: see bench_runner.py
+wall-clock := $(out)/fake/libwall.so
+$(wall-clock): tests/fault/wall_clock.c
+	@mkdir -p $(@D)
+	$(say) "link $@"
+	$(do)$(CC) $(filter-out -MMD -MP,$(cflags)) -fPIC -shared -o $@ $<
 $(out)/tests/%: private libs += -lcmocka $(if $(dnnl),-ldnnl)
 # a test is linked as the programs are: with the rooms of `bench` or, if it is a cpu_*, with those of that engine
 define cpu-test-rule
@@ -148,7 +154,7 @@ $(out)/tests/%: $(out)/obj/tests/%.o $(call archives,$(bench-rooms) $(worker-roo
 check: $(test-programs)  ## unit and property tests: no device, seconds (VARIANT=san: under the sanitizers)
 	@tests/run.py $(test-programs)
 
-check-cli: all  ## command-line, golden and fault tests with real processes
+check-cli: all $(wall-clock) $(fake-nvml)  ## command-line, golden and fault tests with real processes
 	@BENCH_BIN=$(abspath $(out)/bin) tests/run.py $(script-tests)
 
 # (*_networks_test: the networks at published sizes, 4 minutes and more each; *_engine_test and reference_test walk the
@@ -161,7 +167,7 @@ test: deps-test  ## install what is missing, build with gcc and clang, run every
 	+@$(make) VARIANT=debug CC=clang WERROR=1 all
 	+@$(make) VARIANT=san WERROR=1 test-build
 	+@$(make) WERROR=1 test-run
-test-build: all $(test-programs) $(fakes) $(test-workers)
+test-build: all $(test-programs) $(fakes) $(wall-clock) $(test-workers)
 # the CPU engine once more as on a processor that has AVX2 only
 engine-tests   = $(filter %/cpu_engine_test %/cpu_engine_graphs_test %/cpu_networks_test,$(test-programs))
 test-run: test-build

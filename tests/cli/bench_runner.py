@@ -59,6 +59,18 @@ def write(path, text):
     return path
 
 
+def fake(name):
+    """A library of the tests that stands before or in place of a real one; the Makefile builds it beside the programs."""
+    path = os.path.join(os.path.dirname(BIN), "fake", name)
+    check(os.path.exists(path), "%s is not built: run make test-build" % path)
+    return path
+
+
+def at_time(unix_s):
+    """Environment in which programs believe that it is now unix_s; their clock goes on from there."""
+    return {"LD_PRELOAD": fake("libwall.so"), "WALL_AHEAD_S": str(int(unix_s - time.time()))}
+
+
 def scripted(folder, name="scripted", script=CURVE, command=None):
     """Writes an engine file for the scripted worker with its script; gives the engine file's path."""
     script_path = write(os.path.join(folder, name + "-script.yaml"), script)
