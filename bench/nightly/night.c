@@ -247,8 +247,10 @@ enum status night_run(struct night_report *out, const struct night_context *cont
         st = watch_all(out, &n, err);
     if (st == ST_OK)
         st = conclude(out, &n, err);
+    bool stopped = st == ST_INTERRUPTED;
+    if (stopped)
+        err_set(err, st, "interrupted: this night judges nothing and no later one is compared with it");
     if (n.c && n.c->run.id) {
-        bool stopped = st == ST_INTERRUPTED;
         struct err end_err = { .status = ST_OK };
         enum status ended = campaign_record_end(n.c,
                                                 stopped                                 ? "interrupted"

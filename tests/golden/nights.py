@@ -59,6 +59,7 @@ class Machine:
         self.folder, self.device, self.sigma = folder, device, sigma
         self.out = os.path.join(folder, "out")
         self.draw = random.Random(seed)
+        self.invented = 0  # nights between day 1 and day 2
         self.nvml = ""  # lines of the fake NVML's script, where the device is a GPU
         for name in ("own", "scripted"):
             write(os.path.join(folder, name + ".yaml"), "name: %s\ncommand: [\"bench-worker-scripted\", \"--script\", \"%s\"]\n"
@@ -81,7 +82,7 @@ class Machine:
                             device_more + more + (own_more if name == "own" else "")))
 
     def environment(self, day):
-        more = at_time(FIRST + (day - 1) * DAY)
+        more = at_time(FIRST + (day - 1 + (self.invented if day > 1 else 0)) * DAY)
         if self.device.startswith("cuda"):
             more.update(BENCH_NVML_LIBRARY=fake("libnvidia-ml.so.1"),
                         BENCH_FAKE_NVML=write(os.path.join(self.folder, "nvml"), self.nvml))
@@ -118,7 +119,7 @@ class Machine:
             store.close()
 
     def invent(self, count):
-        """`count` nights before day 1: rows of the one measured night again, each model with a night's noise."""
+        """`count` nights after day 1: rows of the one measured night again, with a night's noise. Day 2 comes after them."""
         store = self.store()
         columns = {table: [row[1] for row in store.execute("PRAGMA table_info(%s)" % table)] for table in ("run", "night")}
         run = dict(zip(columns["run"], store.execute("SELECT * FROM run WHERE kind = 'night'").fetchone()))
@@ -128,7 +129,7 @@ class Machine:
             store.execute("INSERT INTO %s (%s) VALUES (%s)" % (table, ", ".join('"%s"' % c for c in row),
                                                                ",".join("?" * len(row))), list(row.values()))
         for i in range(1, count + 1):
-            start = run["start_unix_s"] - (count + 1 - i) * DAY
+            start = run["start_unix_s"] + i * DAY
             insert("run", dict(run, id=run["id"] + i, name="copy-%d" % i, start_unix_s=start))
             insert("run_state", dict(run=run["id"] + i, end_unix_s=start + 60, state="done", exit_code=0))
             half, common = self.sigma * math.sqrt(0.5), self.draw.gauss(0, self.sigma * math.sqrt(0.5))
@@ -138,3 +139,4 @@ class Machine:
                 insert("night", dict(row, run=run["id"] + i, v=v))
         store.commit()
         store.close()
+        self.invented = count
