@@ -73,6 +73,14 @@ static int places_of(const struct table *t, const struct field *f)
     return places < 0 ? 0 : places > 6 ? 6 : places;
 }
 
+/* Never "-0.0". */
+static void write_real(char cell[TABLE_CELL_SIZE], int places, double x)
+{
+    snprintf(cell, TABLE_CELL_SIZE, "%.*f", places, x);
+    if (*cell == '-' && strspn(cell + 1, "0.") == strlen(cell + 1))
+        memmove(cell, cell + 1, strlen(cell));
+}
+
 static void cell_text(char cell[TABLE_CELL_SIZE], const struct field *f, const char *value, int places)
 {
     if (!is_known(f, value)) {
@@ -83,7 +91,7 @@ static void cell_text(char cell[TABLE_CELL_SIZE], const struct field *f, const c
     case FIELD_INT: snprintf(cell, TABLE_CELL_SIZE, "%d", int_of(value)); break;
     case FIELD_COUNT: snprintf(cell, TABLE_CELL_SIZE, "%llu", (unsigned long long)count_of(value)); break;
     case FIELD_BYTES: snprintf(cell, TABLE_CELL_SIZE, "%.0f", (double)count_of(value) / 1048576); break;
-    case FIELD_REAL: snprintf(cell, TABLE_CELL_SIZE, "%.*f", places, real_of(value)); break;
+    case FIELD_REAL: write_real(cell, places, real_of(value)); break;
     case FIELD_TEXT: snprintf(cell, TABLE_CELL_SIZE, "%s", value); break;
     }
 }
