@@ -137,10 +137,11 @@ static struct worst find_worst(const struct night_report *r, const struct judge_
 static void say(struct night_report *out, const struct worst *w)
 {
     char who[RECORD_TEXT + 32] = "";
-    if (w->row && w->count > 1)
-        snprintf(who, sizeof who, "%s and %zu more", w->row->name, w->count - 1);
-    else if (w->row)
-        snprintf(who, sizeof who, "%s", w->row->name);
+    const char *name = !w->row ? "" : is_machine(w->row) ? w->row->device : w->row->name;
+    if (w->count > 1)
+        snprintf(who, sizeof who, "%s and %zu more", name, w->count - 1);
+    else
+        snprintf(who, sizeof who, "%s", name);
     const char *sign = w->row ? sign_text(w->row->path) : NULL; /* MACHINE by telemetry alone */
     if (sign)
         snprintf(out->sentence, sizeof out->sentence, "%s: %s", who, sign);

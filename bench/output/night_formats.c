@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bench/output/html.h"
+#include "tuner/sign.h"
 #include "tuner/verdict.h"
 
 /* --- what a row says ------------------------------------------------------------------------------------- */
@@ -84,15 +85,27 @@ static bool is_skipped(const struct night_row *row)
            strcmp(row->verdict, verdict_name(VERDICT_INCONCLUSIVE)) == 0;
 }
 
+static void write_failure(FILE *file, const struct night_row *row)
+{
+    const char *sign = sign_text(row->path); /* MACHINE by telemetry alone has no percentages */
+    fprintf(file, "      <failure type=\"%s\" message=\"%s %s: ", row->target ? "REGRESSED" : "MACHINE", night_row_word(row),
+            row->path);
+    if (sign)
+        html_text(file, sign);
+    else
+        fprintf(file, "%+.1f %%", percent(row->dev));
+    if (!sign && !isnan(row->dev_again)) /* a step is told without a confirmation */
+        fprintf(file, ", confirmed %+.1f %%", percent(row->dev_again));
+    fprintf(file, "\"/>\n");
+}
+
 static void write_case(FILE *file, const struct night_row *row)
 {
     fprintf(file, "    <testcase classname=\"bench.nightly\" name=\"");
     html_text(file, row->name);
     fprintf(file, "\">\n");
     if (is_red(row))
-        fprintf(file, "      <failure type=\"%s\" message=\"%s %s: %+.1f %%, confirmed %+.1f %%\"/>\n",
-                row->target ? "REGRESSED" : "MACHINE", night_row_word(row), row->path, percent(row->dev),
-                percent(row->dev_again));
+        write_failure(file, row);
     else if (is_skipped(row))
         fprintf(file, "      <skipped message=\"%s\"/>\n", *night_row_word(row) ? night_row_word(row) : "INVALID");
     fprintf(file, "    </testcase>\n");

@@ -10,6 +10,8 @@
 #include "bench/output/table.h"
 #include "kernels/base/len.h"
 
+#define DAY_S 86400
+
 struct line {
     char   series[RECORD_TEXT], night[40], date[24], verdict[32], path[16], events[RECORD_TEXT];
     double images_per_s, change_percent, again_percent, scale_percent;
@@ -38,15 +40,25 @@ static const struct field fields[] = {
     TEXT("events", events, false),
 };
 
-static void list_events(char out[RECORD_TEXT], const struct history_night *n)
+static void list_events(char out[RECORD_TEXT], const struct history_night *n, int absent)
 {
     size_t used = 0;
     *out = 0;
     if (n->accepted)
         used = (size_t)snprintf(out, RECORD_TEXT, "accepted");
+    if (absent > 0)
+        used += (size_t)snprintf(out + used, RECORD_TEXT - used, "%s%d night%s absent before", used ? "; " : "", absent,
+                                 absent > 1 ? "s" : "");
     for (size_t i = 0; i < n->event_count && used < RECORD_TEXT; i++)
         used += (size_t)snprintf(out + used, RECORD_TEXT - used, "%s%s: %.60s -> %.60s", used ? "; " : "",
                                  n->events[i].name, n->events[i].was, n->events[i].is);
+}
+
+/* Days without a night before this one. */
+static int absent_before(const struct history_view *series, const struct history_night *n)
+{
+    int64_t s = n == series->nights ? 0 : n->start_unix_s - n[-1].start_unix_s;
+    return s > DAY_S ? (int)((s + DAY_S / 2) / DAY_S) - 1 : 0;
 }
 
 static struct line line_of(const struct history_view *series, const struct history_night *n)
@@ -62,7 +74,7 @@ static struct line line_of(const struct history_view *series, const struct histo
         strftime(line.date, sizeof line.date, "%Y-%m-%d %H:%M", &when);
     snprintf(line.verdict, sizeof line.verdict, "%s", night_row_word(row));
     memcpy(line.path, row->path, sizeof line.path);
-    list_events(line.events, n);
+    list_events(line.events, n, absent_before(series, n));
     return line;
 }
 

@@ -9,11 +9,12 @@ dead. 30, 31: the whole machine is 6 % slower. 33: the PCIe link has half its la
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-from bench_runner import check, run_tests  # noqa: E402
+from bench_runner import Skipped, check, run_tests, write  # noqa: E402
 from nights import Machine, Night  # noqa: E402
 
 SLOW = {"sizes": {16: 0.95}}  # one of the nine series
@@ -182,7 +183,8 @@ def the_history_tells_the_story(folder):
     for day in ABSENT:
         check("2026-03-%02d" % day not in rows, text)
     wanted = {16: "driver: 580.65.06 -> 580.82.07", 17: "THROTTLED", 23: "accepted", 24: "REGRESSED",
-              33: "pcie_width: 16 -> 8", 3: "LEARNING"}
+              33: "pcie_width: 16 -> 8", 3: "LEARNING",
+              20: "1 night absent before", 29: "3 nights absent before"}
     for day, words in wanted.items():
         check(words in rows["2026-%02d-%02d" % ((3, day) if day <= 31 else (4, day - 31))], "%d: %s" % (day, text))
     check([row.split()[0] for row in rows.values()] == sorted(rows), text)
@@ -200,14 +202,50 @@ def the_pages_tell_it_too(folder):
         check(page.count("<figure") == 10, "%d pictures" % page.count("<figure"))
         check(not re.search(r"(src|href)=|url\(|@import|<script", page), "the page loads something")
     page = story().page()
-    check("driver: 580.65.06 to 580.82.07" in page and "accepted" in page, "events are missing in the pictures")
+    check("driver: 580.65.06 to 580.82.07" in page, "events are missing in the pictures")
+    changes = re.findall(r"<dt>([-0-9]+)</dt><dd>(.*?)</dd>", page)
+    check([date for date, _ in changes] == ["2026-04-03", "2026-04-02", "2026-03-23", "2026-03-16"], "%s" % changes)
+    check("new level accepted: " + STEPPED in changes[2][1], "%s" % changes)
+    check("<span>driver 580.65.06 &rarr; 580.82.07</span>" in changes[3][1], "%s" % changes)
+
+
+def in_browser(folder, path):
+    """What Chromium writes to its console, and the addresses that it asks for, its own services left out."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not program:
+        raise Skipped("no Chromium")
+    log = os.path.join(folder, "net.json")
+    try:
+        done = subprocess.run([program, "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+                               "--user-data-dir=" + os.path.join(folder, "profile"), "--log-net-log=" + log, "--dump-dom",
+                               "--host-resolver-rules=MAP * ~NOTFOUND", "file://" + path], cwd=folder, timeout=60,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              universal_newlines=True, errors="replace")
+    except subprocess.TimeoutExpired:
+        raise Skipped("Chromium does not end")
+    if done.returncode != 0 or "</html>" not in done.stdout or not os.path.exists(log):
+        raise Skipped("Chromium does not start here")
+    with open(log, errors="replace") as f:
+        asked = set(re.findall(r'"url":"([a-z]+://[^/"]*)', f.read()))
+    own = re.compile(r"https?://([a-z0-9-]+\.)*(google|googleapis|gvt1|gstatic)\.com$")
+    return [line for line in done.stderr.splitlines() if "CONSOLE" in line], sorted(a for a in asked if not own.match(a))
+
+
+def a_browser_loads_nothing(folder):
+    """The page in Chromium: no console message, no request; a page that asks for a picture is the wrong twin"""
+    page = story().page("2026-03-31")
+    console, asked = in_browser(folder, write(os.path.join(folder, "page.html"), page))
+    check(not console and not asked, "console: %s; asked for: %s" % (console, asked))
+    twin = page.replace("<main>", "<main><img src='http://127.0.0.1:9/a.png'><script>nothing.there()</script>")
+    console, asked = in_browser(folder, write(os.path.join(folder, "twin.html"), twin))
+    check(console and asked == ["http://127.0.0.1:9"], "the twin is not caught: %s, %s" % (console, asked))
 
 
 if __name__ == "__main__":
     status = run_tests([every_night_ends_as_it_should, a_driver_change_is_named_and_the_base_survives,
                         a_throttled_night_is_in_no_base, a_gain_is_never_red, one_slow_series_is_that_series_only,
                         a_dead_timer_is_told_once, a_slow_machine_is_one_incident, telemetry_alone_is_an_incident,
-                        the_history_tells_the_story, the_pages_tell_it_too])
+                        the_history_tells_the_story, the_pages_tell_it_too, a_browser_loads_nothing])
     if told and not os.environ.get("STORY"):
         shutil.rmtree(told.machine.folder, ignore_errors=True)
     sys.exit(status)
