@@ -1,4 +1,4 @@
-/* The YAML reader on arbitrary bytes: a tree within its limits whose places lie in the text, or a sentence. */
+/* The YAML reader on arbitrary bytes, as a file of ours and as one of others: a tree within its limits whose places lie in the text, or a sentence. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,21 +23,27 @@ static void walk(const struct yaml *y, int depth)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void read_as(enum status (*read)(struct yaml **, const char *, const char *, size_t, struct err *),
+                    const char *text, size_t size)
 {
     struct yaml *y = NULL;
     struct err err = { .status = ST_OK };
+    if (read(&y, "fuzz", text, size, &err) == ST_OK)
+        walk(y, 0);
+    else if (y || !*err.text)
+        abort();
+    yaml_free(y);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
     char *exact = malloc(size ? size : 1); /* a block of just this size, so that one byte too far is seen */
     if (!exact)
         abort();
     if (size)
         memcpy(exact, data, size);
-    const enum status st = yaml_read_text(&y, "fuzz", exact, size, &err);
-    if (st == ST_OK)
-        walk(y, 0);
-    else if (y || !*err.text)
-        abort();
-    yaml_free(y);
+    read_as(yaml_read_text, exact, size);
+    read_as(yaml_read_foreign_text, exact, size);
     free(exact);
     return 0;
 }
