@@ -36,7 +36,7 @@ static enum status read_hello(struct probe_facts *facts, const json_t *answer, c
 static enum status greet(struct probe *p, struct err *err)
 {
     json_t *answer = NULL;
-    enum status st = probe_open(p, PROBE_NEW, err);
+    enum status st = probe_begin(p, PROBE_NEW, err);
     if (st == ST_OK)
         st = probe_ask(p, "{\"id\":1,\"op\":\"hello\",\"protocol\":1}", &answer, WORKER_HELLO_NS, err);
     if (st == ST_OK)
@@ -44,7 +44,7 @@ static enum status greet(struct probe *p, struct err *err)
     if (st == ST_OK)
         st = read_hello(p->facts, answer, p->ask->precision, err);
     json_decref(answer);
-    probe_close(p);
+    probe_end(p);
     return st;
 }
 
@@ -74,11 +74,11 @@ static enum status run_request(struct probe *p, enum probe_state *now, const str
     json_t *answer = NULL;
     enum status st = ST_OK;
     if (!p->is_open || *now != row->state) {
-        probe_close(p);
+        probe_end(p);
         *now = row->state;
-        st = probe_open(p, row->state, err);
+        st = probe_begin(p, row->state, err);
         if (st != ST_OK)
-            probe_close(p); /* not in this state: an answer would prove nothing */
+            probe_end(p); /* not in this state: an answer would prove nothing */
     }
     if (st == ST_OK)
         st = probe_ask(p, row->line, &answer, PROBE_ANSWER_NS, err);
@@ -87,7 +87,7 @@ static enum status run_request(struct probe *p, enum probe_state *now, const str
                         : probe_expect_ok(answer, row->id, err);
     json_decref(answer);
     if (st != ST_OK && st != ST_BAD_NEWS)
-        probe_close(p); /* it hangs or is gone: the next row gets a fresh one */
+        probe_end(p); /* it hangs or is gone: the next row gets a fresh one */
     return st;
 }
 
@@ -101,7 +101,7 @@ static void run_requests(struct conformance_result *r, struct probe *p)
         if (is_chosen(p->ask, rows[i].name))
             report(r, p, rows[i].name, run_request(p, &now, &rows[i], &err), &err);
     }
-    probe_close(p);
+    probe_end(p);
 }
 
 static void run_cases(struct conformance_result *r, struct probe *p)
@@ -113,12 +113,20 @@ static void run_cases(struct conformance_result *r, struct probe *p)
         if (!is_chosen(p->ask, cases[i].name) || (cases[i].applies && !cases[i].applies(p->facts)))
             continue;
         p->note[0] = '\0';
-        enum status st = probe_open(p, cases[i].state, &err);
+        enum status st = probe_begin(p, cases[i].state, &err);
         if (st == ST_OK)
             st = cases[i].run(p, &err);
         report(r, p, cases[i].name, st, &err);
-        probe_close(p);
+        probe_end(p);
     }
+}
+
+void conformance_split(char **words, char *text)
+{
+    size_t count = 0;
+    for (char *word = strtok(text, " "); word && count < CONFORMANCE_WORDS; word = strtok(NULL, " "))
+        words[count++] = word;
+    words[count] = NULL;
 }
 
 enum status conformance_run(struct conformance_result *out, const struct conformance_ask *ask,

@@ -26,4 +26,8 @@ struct conformance_result {
 enum status conformance_run(struct conformance_result *out, const struct conformance_ask *ask,
                             struct err *err);
 
+#define CONFORMANCE_WORDS 64
+/* Cuts a command at its blanks: words[CONFORMANCE_WORDS + 1], NULL behind the last; they point into text. */
+void conformance_split(char **words, char *text);
+
 #endif

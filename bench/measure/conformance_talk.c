@@ -189,7 +189,7 @@ static enum status prepare(struct probe *p, struct err *err)
     return st;
 }
 
-enum status probe_open(struct probe *p, enum probe_state state, struct err *err)
+enum status probe_begin(struct probe *p, enum probe_state state, struct err *err)
 {
     const struct worker_start start = { .command = p->ask->command };
     if (line_open(&p->lines, PROTOCOL_ANSWER_MAX) != 0)
@@ -207,7 +207,7 @@ enum status probe_open(struct probe *p, enum probe_state state, struct err *err)
     return st;
 }
 
-void probe_close(struct probe *p)
+void probe_end(struct probe *p)
 {
     if (!p->is_open)
         return;

@@ -1,5 +1,5 @@
 /* conformance_talk.h - a worker under test at the level of bytes and lines, for the conformance cases only.
- * What probe_open gives, probe_close takes back; answers are the caller's (json_decref). */
+ * What probe_begin gives, probe_end takes back; answers are the caller's (json_decref). */
 #ifndef MEASURE_CONFORMANCE_TALK_H
 #define MEASURE_CONFORMANCE_TALK_H
 
@@ -32,8 +32,8 @@ struct probe {
 #define PROBE_END_NS (10 * WORKER_S)
 
 /* Starts the worker and brings it to `state` with the batch size 2 prepared in PROBE_PREPARED. */
-enum status probe_open(struct probe *p, enum probe_state state, struct err *err);
-void probe_close(struct probe *p);
+enum status probe_begin(struct probe *p, enum probe_state state, struct err *err);
+void probe_end(struct probe *p);
 
 /* ST_CRASHED: it reads no more. */
 enum status probe_send(struct probe *p, const void *bytes, size_t size, struct err *err);

@@ -12,8 +12,6 @@ static const char usage[] =
     "Starts the worker COMMAND many times, tries every rule of the worker protocol, prints a line per case and\n"
     "`N passed, N failed`. Exit 0: all passed, 1: a case failed, 2: wrong usage, 3: the worker does not start.\n";
 
-#define WORDS_MAX 64
-
 /* "HxW" with three channels. 0, or -1. */
 static int read_input(int shape[3], const char *text)
 {
@@ -48,21 +46,12 @@ static int take_option(struct conformance_ask *ask, char **argv)
     return argv[0][0] == '-' ? -1 : 0;
 }
 
-/* words[] = the words of text, which is cut up. */
-static void split(char **words, char *text)
-{
-    size_t count = 0;
-    for (char *word = strtok(text, " "); word && count < WORDS_MAX; word = strtok(NULL, " "))
-        words[count++] = word;
-    words[count] = NULL;
-}
-
 int main(int argc, char **argv)
 {
     struct conformance_ask ask = { .model = "hrnet", .shape = { 3, 64, 64 }, .out = stdout };
     struct conformance_result result;
     struct err err = { 0 };
-    char *words[WORDS_MAX + 1];
+    char *words[CONFORMANCE_WORDS + 1];
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         fputs(usage, stdout);
         return 0;
@@ -77,7 +66,7 @@ int main(int argc, char **argv)
     }
     ask.command = argv + at;
     if (at == argc - 1 && strchr(argv[at], ' ')) {
-        split(words, argv[at]);
+        conformance_split(words, argv[at]);
         ask.command = words;
     }
     enum status st = ask.command[0] ? conformance_run(&result, &ask, &err)
