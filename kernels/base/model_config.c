@@ -13,9 +13,9 @@
 
 #define CHANNELS_MAX 65536
 
-static const char *const architectures[] = { "hrnet", "resunet_small", "resunet_advanced" };
+static const char *const architectures[] = { "hrnet", "resunet_small", "resunet_advanced", "smoke" };
 
-enum key_type { KEY_TEXT, KEY_INT, KEY_INT_LIST, KEY_BOOL };
+enum key_type { KEY_TEXT, KEY_INT, KEY_INT_LIST, KEY_BOOL, KEY_EXPECTED };
 
 static const struct key {
     const char *name;
@@ -41,6 +41,7 @@ static const struct key {
     { .name = "mask", .type = KEY_BOOL, AT(mask), .optional = true },
     { .name = "description", .type = KEY_TEXT, AT(description),
       .room = sizeof((struct model_config *)0)->description, .optional = true },
+    { .name = "expected", .type = KEY_EXPECTED, AT(expected), .optional = true },
 #undef AT
 };
 
@@ -114,6 +115,26 @@ static enum status read_bool(bool *out, struct place p, struct err *err)
     return wrong(p, "true or false", err);
 }
 
+static enum status read_expected(struct model_config *out, struct place p, struct err *err)
+{
+    static const char allowed[] = "3 lists of 48 numbers";
+    if (p.at->kind != YAML_LIST || p.at->count != MODEL_EXPECTED_IMAGES)
+        return wrong(p, allowed, err);
+    for (size_t i = 0; i < MODEL_EXPECTED_IMAGES; i++) {
+        const struct yaml *image = p.at->items[i];
+        if (image->kind != YAML_LIST || image->count != MODEL_EXPECTED_VALUES)
+            return wrong((struct place){ p.path, image, p.key }, allowed, err);
+        for (size_t k = 0; k < MODEL_EXPECTED_VALUES; k++) {
+            double value;
+            if (image->items[k]->kind != YAML_SCALAR || text_real(&value, image->items[k]->text) != 0)
+                return wrong((struct place){ p.path, image->items[k], p.key }, allowed, err);
+            out->expected[i][k] = (float)value;
+        }
+    }
+    out->has_expected = true;
+    return ST_OK;
+}
+
 static enum status read_key(struct model_config *out, const struct key *k, struct place p, struct err *err)
 {
     void *field = (char *)out + k->offset;
@@ -126,6 +147,8 @@ static enum status read_key(struct model_config *out, const struct key *k, struc
         return read_int(field, k, p, err);
     case KEY_BOOL:
         return read_bool(field, p, err);
+    case KEY_EXPECTED:
+        return read_expected(out, p, err);
     default:
         st = read_list(field, &count, k, p, err);
         if (field == (void *)out->features)

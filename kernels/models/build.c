@@ -14,6 +14,7 @@ static const struct architecture {
     { "hrnet", build_hrnet },
     { "resunet_small", build_resunet_small },
     { "resunet_advanced", build_resunet_advanced },
+    { "smoke", build_smoke },
 };
 
 struct graph_name name_of(const char *format, ...)

@@ -15,6 +15,7 @@ struct graph_name name_of(const char *format, ...) __attribute__((format(printf,
 int build_hrnet(struct graph *g, const struct model_config *config, const int shape[3]);
 int build_resunet_small(struct graph *g, const struct model_config *config, const int shape[3]);
 int build_resunet_advanced(struct graph *g, const struct model_config *config, const int shape[3]);
+int build_smoke(struct graph *g, const struct model_config *config, const int shape[3]);
 
 /* Conv without bias, kernel odd, padding (kernel-1)/2. */
 int build_conv(struct graph *g, const char *name, int src, int out, int kernel, int stride);

@@ -23,24 +23,36 @@ static void write_text(const char *path, const char *text)
     assert_int_equal(fclose(f), 0);
 }
 
-static void the_tree_has_four_models(void **state)
+static void the_tree_has_its_models(void **state)
 {
     (void)state;
     struct model_config *all;
     size_t count;
     struct err err = { .status = ST_OK };
     assert_int_equal(model_config_list(&all, &count, "configs/models", &err), ST_OK);
-    static const char *const names[] = { "hrnet", "resunet_advanced", "resunet_advanced_20", "resunet_small" };
+    static const char *const names[] = { "hrnet", "resunet_advanced", "resunet_advanced_20", "resunet_small",
+                                         "smoke" };
     assert_int_equal(count, LEN(names));
     for (size_t i = 0; i < count; i++) {
+        const bool smoke = strcmp(names[i], "smoke") == 0;
+        const int side = smoke ? 64 : 1024;
         assert_string_equal(all[i].name, names[i]);
-        assert_int_equal(all[i].served, strcmp(names[i], "resunet_advanced_20") != 0);
-        assert_true(all[i].mask && *all[i].description);
-        assert_memory_equal(all[i].input, ((int[]){ 3, 1024, 1024 }), sizeof all[i].input);
+        assert_int_equal(all[i].served, !smoke && strcmp(names[i], "resunet_advanced_20") != 0);
+        assert_true(all[i].mask == !smoke && all[i].has_expected == smoke && *all[i].description);
+        assert_memory_equal(all[i].input, ((int[]){ 3, side, side }), sizeof all[i].input);
     }
     assert_int_equal(all[3].feature_count, 5);
     assert_int_equal(all[3].features[4], 512);
     free(all);
+}
+
+/* Number k of 48 stands in the middle of the k-th 48th: 0.5/48 of 4096 is 42.67. */
+static void where_expected_values_stand(void **state)
+{
+    (void)state;
+    assert_int_equal(model_expected_at(0, 4096), 42);
+    assert_int_equal(model_expected_at(47, 4096), 4053);
+    assert_int_equal(model_expected_at(47, 48), 47);
 }
 
 static void presets(void **state)
@@ -71,7 +83,7 @@ static void each_mistake_has_its_place(void **state)
         { GOOD "description: {a: 1}\n", "a text of 1 to 159 bytes, got a map" },
         { GOOD "name: again\n", ":5" }, /* a duplicate key */
         { "name: m\narchitecture: hrnet\nfeatures: [1]\n", "the key input is missing" },
-        { "name: m\narchitecture: vgg\n", ":2:15: architecture must be hrnet, resunet_small or resunet_advanced" },
+        { "name: m\narchitecture: vgg\n", ":2:15: architecture must be hrnet, resunet_small, resunet_advanced or smoke" },
         { "name: \"\"\n", "name must be a text of 1 to 31 bytes" },
         { "name: a-name-that-is-longer-than-any-model-needs\n", "1 to 31 bytes" },
         { "features: []\n", "a list of 1 to 8 integers" },
@@ -79,6 +91,7 @@ static void each_mistake_has_its_place(void **state)
         { "features: [4, 0]\n", ":1:15: features must be an integer 1..65536, got 0" },
         { "input: [3, 64]\n", "a list of 3 to 3 integers" },
         { "input: 3x64x64\n", "got 3x64x64" },
+        { "expected: [[1], [2], [3]]\n", ":1:12: expected must be 3 lists of 48 numbers, got a list" },
         { "- 1\n", "a model is a map" },
         { GOOD "multiple: 48\n", "the default input does not fit" },
     };
@@ -157,7 +170,8 @@ static void sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_tree_has_four_models),
+        cmocka_unit_test(the_tree_has_its_models),
+        cmocka_unit_test(where_expected_values_stand),
         cmocka_unit_test(presets),
         cmocka_unit_test(each_mistake_has_its_place),
         cmocka_unit_test(unknown_models_are_answered_with_a_hint),
