@@ -82,9 +82,11 @@ struct config {
     bool   delay_set;                /* else several delays are compared */
     bool   median;                   /* the median time of each size, not its measured times */
     /* doctor */
-    bool   require_gpu, strict;
+    bool   require_gpu, strict, smoke;
     struct name_list require_engines;
-    char  *only, *root;              /* NULL: not given */
+    char  *only, *root, *plan;       /* NULL: not given */
+    struct name_list compose;        /* Compose files */
+    char  *service, *worker;         /* of them; command of a worker to be tried; NULL: not given */
     bool   nightly;                  /* report: of a night */
     /* nightly */
     bool   status;                   /* tell, measure nothing */

@@ -13,8 +13,8 @@ static json_t *hello_json(const struct worker_hello *hello)
     for (size_t i = 0; i < hello->version_count; i++)
         json_object_set_new(versions, hello->versions[i].name, json_string(hello->versions[i].version));
     for (size_t i = 0; i < hello->device_count; i++)
-        json_array_append_new(devices, json_pack("{s:s, s:s}", "id", hello->devices[i].id, "name",
-                                                 hello->devices[i].name));
+        json_array_append_new(devices, json_pack("{s:s, s:s, s:s}", "id", hello->devices[i].id, "name",
+                                                 hello->devices[i].name, "uuid", hello->devices[i].uuid));
     for (size_t i = 0; i < hello->precision_count; i++)
         json_array_append_new(precisions, json_string(hello->precisions[i]));
     return json_pack("{s:s, s:o, s:o, s:o}", "engine", hello->engine, "versions", versions, "devices",

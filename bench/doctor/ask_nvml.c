@@ -111,6 +111,9 @@ static void put_link_and_mode(const struct device_ask *ask)
     PUT_NUMBER(ask, "persistence", int, nvmlDeviceGetPersistenceMode, ask->device);
     PUT_NUMBER(ask, "link_width", unsigned, nvmlDeviceGetCurrPcieLinkWidth, ask->device);
     PUT_NUMBER(ask, "link_width_max", unsigned, nvmlDeviceGetMaxPcieLinkWidth, ask->device);
+    PUT_NUMBER(ask, "link_generation", unsigned, nvmlDeviceGetCurrPcieLinkGeneration, ask->device);
+    PUT_NUMBER(ask, "link_generation_max", unsigned, nvmlDeviceGetMaxPcieLinkGeneration, ask->device);
+    PUT_NUMBER(ask, "replays", unsigned, nvmlDeviceGetPcieReplayCounter, ask->device);
     PUT_NUMBER(ask, "compute_mode", int, nvmlDeviceGetComputeMode, ask->device);
     PUT_NUMBER(ask, "sm_mhz", unsigned, nvmlDeviceGetClockInfo, ask->device, NVML_CLOCK_SM);
     PUT_NUMBER(ask, "sm_max_mhz", unsigned, nvmlDeviceGetMaxClockInfo, ask->device, NVML_CLOCK_SM);

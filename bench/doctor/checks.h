@@ -35,6 +35,7 @@ struct outcome {
     bool stops;                      /* no fault, but what needs this check does not apply */
     bool open;                       /* a fail, yet checks that need this one go on: they say more about it */
     bool required;                   /* a fail where the user asked for what is missing here */
+    const char *key;                 /* tells outcomes of one name apart; NULL: the name does */
 };
 
 struct judge;
@@ -52,9 +53,12 @@ const struct check *check_at(size_t i);
 
 /* The groups that the table is made of, in this order. */
 extern const struct check checks_gpu[], checks_visible[], checks_driver[], checks_state[], checks_cpu[],
-    checks_engine[];
+    checks_engine[], checks_smoke[];
 extern const size_t checks_gpu_count, checks_visible_count, checks_driver_count, checks_state_count,
-    checks_cpu_count, checks_engine_count;
+    checks_cpu_count, checks_engine_count, checks_smoke_count;
+
+/* Is it a variable that changes numbers (env.results)? Others are never printed: they hold secrets. */
+bool checks_know_variable(const char *name);
 
 /* --- findings ------------------------------------------------------------------------------------------- */
 
@@ -70,16 +74,19 @@ struct findings {
     size_t count;
     size_t of_level[LEVEL_COUNT];
 };
+struct doctor_plan;
 struct doctor_ask {
     bool require_gpu;
+    bool smoke;                      /* checks that rest on FACTS_SMOKE are made too */
+    const struct doctor_plan *plan;  /* what is planned (plan.h); NULL: not told */
     const char *const *require_engines; /* [require_count] */
     size_t require_count;
     const char *only;                /* beginning of ids; NULL: all */
 };
 
-/* The parts of the facts that the checks chosen by `only`, and those they need, rest on. 0 checks begin so:
+/* The parts of the facts that the checks chosen by ask->only, and those they need, rest on. 0 checks begin so:
  * false. */
-bool findings_parts(unsigned *parts, const char *only);
+bool findings_parts(unsigned *parts, const struct doctor_ask *ask);
 /* Judges the facts. Findings come in the order of the table. findings_free takes them back. ST_INTERNAL: out
  * of memory. */
 enum status findings_make(struct findings *out, const struct facts *facts, const struct doctor_ask *ask,
@@ -95,15 +102,18 @@ struct judge {
     const struct doctor_ask *ask;
     const struct check *check;
     const char *name;                /* behind the id and a dot ("engine.NAME"); NULL: none */
+    const char *where;               /* "FILE:LINE:COLUMN: " in front of sentences; NULL: nothing */
     bool required;                   /* outcomes marked `required` are fails */
     struct findings *out;
     bool blocked, no_memory;
-    char *texts[256];                /* of judge_text */
-    size_t text_count;
+    void **texts;                    /* of judge_text */
+    int text_count, text_room;
 };
+/* Frees the judge's texts. ST_INTERNAL: something did not fit into memory. */
+enum status judge_end(struct judge *j, struct err *err);
 
-/* A finding of the check: one of its outcomes, with the names filled in. All fills are kept as what was read.
- */
+/* A finding of the check: one of its outcomes (by its key), with the names filled in. All fills are kept as what
+ * was read. */
 void judge_say(struct judge *j, const char *outcome, const struct gpu_fill *fills, size_t count);
 #define SAY(j, outcome, ...) \
     judge_say(j, outcome, (const struct gpu_fill[]){ __VA_ARGS__ }, \

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/doctor/plan.h"
 #include "bench/telemetry/environment.h"
 #include "kernels/base/len.h"
 #include "kernels/base/text.h"
@@ -66,6 +67,9 @@ static void look_turbo(struct judge *j)
 
 static const struct outcome smt_outcomes[] = {
     { .name = "smt", LEVEL_NOTE, "SMT: <state>; <threads> processors on <cores> cores", NULL },
+    { .name = "smt_shared", LEVEL_WARN,
+      "the plan has <planned> threads on <cores> cores: two will share one",
+      "plan with --threads <cores>" },
 };
 
 static void look_smt(struct judge *j)
@@ -74,11 +78,16 @@ static void look_smt(struct judge *j)
     if (!cores || !cores->is_number)
         judge_unread(j, "the cores in /proc/cpuinfo",
                      cores && *cores->absent ? cores->absent : "not_supported");
-    else
+    else {
+        const struct doctor_plan *plan = j->ask->plan;
+        const struct gpu_fill count = { "cores", judge_text(j, "%.0f", cores->number) };
         SAY(j, "smt", { "state", smt && *smt->text ? smt->text : "the kernel does not tell its state" },
             { "threads",
               j->facts->cpu.online ? judge_text(j, "%d", j->facts->cpu.online) : "an unknown number of" },
-            { "cores", judge_text(j, "%.0f", cores->number) });
+            count);
+        if (plan && plan->threads > cores->number)
+            SAY(j, "smt_shared", count, { "planned", judge_text(j, "%d", plan->threads) });
+    }
 }
 
 /* --- what this process may use -------------------------------------------------------------------------- */
@@ -87,8 +96,8 @@ static const struct outcome quota_outcomes[] = {
     { .name = "none", LEVEL_OK, "no CPU quota", NULL },
     { .name = "quota", LEVEL_NOTE, "a CPU quota of <quota> CPUs", NULL },
     { .name = "oversubscribed", LEVEL_WARN,
-      "OMP_NUM_THREADS=<threads>: <threads> threads on <quota> CPUs",
-      "use <fit> threads (OMP_NUM_THREADS=<fit>)" },
+      "<source>: <threads> threads on <quota> CPUs",
+      "use <fit> threads (<how>)" },
     { .name = "throttled", LEVEL_WARN,
       "the quota throttled this group in <periods> periods within 1 s, while nothing of ours ran",
       "give the group a larger quota, or stop what else runs in it" },
@@ -97,15 +106,23 @@ static const struct outcome quota_outcomes[] = {
 static void look_quota(struct judge *j)
 {
     const struct facts_cpu *c = &j->facts->cpu;
+    const struct doctor_plan *plan = j->ask->plan;
     const char *threads = facts_env(j->facts, "OMP_NUM_THREADS");
     const struct gpu_fill quota = { "quota", judge_text(j, "%.4g", c->quota) };
     const int fit = c->quota >= 1 ? (int)c->quota : 1;
+    const struct gpu_fill fits = { "fit", judge_text(j, "%d", fit) };
+    const bool by_variable = threads && atof(threads) > c->quota, by_plan = plan && plan->threads > c->quota;
     if (!c->has_quota)
         SAY(j, "none", { "quota", "none" });
-    else if (threads && atof(threads) > c->quota)
-        SAY(j, "oversubscribed", quota, { "threads", threads }, { "fit", judge_text(j, "%d", fit) });
-    else
+    else if (!by_variable && !by_plan)
         SAY(j, "quota", quota);
+    if (c->has_quota && by_variable)
+        SAY(j, "oversubscribed", quota, fits, { "threads", threads },
+            { "source", judge_text(j, "OMP_NUM_THREADS=%s", threads) },
+            { "how", judge_text(j, "OMP_NUM_THREADS=%d", fit) });
+    if (c->has_quota && by_plan)
+        SAY(j, "oversubscribed", quota, fits, { "threads", judge_text(j, "%d", plan->threads) },
+            { "source", "the plan" }, { "how", judge_text(j, "--threads %d", fit) });
     const double grew = c->second.throttled - c->first.throttled;
     if (c->sampled && grew > 0)
         SAY(j, "throttled", quota, { "periods", judge_text(j, "%.0f", grew) });
@@ -159,6 +176,9 @@ static const struct outcome isa_outcomes[] = {
     { .name = "none", LEVEL_NOTE,
       "the processor has none of avx2, avx512f, avx512_bf16, amx_bf16: bf16 is emulated",
       NULL },
+    { .name = "emulated", LEVEL_WARN,
+      "bf16 is planned, and the processor has neither avx512_bf16 nor amx_bf16: it is emulated, and slower than f32",
+      "plan with --precision f32" },
 };
 
 static void look_isa(struct judge *j)
@@ -170,8 +190,13 @@ static void look_isa(struct judge *j)
             all = judge_text(j, "%s%s%s", all, *all ? ", " : "", names[i]);
     if (!*j->facts->cpu.flags)
         judge_unread(j, "the flags in /proc/cpuinfo", "not_found");
-    else
+    else {
+        const char *flags = j->facts->cpu.flags;
         SAY(j, *all ? "isa" : "none", { "flags", all });
+        if (j->ask->plan && j->ask->plan->bf16 && !strstr(flags, " avx512_bf16 ") && !strstr(flags, " amx_bf16 ") &&
+            !strstr(flags, " bf16 ")) /* the last: aarch64 */
+            SAY(j, "emulated", { "flags", all });
+    }
 }
 
 /* --- who else runs -------------------------------------------------------------------------------------- */
@@ -221,6 +246,12 @@ static void look_load(struct judge *j)
 
 static const struct outcome memory_outcomes[] = {
     { .name = "limit", LEVEL_OK, "<limit> may be used, <free> are free", NULL },
+    { .name = "too_small", LEVEL_FAIL,
+      "the plan needs <planned>, and <least> may be used",
+      "lower --max-batch or --batches, or raise the limit" },
+    { .name = "tight", LEVEL_WARN,
+      "the plan needs <planned> of the <least> that may be used: less than 10 % are left",
+      "lower --max-batch or --batches, or raise the limit" },
     { .name = "address_space", LEVEL_WARN,
       "the address space of a process is limited to <bytes> bytes (ulimit -v)",
       "ulimit -v unlimited" },
@@ -232,11 +263,27 @@ static const struct outcome memory_outcomes[] = {
       "free memory, or swapoff" },
 };
 
+#define PLAN_ROOM 0.9               /* above this share of what may be used it is tight */
+
 static const char *bytes_text(struct judge *j, uint64_t bytes)
 {
     char text[64];
     text_of_bytes(text, sizeof text, bytes);
     return judge_text(j, "%s", text);
+}
+
+/* What is planned against the smallest of what may be used. */
+static void look_planned_memory(struct judge *j)
+{
+    const struct facts_memory *m = &j->facts->memory;
+    const double planned = j->ask->plan ? j->ask->plan->memory_bytes : 0;
+    const double address = strtod(m->address_limit, NULL);
+    double least = m->limit_known ? (double)m->limit_bytes : INFINITY;
+    least = m->free_known && (double)m->free_bytes < least ? (double)m->free_bytes : least;
+    least = address > 0 && address < least ? address : least;
+    if (planned > 0 && planned > PLAN_ROOM * least)
+        SAY(j, planned > least ? "too_small" : "tight", { "planned", bytes_text(j, (uint64_t)planned) },
+            { "least", bytes_text(j, (uint64_t)least) });
 }
 
 static void look_memory(struct judge *j)
@@ -246,6 +293,7 @@ static void look_memory(struct judge *j)
         SAY(j, "limit", { "limit", bytes_text(j, m->limit_bytes) }, { "free", bytes_text(j, m->free_bytes) });
     else
         judge_unread(j, "/proc/meminfo", "not_found");
+    look_planned_memory(j);
     if (*m->address_limit && strcmp(m->address_limit, "unlimited") != 0)
         SAY(j, "address_space", { "bytes", m->address_limit });
     if (m->killed_known && m->killed > 0)

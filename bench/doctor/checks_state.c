@@ -208,6 +208,12 @@ static const struct outcome pcie_outcomes[] = {
     { .name = "narrow", LEVEL_WARN,
       "<gpu>: PCIe x<width> of x<max>",
       "reseat the card, or take another slot" },
+    { .name = "slow_link", LEVEL_WARN,
+      "<gpu>: PCIe generation <generation> of <max> under load",
+      "reseat the card, take another slot, or look into the firmware's setup" },
+    { .name = "replays", LEVEL_WARN,
+      "<gpu>: the PCIe link repeated <count> packets within one short run",
+      "reseat the card: the link makes errors" },
 };
 
 static void pcie_of(struct judge *j, size_t gpu, const double *v)
@@ -216,10 +222,42 @@ static void pcie_of(struct judge *j, size_t gpu, const double *v)
         { "max", number(j, v[1]) });
 }
 
+/* What --smoke saw of GPU `gpu` under load, NULL: nothing. An idle link steps down, so its generation counts only
+ * here. */
+static const json_t *under_load(const struct facts *f, const char *uuid)
+{
+    json_t *smoke = json_object_get(f->answers, "smoke"), *devices, *answer;
+    const char *engine, *device;
+    json_object_foreach(smoke, engine, devices)
+        json_object_foreach(devices, device, answer) {
+            const json_t *load = json_object_get(answer, "under_load");
+            const char *name = json_string_value(json_object_get(load, "uuid"));
+            if (name && *uuid && strcmp(name, uuid) == 0)
+                return load;
+        }
+    return NULL;
+}
+
+static void pcie_under_load(struct judge *j, size_t gpu)
+{
+    const struct fact_device *device = &j->facts->nvml.devices[gpu];
+    const json_t *load = under_load(j->facts, device->uuid), *now = json_object_get(load, "link_generation"),
+                 *most = json_object_get(load, "link_generation_max"), *after = json_object_get(load, "replays"),
+                 *before = json_object_get(device->state, "replays");
+    if (json_is_number(now) && json_is_number(most) && json_number_value(now) < json_number_value(most))
+        SAY(j, "slow_link", { "gpu", gpu_name(j, gpu) }, { "generation", number(j, json_number_value(now)) },
+            { "max", number(j, json_number_value(most)) });
+    if (json_is_number(before) && json_is_number(after) && json_number_value(after) > json_number_value(before))
+        SAY(j, "replays", { "gpu", gpu_name(j, gpu) },
+            { "count", number(j, json_number_value(after) - json_number_value(before)) });
+}
+
 static void look_pcie(struct judge *j)
 {
     static const char *const fields[] = { "link_width", "link_width_max" };
     each_gpu(j, fields, LEN(fields), pcie_of);
+    for (size_t gpu = 0; gpu < j->facts->nvml.device_count; gpu++)
+        pcie_under_load(j, gpu);
 }
 
 static const struct outcome mode_outcomes[] = {

@@ -1,6 +1,5 @@
 #include "bench/doctor/doctor.h"
 
-#include "bench/output/table.h"
 #include "kernels/base/text.h"
 
 #define IDS_MAX 64
@@ -24,26 +23,13 @@ static enum status verdict(const struct findings *f, bool strict)
     return strict && f->of_level[LEVEL_WARN] + f->of_level[LEVEL_UNREAD] ? ST_BAD_NEWS : ST_OK;
 }
 
-static enum status print(FILE *out, const struct doctor *doctor, const struct findings *findings,
-                         struct err *err)
-{
-    const enum status st = verdict(findings, doctor->strict);
-    if (doctor->json) {
-        const enum status printed = print_findings_json(out, findings, status_exit(st), err);
-        if (printed != ST_OK)
-            return printed;
-    } else
-        print_findings(out, findings, table_colour(out));
-    return st == ST_OK ? ST_OK : err_set(err, st, "%s", ""); /* all has been said */
-}
-
 enum status doctor_run(FILE *out, const struct doctor *doctor, const volatile sig_atomic_t *interrupt,
                        struct err *err)
 {
     unsigned parts;
     struct facts *facts = NULL;
     struct findings findings = { 0 };
-    if (!findings_parts(&parts, doctor->ask.only))
+    if (!findings_parts(&parts, &doctor->ask))
         return unknown_prefix(doctor->ask.only, err);
     enum status st = facts_read(&facts, doctor->root, parts, interrupt, err);
     if (st == ST_OK)
@@ -51,7 +37,7 @@ enum status doctor_run(FILE *out, const struct doctor *doctor, const volatile si
     if (st == ST_OK && findings.count == 0) /* "engine.none" begins like a check, but nothing is called so */
         st = unknown_prefix(doctor->ask.only, err);
     if (st == ST_OK)
-        st = print(out, doctor, &findings, err);
+        st = print_verdict(out, doctor, &findings, verdict(&findings, doctor->strict), err);
     findings_free(&findings);
     facts_free(facts);
     return st;

@@ -13,6 +13,9 @@
 struct doctor {
     struct doctor_ask ask;
     const char *root;                /* tree to read instead of this machine; NULL: this machine */
+    const char *const *compose;      /* Compose files [compose_count] to judge, with nothing else */
+    size_t compose_count;
+    const char *service;             /* of them; NULL: those that have to do with a GPU, else all */
     bool json;
     bool strict;                     /* warnings, and what could not be read, count as bad news */
 };
@@ -23,8 +26,17 @@ struct doctor {
 enum status doctor_run(FILE *out, const struct doctor *doctor, const volatile sig_atomic_t *interrupt,
                        struct err *err);
 
+/* The Compose files. ST_OK; ST_BAD_NEWS: a rule is broken, or --strict and a warning or what could not be read (all
+ * printed: err has no text); ST_CONFIG: a file cannot be read; ST_USAGE: --service or --root names nothing;
+ * ST_INTERRUPTED; ST_INTERNAL. */
+enum status doctor_compose(FILE *out, const struct doctor *doctor, const volatile sig_atomic_t *interrupt,
+                           struct err *err);
+
 /* --- inside of bench/doctor ----------------------------------------------------------------------------- */
 
+/* As text or JSON, with the exit code of `verdict`, which is returned (err then has no text). ST_INTERNAL. */
+enum status print_verdict(FILE *out, const struct doctor *doctor, const struct findings *findings,
+                          enum status verdict, struct err *err);
 void print_findings(FILE *out, const struct findings *findings, bool colour);
 /* One object with schema, bench_version, at, exit_code, checks. ST_INTERNAL: out of memory. */
 enum status print_findings_json(FILE *out, const struct findings *findings, int exit_code, struct err *err);

@@ -6,7 +6,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "bench/doctor/smoke.h"
 #include "bench/doctor/tree.h"
+#include "kernels/base/home.h"
 #include "kernels/base/json.h"
 
 #define FACTS_FILE_MAX ((size_t)16 << 20)
@@ -41,6 +43,21 @@ static enum status read_answers(struct facts *f, struct err *err)
     return ST_OK;
 }
 
+/* What the network of the smoke test must give: of our own file, also for a tree. */
+static void read_expected(struct facts *f)
+{
+    char folder[HOME_PATH_MAX];
+    struct model_config config;
+    struct err err = { .status = ST_OK };
+    if (home_path(folder, "configs/models", &err) != ST_OK ||
+        model_config_read(&config, folder, SMOKE_MODEL, &err) != ST_OK)
+        snprintf(f->smoke_absent, sizeof f->smoke_absent, "%s", err.text);
+    else if (!config.has_expected)
+        snprintf(f->smoke_absent, sizeof f->smoke_absent, "%.900s/%s.yaml has no key expected", folder, SMOKE_MODEL);
+    else
+        memcpy(f->smoke_expected, config.expected, sizeof f->smoke_expected);
+}
+
 enum status facts_read(struct facts **out, const char *root, unsigned parts,
                        const volatile sig_atomic_t *interrupt, struct err *err)
 {
@@ -52,6 +69,8 @@ enum status facts_read(struct facts **out, const char *root, unsigned parts,
         return st;
     facts_read_gpu(f);
     facts_read_cpu(f);
+    if (parts & FACTS_SMOKE)
+        read_expected(f);
     if (parts & FACTS_SAMPLES)
         facts_sample(f); /* before anything of ours is started */
     st = root ? read_answers(f, err) : facts_ask(f, parts, interrupt, err);

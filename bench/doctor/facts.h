@@ -11,6 +11,7 @@
 
 #include "bench/store/record.h"
 #include "kernels/base/err.h"
+#include "kernels/base/model_config.h"
 #include "kernels/base/procfs.h"
 
 #define FACTS_GPUS 64
@@ -26,6 +27,7 @@ enum facts_part {
     FACTS_CUDA    = 1 << 2,
     FACTS_ENGINES = 1 << 3,
     FACTS_SAMPLES = 1 << 4,          /* two readings 1 s apart */
+    FACTS_SMOKE   = 1 << 5,          /* a network runs on every engine */
 };
 
 /* A value that may be absent with a reason: not_found, no_permission, not_supported, "error N". */
@@ -118,7 +120,7 @@ struct facts_memory {
 
 struct facts {
     char root[PROCFS_PATH_MAX];      /* "": this machine */
-    json_t *answers; /* env, uid, nodes, nvml, cuda, engines: facts.json, or what the children said */
+    json_t *answers; /* env, uid, nodes, nvml, cuda, engines, smoke: facts.json, or what the children said */
     unsigned long uid;
     bool uid_known;
     const json_t *env;               /* object of texts; NULL: not told */
@@ -145,13 +147,16 @@ struct facts {
     struct facts_memory memory;
     struct fact_text clocksource, paranoid;
 
+    char smoke_absent[ERR_TEXT_MAX]; /* why smoke_expected is not known; "" */
+    float smoke_expected[MODEL_EXPECTED_IMAGES][MODEL_EXPECTED_VALUES]; /* of configs/models/smoke.yaml */
+
     char engines_absent[ERR_TEXT_MAX];
     struct fact_engine engines[64];
     size_t engine_count;
 };
 
 /* Reads what `parts` asks for, of this machine (root NULL) or of the tree at root, whose facts.json stands
- * for everything that is no file: env, uid, nodes, nvml, cuda, engines. Nothing of the machine is opened then
+ * for everything that is no file: env, uid, nodes, nvml, cuda, engines, smoke. Nothing of the machine is opened then
  * but the tree. Takes at most about FACTS_ENGINE_LIMIT_S. ST_USAGE: root is no folder; ST_CONFIG: facts.json
  * is broken; ST_INTERRUPTED; ST_INTERNAL. *out is given to facts_free in every case. */
 enum status facts_read(struct facts **out, const char *root, unsigned parts,

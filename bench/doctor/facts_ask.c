@@ -9,6 +9,7 @@
 #include "bench/config/config.h"
 #include "bench/doctor/ask.h"
 #include "bench/doctor/child.h"
+#include "bench/doctor/smoke.h"
 
 extern char **environ;
 
@@ -127,6 +128,9 @@ enum status facts_ask(struct facts *f, unsigned parts, const volatile sig_atomic
     enum status st = parts & FACTS_ENGINES ? add_engines(q, f, err) : ST_OK;
     children_run(q->children, q->count, interrupt);
     take(f, q);
+    if (st == ST_OK && parts & FACTS_SMOKE)
+        json_object_set_new(f->answers, "smoke", smoke_run(q->engines, q->engine_count,
+                                                           json_object_get(f->answers, "engines"), interrupt));
     for (size_t i = 0; i < q->engine_count; i++)
         engine_config_free(&q->engines[i]);
     free(q->engines);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/base/grow.h"
 #include "kernels/base/len.h"
 
 #define SENTENCE_MAX 4096
@@ -48,21 +49,22 @@ static void want(bool *wanted, size_t i)
         want(wanted, find_check(check->needs[k]));
 }
 
-static bool choose(bool wanted[CHECKS_MAX], const char *only)
+static bool choose(bool wanted[CHECKS_MAX], const struct doctor_ask *ask)
 {
     bool any = false;
     for (size_t i = 0; check_at(i); i++)
-        if (!only || begins_with(check_at(i)->id, only)) {
+        if ((!ask->only || begins_with(check_at(i)->id, ask->only)) &&
+            (ask->smoke || !(check_at(i)->parts & FACTS_SMOKE))) {
             want(wanted, i);
             any = true;
         }
     return any;
 }
 
-bool findings_parts(unsigned *parts, const char *only)
+bool findings_parts(unsigned *parts, const struct doctor_ask *ask)
 {
     bool wanted[CHECKS_MAX] = { false };
-    const bool any = choose(wanted, only);
+    const bool any = choose(wanted, ask);
     *parts = 0;
     for (size_t i = 0; check_at(i); i++)
         *parts |= wanted[i] ? check_at(i)->parts : 0;
@@ -76,15 +78,25 @@ const char *judge_text(struct judge *j, const char *format, ...)
     char *text = NULL;
     va_list arguments;
     va_start(arguments, format);
-    if (j->text_count == LEN(j->texts) || vasprintf(&text, format, arguments) < 0)
+    if (!grow((void **)&j->texts, j->text_count, &j->text_room, sizeof *j->texts) ||
+        vasprintf(&text, format, arguments) < 0)
         text = NULL;
     va_end(arguments);
     if (!text) {
         j->no_memory = true;
         return "";
     }
-    j->texts[j->text_count++] = text;
-    return text;
+    return j->texts[j->text_count++] = text;
+}
+
+enum status judge_end(struct judge *j, struct err *err)
+{
+    for (int i = 0; i < j->text_count; i++)
+        free(j->texts[i]);
+    free(j->texts);
+    j->texts = NULL;
+    j->text_count = j->text_room = 0;
+    return j->no_memory ? err_set(err, ST_INTERNAL, "not enough memory for the findings") : ST_OK;
 }
 
 static struct finding *append(struct judge *j, enum level level, const char *outcome)
@@ -112,6 +124,20 @@ static char *filled(struct judge *j, const char *text, const struct gpu_fill *fi
     return copy;
 }
 
+/* The same, with the place in front. */
+static char *sentence_of(struct judge *j, const char *text, const struct gpu_fill *fills, size_t count)
+{
+    char *bare = filled(j, text, fills, count), *whole = NULL;
+    if (!j->where || !bare)
+        return bare;
+    if (asprintf(&whole, "%s%s", j->where, bare) < 0) {
+        whole = NULL;
+        j->no_memory = true;
+    }
+    free(bare);
+    return whole;
+}
+
 static void keep(struct finding *f, const struct gpu_fill *fills, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -119,18 +145,23 @@ static void keep(struct finding *f, const struct gpu_fill *fills, size_t count)
                             fills[i].value ? json_string(fills[i].value) : json_null());
 }
 
+static const char *key_of(const struct outcome *o)
+{
+    return o->key ? o->key : o->name;
+}
+
 void judge_say(struct judge *j, const char *outcome, const struct gpu_fill *fills, size_t count)
 {
     const struct outcome *o = NULL;
     for (size_t i = 0; i < j->check->outcome_count && !o; i++)
-        if (strcmp(j->check->outcomes[i].name, outcome) == 0)
+        if (strcmp(key_of(&j->check->outcomes[i]), outcome) == 0)
             o = &j->check->outcomes[i];
     assert(o);
     const enum level level = o->required && j->required ? LEVEL_FAIL : o->level;
-    struct finding *f = append(j, level, outcome);
+    struct finding *f = append(j, level, o->name);
     if (!f)
         return;
-    f->sentence = filled(j, o->sentence, fills, count);
+    f->sentence = sentence_of(j, o->sentence, fills, count);
     f->remedy = o->remedy ? filled(j, o->remedy, fills, count) : NULL;
     keep(f, fills, count);
     j->blocked |= o->stops || (level == LEVEL_FAIL && !o->open);
@@ -162,7 +193,7 @@ void judge_unread(struct judge *j, const char *what, const char *reason)
     struct finding *f = append(j, LEVEL_UNREAD, "unread");
     if (!f)
         return;
-    f->sentence = filled(j, "<what>: <reason>", fills, LEN(fills));
+    f->sentence = sentence_of(j, "<what>: <reason>", fills, LEN(fills));
     keep(f, fills, LEN(fills));
 }
 
@@ -251,7 +282,7 @@ enum status findings_make(struct findings *out, const struct facts *facts, const
     struct past pasts[CHECKS_MAX] = { { false, NULL, NULL } };
     struct judge j = { .facts = facts, .ask = ask, .out = out };
     *out = (struct findings){ 0 };
-    choose(wanted, ask->only);
+    choose(wanted, ask);
     for (size_t i = 0; (j.check = check_at(i)); i++) {
         if (!wanted[i])
             continue;
@@ -259,9 +290,7 @@ enum status findings_make(struct findings *out, const struct facts *facts, const
         judge_one(&j, pasts, i);
         drop_unasked(out, first, j.check, ask->only);
     }
-    for (size_t i = 0; i < j.text_count; i++)
-        free(j.texts[i]);
-    return j.no_memory ? err_set(err, ST_INTERNAL, "not enough memory for the findings") : ST_OK;
+    return judge_end(&j, err);
 }
 
 void findings_free(struct findings *f)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bench/output/paint.h"
+#include "bench/output/table.h"
 #include "kernels/base/build.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/json.h"
@@ -72,4 +73,16 @@ enum status print_findings_json(FILE *out, const struct findings *findings, int 
     fputs(text, out);
     free(text);
     return ST_OK;
+}
+
+enum status print_verdict(FILE *out, const struct doctor *doctor, const struct findings *findings,
+                          enum status verdict, struct err *err)
+{
+    if (doctor->json) {
+        const enum status printed = print_findings_json(out, findings, status_exit(verdict), err);
+        if (printed != ST_OK)
+            return printed;
+    } else
+        print_findings(out, findings, table_colour(out));
+    return verdict == ST_OK ? ST_OK : err_set(err, verdict, "%s", ""); /* all has been said */
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """bench doctor on one tree per outcome, and on this machine.
 
-usage: doctor_test.py [--update]
+usage: doctor_test.py [--update | --table]     --table: which outcome was seen in which tree, instead of the tests
 What each tree must give stands beside it: outcomes with their level, and the exit code. The text of the answers stands
 in doctor.golden as well, of the first trees whole, of the others what differs from them; --update writes that file anew
 (read the difference before you keep it).
@@ -9,12 +9,13 @@ in doctor.golden as well, of the first trees whole, of the others what differs f
 import json
 import os
 import re
+import shutil
 import sys
 import time
 
 from bench_runner import BENCH, ROOT, bench, check, environment, run_tests, snapshot, write
 from doctor_trees import (DRIVER, FACTS, LIBRARIES, UUIDS, Link, changed, container, cuda_fails, device, host, no_gpu,
-                          nvml_fails, of_device, worker_fails, write_tree)
+                          nvml_fails, of_device, smoked, worker_fails, write_tree)
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "doctor.golden")
 NVRM = "NVRM version: NVIDIA UNIX %s  Mon Feb 10 00:00:00 UTC 2025\nGCC version:  gcc version 12.2.0\n"
@@ -39,6 +40,20 @@ def visible(list_, **more):
 
 def node_error(tree, node, error, mode="0660", group=44):
     return changed(tree, facts={"nodes|" + node: {"errno": error, "mode": mode, "group": group}})
+
+
+def smoke_with(image, value, number, factor=1.0):
+    """One stored value of an image is another number, or all of it is off by a factor."""
+    tree = smoked(host())
+    values = [v * factor for v in tree[FACTS]["smoke"]["cuda"]["cuda:0"]["images"][image]["values"]]
+    if number is not None:
+        values[value] = number
+    return changed(tree, facts={"smoke|cuda|cuda:0|images|%d|values" % image: values})
+
+
+def planned(tree, memory=4 << 30, precision="f32"):
+    points = [{"device": "cpu:0", "precision": precision, "threads": 4, "instances": 2, "predicted_memory": memory}]
+    return changed(tree, files={"plan.json": json.dumps({"points": points})})
 
 
 # --- one tree for each outcome: name, tree, arguments, exit code, {id: "level outcome"} -----------------------------
@@ -302,6 +317,61 @@ TREES = [
      {"engine.cuda": "note no_device"}),
     ("engine that is not there", no_gpu(), ["--require-engine", "none-such"], 3,
      {"engine.none-such": "fail unknown_engine"}),
+    # the tiny network
+    ("smoke", smoked(host()), ["--smoke"], 0, {"smoke.cuda.cuda:0": "ok correct", "gpu.pcie": "ok full"}),
+    ("smoke on a processor", smoked(no_gpu(), "onednn", "cpu:0"), ["--smoke", "--only", "smoke"], 0,
+     {"smoke.onednn.cpu:0": "ok correct"}),
+    ("smoke with a wrong value", smoke_with(1, 16, 0.8125), ["--smoke"], 3, {"smoke.cuda.cuda:0": "fail wrong"}),
+    ("smoke within the limit", smoke_with(0, 0, None, 1.00002), ["--smoke"], 0, {"smoke.cuda.cuda:0": "ok correct"}),
+    ("smoke outside the limit", smoke_with(0, 0, None, 1.01), ["--smoke"], 3, {"smoke.cuda.cuda:0": "fail wrong"}),
+    ("smoke outside that limit, within that of bf16", changed(smoke_with(0, 0, None, 1.01), facts={
+        "smoke|cuda|cuda:0|precision": "bf16"}), ["--smoke"], 0, {"smoke.cuda.cuda:0": "ok correct"}),
+    ("smoke with a NaN", changed(smoked(host()), facts={"smoke|cuda|cuda:0|images|2": {
+        "finite": False, "values": [None] * 48}}), ["--smoke"], 3, {"smoke.cuda.cuda:0": "fail wrong"}),
+    ("smoke without an output", changed(smoked(host()), facts={"smoke|cuda|cuda:0|images": []}), ["--smoke"], 3,
+     {"smoke.cuda.cuda:0": "fail wrong"}),
+    ("smoke, a batch differs", changed(smoked(host()), facts={"smoke|cuda|cuda:0|batch|1|rel_l2": 0.001}), ["--smoke"], 3,
+     {"smoke.cuda.cuda:0": "fail batch_differs"}),
+    ("smoke, a batch has a NaN", changed(smoked(host()), facts={"smoke|cuda|cuda:0|batch|0": {
+        "finite": False, "rel_l2": None}}), ["--smoke"], 3, {"smoke.cuda.cuda:0": "fail batch_differs"}),
+    ("smoke on the CPU in secret", smoked(host(), memory_during=(300 << 20) + 1), ["--smoke"], 3,
+     {"smoke.cuda.cuda:0": "fail on_cpu"}),
+    ("smoke with 49 MiB on the GPU", smoked(host(), memory_during=349 << 20), ["--smoke"], 3,
+     {"smoke.cuda.cuda:0": "fail on_cpu"}),
+    ("smoke with 50 MiB on the GPU", smoked(host(), memory_during=350 << 20), ["--smoke"], 0,
+     {"smoke.cuda.cuda:0": "ok correct"}),
+    ("smoke, memory not told", smoked(host(), memory_during="not_supported"), ["--smoke"], 0,
+     {"smoke.cuda.cuda:0": "unread unread"}),
+    ("smoke failed", changed(host(), facts={"smoke": {"cuda": {"cuda:0": {"precision": "f32", "error": {
+        "kind": "crashed", "message": "the worker ended", "stage": "prepare"}}}}}), ["--smoke"], 3,
+     {"smoke.cuda.cuda:0": "fail failed"}),
+    ("smoke of an engine that does not know the model", changed(host(), facts={"smoke": {"cuda": {"cuda:0": {
+        "precision": "f32", "error": {"kind": "model", "message": "no model smoke", "stage": "load"}}}}}), ["--smoke"], 0,
+     {"smoke.cuda.cuda:0": "skip unsupported"}),
+    ("smoke was not asked", host(), ["--smoke"], 0, {"smoke": "unread unread"}),
+    ("smoke, slow link", smoked(host(), under_load=dict(device(0), link_generation=3)), ["--smoke"], 0,
+     {"gpu.pcie": "warn slow_link"}),
+    ("smoke, replays", smoked(host(), under_load=dict(device(0), link_generation=4, replays=7)), ["--smoke"], 0,
+     {"gpu.pcie": "warn replays"}),
+
+    # a plan: 8 threads and 4 GiB unless said otherwise
+    ("plan that fits", planned(no_gpu()), ["--plan", "tree/plan.json"], 0, {"mem.limit": "ok limit", "cpu.quota": "ok none"}),
+    ("plan above the quota", planned(changed(no_gpu(), files={GROUP + "cpu.max": "350000 100000\n"})),
+     ["--plan", "tree/plan.json"], 0, {"cpu.quota": "warn oversubscribed"}),
+    ("plan on threads of one core", planned(changed(no_gpu(), files={"proc/cpuinfo": "".join(
+        "processor\t: %d\nphysical id\t: 0\ncore id\t\t: %d\nflags\t\t: fpu avx2\n\n" % (i, i // 2) for i in range(8))})),
+     ["--plan", "tree/plan.json"], 0, {"cpu.smt": "warn smt_shared"}),
+    ("plan of bf16 without it", planned(changed(no_gpu(), files={"proc/cpuinfo": "processor\t: 0\nflags\t\t: fpu avx2\n"}),
+                                        precision="bf16"), ["--plan", "tree/plan.json"], 0, {"cpu.isa": "warn emulated"}),
+    ("plan of bf16 with it", planned(no_gpu(), precision="bf16"), ["--plan", "tree/plan.json"], 0,
+     {"cpu.isa": "note isa"}),
+    ("plan above the memory", planned(no_gpu(), memory=25 << 30), ["--plan", "tree/plan.json"], 3,
+     {"mem.limit": "fail too_small"}),  # 24 GiB are available
+    ("plan near the memory", planned(no_gpu(), memory=22 << 30), ["--plan", "tree/plan.json"], 0,
+     {"mem.limit": "warn tight"}),  # 22 > 0.9 x 24
+    ("plan above the address space", planned(changed(no_gpu(), files={
+        "proc/self/limits": "Max address space   4294967295   unlimited  bytes\n"})), ["--plan", "tree/plan.json"], 3,
+     {"mem.limit": "fail too_small"}),
     ("facts not told", changed(host(), FACTS), [], 0, {"engine": "unread unread", "gpu.nvml": "unread unread"}),
 ]
 
@@ -355,15 +425,18 @@ def run_tree(name, tree, arguments, code, expected, golden):
         check(not re.search(r"<[a-z_]+>", text), "a name was not filled in:\n" + text)
         check(snapshot(root) == before and os.listdir(folder) == ["tree"], "doctor wrote something")
         GIVEN.append(text)
-        SEEN.update((re.sub(r"^engine\..*", "engine", identity), level_outcome.split()[1])
-                    for identity, outcomes in found.items() for level_outcome in outcomes)
+        for identity, outcomes in found.items():
+            for level_outcome in outcomes:
+                level, outcome = level_outcome.split()
+                key = (re.sub(r"^(engine|smoke)\..*", r"\1", identity), outcome)
+                SEEN.setdefault(key, {}).setdefault(level, name)
         if golden is not None:
             check(text == golden.get(name), "the answer differs from doctor.golden:\n%s" % text)
     test.__doc__ = name
     return test
 
 
-GIVEN, SEEN, PLAIN = [], set(), []
+GIVEN, SEEN, PLAIN = [], {}, []
 
 
 def read_golden():
@@ -400,7 +473,7 @@ def outcomes_of_sources():
 def every_outcome_of_the_tables_occurs_in_a_tree(folder):
     pairs = outcomes_of_sources()
     check(len(pairs) > 100, "outcomes found in the sources: %d" % len(pairs))
-    missing = pairs - SEEN
+    missing = pairs - set(SEEN)
     check(not missing, "never seen: %s" % sorted(missing))
     check(("gpu.pci", "no_such_outcome") not in SEEN, "the set of seen outcomes holds anything")
 
@@ -477,7 +550,7 @@ def mistakes_are_told(folder):
             (["--root", "list"], 2, "JSON object"), (["--only", "gpu.moduel"], 2, 'did you mean "gpu.module"'),
             (["--only", "nothing-at-all"], 2, "no check begins"),
             (["--only", "engine.none-such", "--root", tree], 2, "no check begins"), (["--require-engine", ""], 2, "require-engine"),
-            (["word"], 2, "word"), (["--compose", "x.yaml"], 2, "has no flag")):
+            (["word"], 2, "word"), (["--compose", "x.yaml"], 2, "x.yaml")):
         done = doctor(folder, *arguments)
         check(done.returncode == code and word in done.stderr and done.stdout == "", "%s: %d %s" % (
             arguments, done.returncode, done.stderr))
@@ -508,6 +581,55 @@ def engines_are_asked(folder):
     check(done.returncode == 0, str(done.returncode))
 
 
+# A worker between doctor and the reference worker: in `output` it takes the images of ARGV[1] in another order.
+PROXY = """
+import json, subprocess, sys
+p = subprocess.Popen([sys.argv[2]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, universal_newlines=True)
+for line in sys.stdin:
+    ask = json.loads(line)
+    images = ask.get("images")
+    if images and len(images) == int(sys.argv[1]):
+        ask["images"] = [images[0].replace("image-1-", "image-2-")] if len(images) == 1 else images[::-1]
+    p.stdin.write(json.dumps(ask) + "\\n")
+    p.stdin.flush()
+    sys.stdout.write(p.stdout.readline())
+    sys.stdout.flush()
+p.stdin.close()
+"""
+
+
+def smoke_finds_wrong_workers(folder):
+    """the tiny network runs on this machine, and a worker that swaps images is found"""
+    proxy = write(os.path.join(folder, "proxy.py"), PROXY)
+    home = os.path.join(folder, "home", "configs", "engines")
+    reference = os.path.join(os.path.dirname(BENCH), "bench-worker-reference")
+    for name, batch in (("right", "2"), ("wrong", "1"), ("batch", "3")):
+        write(os.path.join(home, name + ".yaml"), "name: %s\ncommand: %s\n" % (
+            name, json.dumps([sys.executable, proxy, batch, reference])))
+    write(os.path.join(home, "scripted.yaml"), "name: scripted\ncommand: [bench-worker-scripted]\n")
+    shutil.copytree(os.path.join(ROOT, "configs", "models"), os.path.join(folder, "home", "configs", "models"))
+    done = doctor(folder, "--smoke", "--only", "smoke", "--json",
+                  env=environment(BENCH_HOME=os.path.join(folder, "home")))
+    found = seen(json.loads(done.stdout))
+    want = {"smoke.right.cpu:0": {"ok correct"}, "smoke.wrong.cpu:0": {"fail wrong"},
+            "smoke.batch.cpu:0": {"fail batch_differs"}, "smoke.scripted.cpu:0": {"skip unsupported"}}
+    check(found == want and done.returncode == 3, done.stdout + done.stderr)
+
+
+def a_worker_is_tried(folder):
+    """--worker tries the protocol: exit 0 all passed, 1 a case failed, 3 it did not start"""
+    scripted = os.path.join(os.path.dirname(BENCH), "bench-worker-scripted")
+    script = write(os.path.join(folder, "s.yaml"), "faults: [{at: run, call: 1, do: claim_outputs}]\n")
+    for command, code, word in ((scripted, 0, " passed, 0 failed"), ("%s --script %s" % (scripted, script), 1, "FAILED limits"),
+                                ("true", 3, "does not greet"), ("no-such-worker", 3, "no such program"), (" ", 2, "empty")):
+        done = doctor(folder, "--worker", command)
+        check(done.returncode == code and word in done.stdout + done.stderr, "%s: %d %s%s" % (
+            command, done.returncode, done.stdout[-300:], done.stderr))
+    done = doctor(folder, "--worker", scripted, "--only", "hello", "--model", "smoke", "--input", "32x32")
+    check(done.returncode == 0 and "ok     hello" in done.stdout and "ok     run" not in done.stdout, done.stdout)
+    check(doctor(folder, "--worker", scripted, "--json").returncode == 2, "--json is taken")
+
+
 def this_machine_is_read(folder):
     begin = time.monotonic()
     done = doctor(folder, "--json")
@@ -517,13 +639,35 @@ def this_machine_is_read(folder):
     check(time.monotonic() - begin < 60, "it took %.0f s" % (time.monotonic() - begin))
 
 
+def print_table():
+    """One line for each outcome of the checks' tables: id, level, outcome, the first tree that shows it."""
+    pairs = sorted(outcomes_of_sources() | set(SEEN))
+    for identity, outcome in pairs:
+        for level, name in sorted(SEEN.get((identity, outcome), {"-": "never seen"}).items()):
+            print("%-16s %-6s  %-18s  %s" % (identity, level, outcome, name))
+    print("\n%d outcomes of the tables, %d of them seen in %d trees" % (
+        len(outcomes_of_sources()), len(outcomes_of_sources() & set(SEEN)), len(TREES)))
+
+
+def table_of(tests):
+    with open(os.devnull, "w", encoding="utf-8") as null:
+        stdout, sys.stdout = sys.stdout, null
+        failed = run_tests(tests)
+        sys.stdout = stdout
+    print_table()
+    return failed
+
+
 def main():
     update = sys.argv[1:] == ["--update"]
     golden = None if update else read_golden()
     tests = [run_tree(*row, golden) for row in TREES]
+    if sys.argv[1:] == ["--table"]:
+        return table_of(tests)
     tests += [every_outcome_of_the_tables_occurs_in_a_tree, values_of_other_variables_are_not_printed,
               one_fault_has_one_cause, only_shows_what_was_asked_for, the_last_line_counts, json_has_the_agreed_keys,
-              a_link_does_not_leave_the_tree, mistakes_are_told, engines_are_asked, this_machine_is_read]
+              a_link_does_not_leave_the_tree, mistakes_are_told, engines_are_asked, smoke_finds_wrong_workers, a_worker_is_tried,
+              this_machine_is_read]
     tests += [] if update else [both_versions_are_always_named]
     failed = run_tests(tests)
     if update and not failed:

@@ -97,7 +97,8 @@ def no_gpu():
 def device(i, name="NVIDIA RTX A5000"):
     """What NVML tells of a healthy GPU."""
     return {"code": 0, "uuid": UUIDS[i], "name": name, "address": "00000000:%02X:00.0" % (i + 1),
-            "persistence": 1, "link_width": 16, "link_width_max": 16, "compute_mode": 0, "sm_mhz": 210,
+            "persistence": 1, "link_width": 16, "link_width_max": 16, "link_generation": 1, "link_generation_max": 4,
+            "replays": 0, "compute_mode": 0, "sm_mhz": 210,
             "sm_max_mhz": 2100, "ecc_mode": 0, "ecc_pending": 0, "ecc_uncorrected": 0, "remap_pending": 0,
             "remap_failed": 0, "mig_mode": 0, "power_limit_mw": 230000, "power_default_mw": 230000, "celsius": 40,
             "slowdown_celsius": 98, "reasons": 1, "reasons@1": 1, "memory_total": 24 << 30, "memory_used": 300 << 20,
@@ -132,6 +133,25 @@ def host(gpus=1, module=DRIVER, library=DRIVER):
         "engine": "cuda", "versions": {"cudart": "12.4", "cudnn": "9.8.0"}, "precisions": ["f32", "tf32", "f16", "bf16"],
         "devices": [{"id": "cuda:%d" % i, "name": "NVIDIA RTX A5000"} for i in range(gpus)]}
     return tree
+
+
+def smoke_expected():
+    """What the network of the smoke test must give: three lists of 48."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "configs", "models", "smoke.yaml")
+    with open(path, encoding="utf-8") as f:
+        return [json.loads("[%s]" % part.replace("]", "")) for part in f.read().split("expected:")[1].split("- [")[1:]]
+
+
+def smoked(tree, engine="cuda", device_id="cuda:0", **more):
+    """An engine that gives on its device what it must."""
+    answer = {"precision": "f32", "first_use_ms": 12.5, "image_ms": 0.25,
+              "images": [{"finite": True, "values": values} for values in smoke_expected()],
+              "batch": [{"finite": True, "rel_l2": 1e-7, "mask": 0.0} for _ in range(3)]}
+    if device_id.startswith("cuda"):
+        answer.update(memory_before=300 << 20, memory_during=800 << 20,
+                      under_load=dict(device(0), sm_mhz=2010, link_generation=4, link_generation_max=4, replays=0))
+    answer.update(more)
+    return changed(tree, facts={"smoke": {engine: {device_id: answer}}})
 
 
 def container(**more):
