@@ -82,7 +82,7 @@ struct config {
     bool   delay_set;                /* else several delays are compared */
     bool   median;                   /* the median time of each size, not its measured times */
     /* doctor */
-    bool   require_gpu, strict, smoke;
+    bool   require_gpu, strict, smoke, repetitions;
     struct name_list require_engines;
     char  *only, *root, *plan;       /* NULL: not given */
     struct name_list compose;        /* Compose files */

@@ -136,7 +136,7 @@ static const struct config_row rows[] = {
       .unit = "BYTES", AT(memory_limit_bytes), .max = 1024 * TIB, .preset_text = "by the machine",
       .help = "lowers the memory limit of a target (6GiB)" },
 
-    { .key = "output.dir", .flag = "out", .type = &config_type_text, .group = CONFIG_OUT, .unit = "DIR",
+    { .key = "output.dir", .flag = "out", .type = &config_type_text, .group = CONFIG_OUT | CONFIG_DOCTOR, .unit = "DIR",
       AT(out),
       .max = 3000, .preset = "results", .help = "folder of the store, the files and the plots" },
     { .key = "output.for", .type = &config_type_output_for, .group = CONFIG_FILES, .unit = "MAP",
@@ -178,6 +178,8 @@ static const struct config_row rows[] = {
       .help = "try every rule of the worker protocol on \"COMMAND ARGUMENT...\" instead: a line for each, then a count" },
     { .flag = "smoke", .type = &config_type_bool, .group = CONFIG_DOCTOR, AT(smoke), .preset = "false",
       .help = "run a tiny network on every engine and device, and compare what comes out with stored values" },
+    { .flag = "repetitions", .type = &config_type_bool, .group = CONFIG_DOCTOR, AT(repetitions), .preset = "false",
+      .help = "how many iterations, blocks and executions are best, by the newest campaign or night in --out" },
     { .flag = "plan", .type = &config_type_text, .group = CONFIG_DOCTOR, .unit = "FILE", AT(plan), .max = 4000,
       .preset_text = "none",
       .help = "what bench plan --json printed: is there room for its threads, memory and precisions?" },

@@ -42,3 +42,31 @@ enum status doctor_run(FILE *out, const struct doctor *doctor, const volatile si
     facts_free(facts);
     return st;
 }
+
+static const struct finding *first_fail(const struct findings *f)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (f->list[i].level == LEVEL_FAIL)
+            return &f->list[i];
+    return NULL;
+}
+
+enum status doctor_gpu_fault(char *sentence, size_t size, const char *root, const volatile sig_atomic_t *interrupt,
+                             struct err *err)
+{
+    const struct doctor_ask ask = { .require_gpu = true, .only = "gpu." };
+    unsigned parts;
+    struct facts *facts = NULL;
+    struct findings findings = { 0 };
+    *sentence = 0;
+    findings_parts(&parts, &ask);
+    enum status st = facts_read(&facts, root, parts, interrupt, err);
+    if (st == ST_OK)
+        st = findings_make(&findings, facts, &ask, err);
+    const struct finding *fault = st == ST_OK ? first_fail(&findings) : NULL;
+    if (fault)
+        snprintf(sentence, size, "%s: %s", fault->id, fault->sentence);
+    findings_free(&findings);
+    facts_free(facts);
+    return st;
+}

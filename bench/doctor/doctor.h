@@ -32,6 +32,12 @@ enum status doctor_run(FILE *out, const struct doctor *doctor, const volatile si
 enum status doctor_compose(FILE *out, const struct doctor *doctor, const volatile sig_atomic_t *interrupt,
                            struct err *err);
 
+/* The first thing that keeps GPUs from working here: "gpu.module: the nvidia kernel module is not loaded", "" if
+ * nothing does. What bench nightly asks before it measures on a GPU: the checks gpu.*, and no GPU is a fault. root as
+ * above; at most about 40 s. ST_OK in both cases; ST_USAGE, ST_CONFIG: root is wrong; ST_INTERRUPTED; ST_INTERNAL. */
+enum status doctor_gpu_fault(char *sentence, size_t size, const char *root, const volatile sig_atomic_t *interrupt,
+                             struct err *err);
+
 /* --- inside of bench/doctor ----------------------------------------------------------------------------- */
 
 /* As text or JSON, with the exit code of `verdict`, which is returned (err then has no text). ST_INTERNAL. */

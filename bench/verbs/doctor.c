@@ -3,7 +3,9 @@
 #include "bench/doctor/compose.h"
 #include "bench/doctor/doctor.h"
 #include "bench/doctor/plan.h"
+#include "bench/doctor/repetitions.h"
 #include "bench/measure/conformance.h"
+#include "bench/verbs/files.h"
 
 /* --compose A B, or --compose A,B */
 static enum status take_files(const char *files[COMPOSE_FILES_MAX], size_t *count, const struct invocation *inv,
@@ -44,6 +46,18 @@ static enum status try_worker(const struct config *config, char *command, struct
     return words[0] ? conformance_run(&result, &ask, err) : err_set(err, ST_USAGE, "--worker: the command is empty");
 }
 
+static enum status tell_repetitions(const struct invocation *inv, struct err *err)
+{
+    struct store *store = NULL;
+    if (inv->word_count > 1)
+        return err_set(err, ST_USAGE, "--repetitions takes one campaign or night, got \"%.80s\" too", inv->words[1]);
+    enum status st = files_open_store(&store, inv->config->out, STORE_READ, err);
+    if (st == ST_OK)
+        st = doctor_repetitions(stdout, store, inv->word_count ? inv->words[0] : NULL, inv->config->json, err);
+    store_close(store);
+    return st;
+}
+
 enum status verb_doctor(const struct invocation *inv, struct err *err)
 {
     const struct config *config = inv->config;
@@ -64,6 +78,8 @@ enum status verb_doctor(const struct invocation *inv, struct err *err)
     };
     if (config->worker)
         return try_worker(config, config->worker, err);
+    if (config->repetitions)
+        return tell_repetitions(inv, err);
     enum status st = take_files(files, &doctor.compose_count, inv, err);
     if (st == ST_OK && config->plan)
         st = doctor_plan_read(&plan, config->plan, err);

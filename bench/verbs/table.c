@@ -109,7 +109,7 @@ static const struct verb verbs[] = {
       .about = "Checks schema and rules of batch_sizes.json or production_batch_config.json; of the first also\n"
                "whether the second one beside it agrees. Exit 1 if anything is wrong." },
     { .name = "doctor", .summary = "can this machine measure and serve: GPU, driver, libraries, CPU, engines",
-      .words_text = "[--compose FILE...]", .words_max = 8, .run = verb_doctor, .groups = CONFIG_DOCTOR | CONFIG_JSON,
+      .words_text = "[--compose FILE... | --repetitions [CAMPAIGN|NIGHT]]", .words_max = 8, .run = verb_doctor, .groups = CONFIG_DOCTOR | CONFIG_JSON,
       .about = "One line for each check: ok; note, a fact to know; warn, numbers will suffer; fail, cannot work; skip,\n"
                "it does not apply, or a check that it needs failed; unread, it could not be read. Below it what to do.\n"
                "The last line counts them and repeats the first cause. What can hang (driver, device nodes, engines)\n"
@@ -117,6 +117,7 @@ static const struct verb verbs[] = {
                "--compose judges Compose files: how services ask for GPUs, their limits, what their images do at the\n"
                "start. Of variables only those are printed that concern GPUs, threads and numbers.\n"
                "--worker tries the worker protocol on a program (with --model and --input; preset hrnet, 64x64).\n"
+               "--repetitions says by a stored campaign or night how to split time into iterations, blocks, executions.\n"
                "Exit 3: a check failed, or the worker does not start; 1: a case of it failed, a rule for Compose files is broken, or --strict." },
     { .name = "check", .summary = "conformance vectors and comparison with the reference, on this machine",
       .words_text = "", .run = verb_check,

@@ -13,7 +13,7 @@ import shutil
 import sys
 import time
 
-from bench_runner import BENCH, ROOT, bench, check, environment, run_tests, snapshot, write
+from bench_runner import (BENCH, ROOT, bench, check, environment, run_tests, scripted, snapshot, tune_arguments, write)
 from doctor_trees import (DRIVER, FACTS, LIBRARIES, UUIDS, Link, changed, container, cuda_fails, device, host, no_gpu,
                           nvml_fails, of_device, smoked, worker_fails, write_tree)
 
@@ -630,6 +630,30 @@ def a_worker_is_tried(folder):
     check(doctor(folder, "--worker", scripted, "--json").returncode == 2, "--json is taken")
 
 
+def repetitions_are_told(folder):
+    """--repetitions: the split of a campaign whose spread is known, 0.4 % between iterations and none above"""
+    engine = scripted(folder)
+    done = bench(*tune_arguments(folder, engine), cwd=folder)
+    check(done.returncode == 0, done.stderr)
+    out = os.path.join(folder, "out")
+    before = snapshot(out)
+    done = doctor(folder, "--repetitions", "--out", out, "--json")
+    check(done.returncode == 0 and done.stderr == "", done.stderr)
+    answer = json.loads(done.stdout)
+    check(answer["points"], done.stdout)
+    for point in answer["points"]:
+        check(0.3 < point["iteration_sd"] < 0.5 and point["executions"] >= 2, str(point))
+        check(point["block_sd"] < 0.3 and point["execution_sd"] < 0.3, str(point))
+    text = doctor(folder, "--repetitions", answer["run"], "--out", out)
+    check(text.returncode == 0 and answer["run"] in text.stdout and "best_blocks" in text.stdout, text.stdout)
+    after = snapshot(out)
+    wrote = [name for name in after if after[name] != before.get(name) and not name.endswith(("-shm", "-wal"))]
+    check(not wrote, "doctor wrote %s" % wrote)  # the two are SQLite's, and come with reading
+    for arguments, word in ((["no-such-run"], "no-such-run"), (["a", "b"], "takes one"), (["--out", "nowhere"], "nowhere")):
+        done = doctor(folder, "--repetitions", *arguments, *([] if "--out" in arguments else ["--out", out]))
+        check(done.returncode == 2 and word in done.stderr, "%s: %d %s" % (arguments, done.returncode, done.stderr))
+
+
 def this_machine_is_read(folder):
     begin = time.monotonic()
     done = doctor(folder, "--json")
@@ -667,6 +691,7 @@ def main():
     tests += [every_outcome_of_the_tables_occurs_in_a_tree, values_of_other_variables_are_not_printed,
               one_fault_has_one_cause, only_shows_what_was_asked_for, the_last_line_counts, json_has_the_agreed_keys,
               a_link_does_not_leave_the_tree, mistakes_are_told, engines_are_asked, smoke_finds_wrong_workers, a_worker_is_tried,
+              repetitions_are_told,
               this_machine_is_read]
     tests += [] if update else [both_versions_are_always_named]
     failed = run_tests(tests)

@@ -16,6 +16,7 @@
 
 #include "bench/doctor/checks.h"
 #include "bench/doctor/child.h"
+#include "bench/doctor/doctor.h"
 #include "bench/doctor/driver.h"
 #include "bench/doctor/tree.h"
 #include "kernels/base/gpu_codes.h"
@@ -303,6 +304,51 @@ static void links_stay_inside_the_root(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* A machine with a GPU under WSL, whose driver answers as facts.json says. */
+static void make_tree(char *root, const char *facts)
+{
+    static const char *const folders[] = { "/sys", "/sys/bus", "/sys/bus/pci", "/sys/bus/pci/devices", "/dev", "/usr",
+                                           "/usr/lib", "/usr/lib/wsl", "/usr/lib/wsl/lib" };
+    char full[512];
+    assert_non_null(mkdtemp(root));
+    for (size_t i = 0; i < LEN(folders); i++) {
+        snprintf(full, sizeof full, "%s%s", root, folders[i]);
+        assert_int_equal(mkdir(full, 0700), 0);
+    }
+    put_file(root, "/dev/dxg", "");
+    put_file(root, "/usr/lib/wsl/lib/libcuda.so.1", "");
+    put_file(root, "/usr/lib/wsl/lib/libnvidia-ml.so.1", "");
+    put_file(root, "/facts.json", facts);
+}
+
+#define NVML(code) "\"nvml\": {\"init\": " #code ", \"driver_version\": \"570.1\", \"version\": \"12.570.1\", \"count\": 1}"
+#define CUDA(code) "\"cuda\": {\"init\": " #code ", \"driver_version\": 12080, \"count\": 1}"
+
+static void the_first_fault_of_gpus_is_told(void **state)
+{
+    (void)state;
+    static const struct { const char *facts, *want; } trees[] = {
+        { "{\"env\": {}, " NVML(0) ", " CUDA(0) "}", "" },
+        { "{\"env\": {}, " NVML(17) ", " CUDA(0) "}",
+          "gpu.nvml: the operating system or a device cgroup blocks the GPU (NVML 17)" },
+        { "{\"env\": {}, " NVML(0) ", " CUDA(100) "}", "gpu.cuda: CUDA sees no device (CUDA 100)" },
+        { "{\"env\": {\"CUDA_VISIBLE_DEVICES\": \"\"}, " NVML(0) ", " CUDA(0) "}",
+          "gpu.visibility: CUDA_VISIBLE_DEVICES=\"\": every GPU is hidden" }, /* a note, were no GPU wanted */
+    };
+    for (size_t i = 0; i < LEN(trees); i++) {
+        char root[] = "/tmp/doctor-test-XXXXXX", command[128], sentence[512] = "not written";
+        struct err err = { .status = ST_OK };
+        make_tree(root, trees[i].facts);
+        assert_int_equal(doctor_gpu_fault(sentence, sizeof sentence, root, NULL, &err), ST_OK);
+        assert_string_equal(sentence, trees[i].want);
+        snprintf(command, sizeof command, "rm -r %s", root);
+        assert_int_equal(system(command), 0);
+    }
+    char sentence[8] = "not";
+    assert_int_equal(doctor_gpu_fault(sentence, sizeof sentence, "/no/such/tree", NULL, NULL), ST_USAGE);
+    assert_string_equal(sentence, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +360,7 @@ int main(void)
         cmocka_unit_test(children_end_each_in_its_way),
         cmocka_unit_test(an_interrupt_ends_the_wait),
         cmocka_unit_test(links_stay_inside_the_root),
+        cmocka_unit_test(the_first_fault_of_gpus_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
