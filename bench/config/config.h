@@ -84,7 +84,7 @@ struct config {
     /* doctor */
     bool   require_gpu, strict, smoke, repetitions;
     struct name_list require_engines;
-    char  *only, *root, *plan;       /* NULL: not given */
+    char  *only, *root, *plan, *record; /* NULL: not given */
     struct name_list compose;        /* Compose files */
     char  *service, *worker;         /* of them; command of a worker to be tried; NULL: not given */
     bool   nightly;                  /* report: of a night */

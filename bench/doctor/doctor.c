@@ -1,5 +1,6 @@
 #include "bench/doctor/doctor.h"
 
+#include "bench/doctor/record.h"
 #include "kernels/base/text.h"
 
 #define IDS_MAX 64
@@ -23,6 +24,16 @@ static enum status verdict(const struct findings *f, bool strict)
     return strict && f->of_level[LEVEL_WARN] + f->of_level[LEVEL_UNREAD] ? ST_BAD_NEWS : ST_OK;
 }
 
+/* Writes the tree, and takes its facts in place of the machine's: what is printed is what it says to others. */
+static enum status record(struct facts **facts, const char *dir, unsigned parts, const volatile sig_atomic_t *interrupt,
+                          struct err *err)
+{
+    const enum status st = record_write(dir, *facts, err);
+    facts_free(*facts);
+    *facts = NULL;
+    return st == ST_OK ? facts_read(facts, dir, parts, interrupt, err) : st;
+}
+
 enum status doctor_run(FILE *out, const struct doctor *doctor, const volatile sig_atomic_t *interrupt,
                        struct err *err)
 {
@@ -32,6 +43,8 @@ enum status doctor_run(FILE *out, const struct doctor *doctor, const volatile si
     if (!findings_parts(&parts, &doctor->ask))
         return unknown_prefix(doctor->ask.only, err);
     enum status st = facts_read(&facts, doctor->root, parts, interrupt, err);
+    if (st == ST_OK && doctor->record)
+        st = record(&facts, doctor->record, parts, interrupt, err);
     if (st == ST_OK)
         st = findings_make(&findings, facts, &doctor->ask, err);
     if (st == ST_OK && findings.count == 0) /* "engine.none" begins like a check, but nothing is called so */

@@ -13,6 +13,7 @@
 struct doctor {
     struct doctor_ask ask;
     const char *root;                /* tree to read instead of this machine; NULL: this machine */
+    const char *record;              /* folder to write a tree of this machine into, which is then judged; NULL */
     const char *const *compose;      /* Compose files [compose_count] to judge, with nothing else */
     size_t compose_count;
     const char *service;             /* of them; NULL: those that have to do with a GPU, else all */
@@ -21,8 +22,8 @@ struct doctor {
 };
 
 /* Prints to out. ST_OK; ST_ENVIRONMENT: a check failed; ST_BAD_NEWS: --strict and a warning or an unread
- * check (both are printed: err has no text); ST_USAGE, ST_CONFIG: --only or --root or its facts.json are
- * wrong; ST_INTERRUPTED; ST_INTERNAL. */
+ * check (both are printed: err has no text); ST_USAGE, ST_CONFIG: --only, --record or --root or its
+ * facts.json are wrong; ST_INTERRUPTED; ST_INTERNAL. */
 enum status doctor_run(FILE *out, const struct doctor *doctor, const volatile sig_atomic_t *interrupt,
                        struct err *err);
 

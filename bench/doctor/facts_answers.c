@@ -104,6 +104,7 @@ static void take_engines(struct facts *f)
 {
     json_t *engines = json_object_get(f->answers, "engines"), *answer;
     const char *name;
+    take_text(f->engines_absent, sizeof f->engines_absent, f->answers, "engines_absent");
     if (!json_is_object(engines) && !*f->engines_absent)
         snprintf(f->engines_absent, sizeof f->engines_absent, "facts.json has no engines");
     json_object_foreach(engines, name, answer) {

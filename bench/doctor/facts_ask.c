@@ -53,7 +53,7 @@ static enum status add_engines(struct questions *q, struct facts *f, struct err 
 {
     const enum status st = engine_config_list(&q->engines, &q->engine_count, err);
     if (st != ST_OK) { /* a broken file is a finding, not the end of the doctor */
-        snprintf(f->engines_absent, sizeof f->engines_absent, "%s", err->text);
+        json_object_set_new(f->answers, "engines_absent", json_string(err->text));
         return ST_OK;
     }
     for (size_t i = 0; i < q->engine_count; i++) {

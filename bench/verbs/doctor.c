@@ -71,6 +71,7 @@ enum status verb_doctor(const struct invocation *inv, struct err *err)
                  .require_count = config->require_engines.count,
                  .only = config->only },
         .root = config->root,
+        .record = config->record,
         .compose = files,
         .service = config->service,
         .json = config->json,
@@ -80,6 +81,8 @@ enum status verb_doctor(const struct invocation *inv, struct err *err)
         return try_worker(config, config->worker, err);
     if (config->repetitions)
         return tell_repetitions(inv, err);
+    if (config->record && config->root)
+        return err_set(err, ST_USAGE, "--record writes a tree of this machine, --root reads another: give one of them");
     enum status st = take_files(files, &doctor.compose_count, inv, err);
     if (st == ST_OK && config->plan)
         st = doctor_plan_read(&plan, config->plan, err);

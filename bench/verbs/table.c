@@ -113,7 +113,7 @@ static const struct verb verbs[] = {
       .about = "One line for each check: ok; note, a fact to know; warn, numbers will suffer; fail, cannot work; skip,\n"
                "it does not apply, or a check that it needs failed; unread, it could not be read. Below it what to do.\n"
                "The last line counts them and repeats the first cause. What can hang (driver, device nodes, engines)\n"
-               "is asked in processes of its own, with a limit. Changes nothing.\n"
+               "is asked in processes of its own, with a limit. Changes nothing; writes only with --record.\n"
                "--compose judges Compose files: how services ask for GPUs, their limits, what their images do at the\n"
                "start. Of variables only those are printed that concern GPUs, threads and numbers.\n"
                "--worker tries the worker protocol on a program (with --model and --input; preset hrnet, 64x64).\n"

@@ -654,6 +654,38 @@ def repetitions_are_told(folder):
         check(done.returncode == 2 and word in done.stderr, "%s: %d %s" % (arguments, done.returncode, done.stderr))
 
 
+def texts_below(folder):
+    for base, _, files in os.walk(folder):
+        for name in files:
+            path = os.path.join(base, name)
+            yield path, "" if os.path.islink(path) else open(path, encoding="utf-8", errors="replace").read()
+
+
+def a_record_gives_the_same_lines(folder):
+    """--record writes a tree of this machine that gives the same lines, and nothing that names the machine"""
+    tree = os.path.join(folder, "record")
+    home = os.path.join(folder, "alice")
+    env = environment(HOME=home, LD_LIBRARY_PATH=home + "/lib", OMP_NUM_THREADS="3", API_TOKEN="hunter2",
+                      CUDA_VISIBLE_DEVICES="GPU-2f1c0a9e-1111-2222-3333-444444444444")
+    done = doctor(folder, "--record", tree, env=env)
+    check(done.stderr == "" and done.returncode in (0, 3), done.stderr)
+    check(doctor(folder, "--root", tree).stdout == done.stdout, "the tree gives other lines:\n" + done.stdout)
+    check("OMP_NUM_THREADS=3" in done.stdout and "LD_LIBRARY_PATH=/home/user/lib" in done.stdout, done.stdout)
+    machine = seen(json.loads(doctor(folder, "--json", env=env).stdout))
+    recorded = seen(json.loads(doctor(folder, "--root", tree, "--json").stdout))
+    for identity in machine:  # what others do meanwhile may change
+        if identity not in ("cpu.load", "cpu.quota", "mem.limit"):
+            check(machine[identity] == recorded.get(identity), "%s: %s, recorded %s" % (
+                identity, machine[identity], recorded.get(identity)))
+    for path, text in texts_below(tree):
+        for secret in ("hunter2", "alice", "2f1c0a9e", "API_TOKEN"):
+            check(secret not in text and secret not in path, "%s is in %s" % (secret, path))
+    for arguments, word in ((["--record", tree], "not there yet"), (["--record", "x", "--root", tree], "one of them"),
+                            (["--record", "no/such/folder"], "No such file")):
+        done = doctor(folder, *arguments)
+        check(done.returncode == 2 and word in done.stderr, "%s: %d %s" % (arguments, done.returncode, done.stderr))
+
+
 def this_machine_is_read(folder):
     begin = time.monotonic()
     done = doctor(folder, "--json")
@@ -691,7 +723,7 @@ def main():
     tests += [every_outcome_of_the_tables_occurs_in_a_tree, values_of_other_variables_are_not_printed,
               one_fault_has_one_cause, only_shows_what_was_asked_for, the_last_line_counts, json_has_the_agreed_keys,
               a_link_does_not_leave_the_tree, mistakes_are_told, engines_are_asked, smoke_finds_wrong_workers, a_worker_is_tried,
-              repetitions_are_told,
+              repetitions_are_told, a_record_gives_the_same_lines,
               this_machine_is_read]
     tests += [] if update else [both_versions_are_always_named]
     failed = run_tests(tests)

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/doctor/anonymous.h"
 #include "bench/doctor/checks.h"
 #include "bench/doctor/child.h"
 #include "bench/doctor/doctor.h"
@@ -349,6 +350,38 @@ static void the_first_fault_of_gpus_is_told(void **state)
     assert_string_equal(sentence, "");
 }
 
+static void names_of_a_machine_are_replaced(void **state)
+{
+    (void)state;
+    static const struct { const char *text, *want; } texts[] = {
+        { "GPU-2f1c0a9e-1111-2222-3333-444444444444", "GPU-00000001-0000-0000-0000-000000000000" },
+        { "MIG-2f1c0a9e-1111-2222-3333-555555555555/1", "MIG-00000002-0000-0000-0000-000000000000/1" },
+        { "GPU-2F1C0A9E-1111-2222-3333-444444444444,x", "GPU-00000001-0000-0000-0000-000000000000,x" },
+        { "0000:65:00.0", "0000:01:00.0" },
+        { "GPU 00000000:65:00.0 has fallen off", "GPU 00000000:01:00.0 has fallen off" },
+        { "0000:17:00.0 0000:65:00.0", "0000:02:00.0 0000:01:00.0" },
+        { "/docker/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "/docker/id1" },
+        { "/home/alice/lib:/home/alice2/x", "/home/user/lib:/home/alice2/x" },
+        { "alice@node17 on node171", "user@host on node171" },
+        { "570.133.20 12.570.133.20 0x10de 2.1", "570.133.20 12.570.133.20 0x10de 2.1" }, /* versions stay */
+        { "", "" },
+    };
+    struct anonymous a = { .host = "node17", .user = "alice", .home = "/home/alice" };
+    for (size_t i = 0; i < LEN(texts); i++) {
+        char *out = anonymous_text(&a, texts[i].text);
+        assert_string_equal(out, texts[i].want);
+        free(out);
+    }
+    json_t *value = json_pack("{s:[s, i], s:{s:s}}", "a", "0000:17:00.0", 5, "alice", "b", "alice");
+    json_t *want = json_pack("{s:[s, i], s:{s:s}}", "a", "0000:02:00.0", 5, "alice", "b", "user");
+    json_t *out = anonymous_json(&a, value);
+    assert_true(json_equal(out, want));
+    json_decref(out);
+    json_decref(want);
+    json_decref(value);
+    anonymous_close(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +394,7 @@ int main(void)
         cmocka_unit_test(an_interrupt_ends_the_wait),
         cmocka_unit_test(links_stay_inside_the_root),
         cmocka_unit_test(the_first_fault_of_gpus_is_told),
+        cmocka_unit_test(names_of_a_machine_are_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
