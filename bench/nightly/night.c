@@ -172,11 +172,22 @@ static enum status confirm(struct night_report *out, struct night *n, struct err
     return st == ST_OK ? judge(out, n, &ask_again, err) : st;
 }
 
+/* Nothing is measured, and every target knows why. */
+static enum status give_up(struct night *n)
+{
+    for (size_t i = 0; i < n->watch.count; i++) {
+        n->targets[i].failed = ST_ENVIRONMENT;
+        snprintf(n->targets[i].why, sizeof n->targets[i].why, "%s", n->context->broken);
+    }
+    return ST_OK;
+}
+
 static enum status watch_all(struct night_report *out, struct night *n, struct err *err)
 {
-    bool ask_again = false;
+    bool ask_again = false, broken = n->context->broken && *n->context->broken;
     night_rows_choose_control(n->targets, n->watch.count, n->earlier, n->earlier_count);
-    enum status st = night_measure(n->c, n->targets, n->watch.count, NIGHT_EXECUTIONS, err);
+    enum status st = broken ? give_up(n)
+                            : night_measure(n->c, n->targets, n->watch.count, NIGHT_EXECUTIONS, err);
     if (st == ST_OK)
         st = signs_record(n->c, n->targets, n->watch.count, err);
     if (st == ST_OK)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/doctor/doctor.h"
 #include "bench/nightly/night.h"
 #include "bench/nightly/page.h"
 #include "bench/output/night_table.h"
@@ -68,14 +69,27 @@ static enum status retune(enum status st, const struct night_report *report, con
     return st;
 }
 
+static bool watches_gpu(const struct night_sources *sources)
+{
+    for (size_t i = 0; i < sources->count; i++)
+        for (size_t k = 0; k < sources->tunes[i]->target_count; k++)
+            if (strncmp(sources->tunes[i]->targets[k].row.device, "cuda:", 5) == 0)
+                return true;
+    return false;
+}
+
 static enum status run(const struct invocation *inv, const struct night_sources *sources, struct store *store,
                        struct err *err)
 {
     const struct config *config = sources->list[0].config;
     struct progress_line line;
     struct night_report report;
+    char broken[ERR_TEXT_MAX] = "";
+    enum status st = watches_gpu(sources) ? doctor_gpu_fault(broken, sizeof broken, NULL, inv->stop, err) : ST_OK;
+    if (st != ST_OK)
+        return st;
     struct progress progress = progress_line_open(&line, stderr, config->quiet);
-    enum status st = night_run(&report,
+    st = night_run(&report,
                                &(struct night_context){ .sources = sources->list,
                                                         .source_count = sources->count,
                                                         .store = store,
@@ -83,6 +97,7 @@ static enum status run(const struct invocation *inv, const struct night_sources 
                                                         .stop = inv->stop,
                                                         .argv_text = inv->argv_text,
                                                         .build = build_text(),
+                                                        .broken = broken,
                                                         .variant = build_variant() },
                                err);
     progress_line_close(&line);

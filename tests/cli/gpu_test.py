@@ -106,6 +106,23 @@ def what_an_engine_chose_is_stored(folder):
     check(marks == [(1,), (2,)], str(marks))
 
 
+def a_night_looks_at_the_gpu_first(folder):
+    """a GPU was tuned, and none is here any more: ENV_BROKEN, exit 3, what doctor says; nothing is measured, the night counts"""
+    engine = scripted(folder, script=BOTH)
+    done = bench(*tune_arguments(folder, engine, "--device", "cuda:0", "--batches", "1,2", "--quiet"), cwd=folder)
+    check(done.returncode == 0, "exit %d: %s" % (done.returncode, done.stderr))
+    executions = rows(folder, "SELECT count(*) FROM execution")
+    done = bench("nightly", "--out", os.path.join(folder, "out"), "--quiet", "--json", cwd=folder)
+    check(done.returncode == 3, "exit %d: %s" % (done.returncode, done.stderr))
+    night = json.loads(done.stdout)
+    check(night["verdict"] == "ENV_BROKEN" and night["sentence"].startswith("gpu."), done.stdout)
+    doctor = bench("doctor", "--only", "gpu", "--require-gpu", "--json", cwd=folder)
+    fails = [c for c in json.loads(doctor.stdout)["checks"] if c["level"] == "fail"]
+    check(fails and fails[0]["sentence"] in night["sentence"], "%s, not %s" % (night["sentence"], fails))
+    check(rows(folder, "SELECT count(*) FROM execution") == executions, "it measured")
+    check(rows(folder, "SELECT DISTINCT validity FROM night WHERE target > 0") == [("INVALID",)], done.stdout)
+
+
 def a_missing_worker_is_one_sentence(folder):
     """a GPU target whose worker does not start is skipped with the reason, exit 3"""
     engine = write(os.path.join(folder, "gone.yaml"), "name: gone\ncommand: [no-such-worker]\ndevices: [cuda]\n")
@@ -119,6 +136,8 @@ def a_missing_worker_is_one_sentence(folder):
 
 if __name__ == "__main__":
     tests = [a_missing_worker_is_one_sentence, what_an_engine_chose_is_stored]
+    if not os.path.exists("/dev/nvidiactl"):
+        tests.append(a_night_looks_at_the_gpu_first)
     if os.access(FAKE, os.R_OK):
         tests += [both_are_measured, a_broken_driver_leaves_the_cpu]
     else:
