@@ -191,6 +191,9 @@ NIGHTS ?= 1000000
 $(out)/bin/bench-nightly: $(out)/obj/tests/nightly/main_nightly.o $(call archives,tests/nightly tuner kernels/base)
 bench-nightly: $(out)/bin/bench-nightly  ## false alarms and losses found, by our nightly rule and other tools' (minutes; NIGHTS=1000000)
 	@$< $(NIGHTS)
+OUT ?= results
+check-nights: all  ## nights put together from the real ones in OUT (results): none may be red (minutes)
+	@BENCH_BIN=$(abspath $(out)/bin) BENCH_HOME=$(CURDIR) tests/nightly/together.py $(OUT)
 
 # --- benchmarks of our own parts: printed, never a timed test ----------------------------------------------------------
 bench-harness: all  ## what measuring itself costs: clock share, own processor time and memory of bench
