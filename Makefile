@@ -25,7 +25,7 @@ commit := $(shell git describe --always --dirty --abbrev=10 2>/dev/null)
 cflags  = -std=c11 $(warn) -I. -D_GNU_SOURCE -fopenmp -MMD -MP $(flags-$(VARIANT)) $(CFLAGS)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-test deps-fuzz deps-services test-services run test check check-cli memcheck bench-harness bench-kernels bench-convolutions bench-instructions bench-decisions bench-nightly check-plans fuzz fuzz-run install dist check-gpu check-gpu-long clean \
+.PHONY: all deps deps-test deps-fuzz deps-services test-services run test check check-cli memcheck bench-harness bench-kernels bench-convolutions bench-instructions bench-decisions bench-nightly check-nights check-plans fuzz fuzz-run install dist check-gpu check-gpu-long clean \
         help
 .SECONDARY:
 .DELETE_ON_ERROR:
