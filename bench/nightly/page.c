@@ -55,6 +55,20 @@ static double every_of(const struct run_row *run)
     return every_s;
 }
 
+/* What a night at that time has before it: the first `rows` of all. */
+static struct judge_ask ask_before(const struct work *w, size_t rows, int64_t start_unix_s, double every_s)
+{
+    return (struct judge_ask){ .earlier = w->past.rows,
+                               .earlier_count = rows,
+                               .accepts = w->past.accepts,
+                               .accept_count = w->past.accept_count,
+                               .runs = w->past.runs,
+                               .run_count = w->past.run_count,
+                               .start_unix_s = start_unix_s,
+                               .every_s = every_s,
+                               .alpha = w->alpha };
+}
+
 static enum status collect(struct work *w, struct err *err)
 {
     size_t at = (size_t)(w->run - w->past.runs);
@@ -64,15 +78,7 @@ static enum status collect(struct work *w, struct err *err)
     w->every_s = every_of(w->run);
     find_rows(w);
     cut_series(w);
-    const struct judge_ask ask = { .earlier = w->past.rows,
-                                   .earlier_count = w->first,
-                                   .accepts = w->past.accepts,
-                                   .accept_count = w->past.accept_count,
-                                   .runs = w->past.runs,
-                                   .run_count = at,
-                                   .start_unix_s = w->run->start_unix_s,
-                                   .every_s = w->every_s,
-                                   .alpha = w->alpha };
+    const struct judge_ask ask = ask_before(w, w->first, w->run->start_unix_s, w->every_s);
     w->report = (struct night_report){ .rows = w->past.rows + w->first,
                                        .count = w->count,
                                        .events = w->past.events[at],
@@ -140,9 +146,10 @@ enum status night_status_of_store(FILE *file, struct store *store, int64_t now_u
     enum status st = load(&w, store, NULL, err);
     if (st == ST_OK) {
         struct night_view view = night_report_view(&w->report);
-        bool gap = told_is_gap(&days, w->run->start_unix_s, now_unix_s, every_s);
+        const struct judge_ask now = ask_before(w, w->past.row_count, now_unix_s, every_s);
+        bool gap = told_is_gap(&days, &now);
         char text[RECORD_TEXT];
-        snprintf(text, sizeof text, "the last night was %.1f days ago: look at what starts it", days);
+        snprintf(text, sizeof text, "the last verdict was %.1f days ago: look at what starts a night", days);
         if (gap && told_status(view.verdict) != ST_BAD_NEWS) {
             view.verdict = "BLIND";
             view.sentence = text;

@@ -1,5 +1,6 @@
 #include "bench/nightly/past.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -44,15 +45,18 @@ static int compare_rows(const void *a, const void *b)
            : (*x)->run < (*y)->run ? -1 : (*x)->run > (*y)->run;
 }
 
-static bool begins_accept(const struct past *p, const struct history_night *n,
-                          const struct history_night *before)
+/* The first of its series' nights, `before` of them earlier ones, that an accept covers: a clock that is set back makes no
+ * second one. */
+static bool begins_accept(const struct past *p, const struct history_night *n, size_t before)
 {
     for (size_t a = 0; a < p->accept_count; a++) {
         const struct accept_row *accept = &p->accepts[a];
         bool about = *accept->series ? strcmp(accept->series, n->row->series) == 0
                                      : strcmp(accept->device, n->row->device) == 0;
-        if (about && n->start_unix_s >= accept->since_unix_s &&
-            (!before || before->start_unix_s < accept->since_unix_s))
+        size_t earlier = 0;
+        while (earlier < before && n[-1 - (ptrdiff_t)earlier].start_unix_s < accept->since_unix_s)
+            earlier++;
+        if (about && n->start_unix_s >= accept->since_unix_s && earlier == before)
             return true;
     }
     return false;
@@ -72,7 +76,7 @@ static void arrange(struct past *p, const struct night_row **order)
                                                .start_unix_s = p->runs[run].start_unix_s,
                                                .events = p->events[run],
                                                .event_count = p->event_counts[run] };
-        p->nights[i].accepted = begins_accept(p, &p->nights[i], first ? NULL : &p->nights[i - 1]);
+        p->nights[i].accepted = begins_accept(p, &p->nights[i], series->count - 1);
     }
 }
 

@@ -68,12 +68,6 @@ static const struct night_target *broken(const struct night_target *targets, siz
     return NULL;
 }
 
-bool told_is_gap(double *days, int64_t last_unix_s, int64_t now_unix_s, double every_s)
-{
-    *days = (double)(now_unix_s - last_unix_s) / DAY_S;
-    return last_unix_s != 0 && judge_nights_between(last_unix_s, now_unix_s, every_s) > JUDGE_BLIND;
-}
-
 enum status told_status(const char *word)
 {
     return words[rank_of(word)].status;
@@ -97,10 +91,17 @@ static int64_t silent_since(const struct judge_ask *ask)
     return told && !blind ? verdict : last;
 }
 
+bool told_is_gap(double *days, const struct judge_ask *ask)
+{
+    const int64_t since_unix_s = silent_since(ask);
+    *days = (double)(ask->start_unix_s - since_unix_s) / DAY_S;
+    return since_unix_s && judge_nights_between(since_unix_s, ask->start_unix_s, ask->every_s) > JUDGE_BLIND;
+}
+
 static void tell_gap(struct night_report *out, const struct judge_ask *ask)
 {
     double days;
-    if (told_is_gap(&days, silent_since(ask), ask->start_unix_s, ask->every_s))
+    if (told_is_gap(&days, ask))
         snprintf(out->gap, sizeof out->gap,
                  "BLIND until tonight: the last verdict was %.1f days ago; look at what starts a night", days);
 }

@@ -16,8 +16,9 @@ void told_rows(struct night_report *out, const struct judge_ask *ask);
 
 /* What `bench nightly` returns for a night of this word. */
 enum status told_status(const char *word);
-/* Is the time since a night so long that three were missed? every_s: one is due; 0: a day. Writes days. */
-bool told_is_gap(double *days, int64_t last_unix_s, int64_t now_unix_s, double every_s);
+/* Was nothing said for so long before ask->start_unix_s that three nights were missed, and nobody told it yet? Writes the
+ * days since the last verdict. */
+bool told_is_gap(double *days, const struct judge_ask *ask);
 
 /* The word of a row; blind: its nights in a row without a verdict. */
 const char *told_word(const struct night_row *row, int blind);
