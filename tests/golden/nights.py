@@ -121,9 +121,11 @@ class Machine:
     def invent(self, count):
         """`count` nights after day 1: rows of the one measured night again, with a night's noise. Day 2 comes after them."""
         store = self.store()
-        columns = {table: [row[1] for row in store.execute("PRAGMA table_info(%s)" % table)] for table in ("run", "night")}
+        columns = {table: [row[1] for row in store.execute("PRAGMA table_info(%s)" % table)] for table in ("run", "night", "environment")}
         run = dict(zip(columns["run"], store.execute("SELECT * FROM run WHERE kind = 'night'").fetchone()))
         rows = [dict(zip(columns["night"], row)) for row in store.execute("SELECT * FROM night")]
+        facts = [dict(zip(columns["environment"], row)) for row in
+                 store.execute("SELECT * FROM environment WHERE run = %d AND execution = 0" % run["id"])]
 
         def insert(table, row):
             store.execute("INSERT INTO %s (%s) VALUES (%s)" % (table, ", ".join('"%s"' % c for c in row),
@@ -132,6 +134,8 @@ class Machine:
             start = run["start_unix_s"] + i * DAY
             insert("run", dict(run, id=run["id"] + i, name="copy-%d" % i, start_unix_s=start))
             insert("run_state", dict(run=run["id"] + i, end_unix_s=start + 60, state="done", exit_code=0))
+            for fact in facts:
+                insert("environment", {k: v for k, v in dict(fact, run=run["id"] + i).items() if k != "id"})
             half, common = self.sigma * math.sqrt(0.5), self.draw.gauss(0, self.sigma * math.sqrt(0.5))
             own = {m: common + self.draw.gauss(0, half) for m in MODELS}
             for row in rows:
