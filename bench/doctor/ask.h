@@ -15,6 +15,10 @@ void ask_nvml(int fd, const void *context);
 /* context NULL. The same with "init", "driver_version" (12080), "count", "devices" [{uuid, name, address,
  * capability}]. */
 void ask_cuda(int fd, const void *context);
+#define ASK_PATH_MAX 4096
+/* context: the folder of --out, const char *. {"dir", "errno" (may it be written: 0), "free_bytes", "network" (name of
+ * the file system, or null), "damage" (what is wrong with the store; left out: nothing)}, before each {"calling"}. */
+void ask_store(int fd, const void *context);
 /* context: const struct engine_config. {"engine": its hello, or {"error": {..}}}. */
 void ask_engine(int fd, const void *context);
 

@@ -53,9 +53,10 @@ const struct check *check_at(size_t i);
 
 /* The groups that the table is made of, in this order. */
 extern const struct check checks_gpu[], checks_visible[], checks_driver[], checks_state[], checks_cpu[],
-    checks_engine[], checks_smoke[];
+    checks_engine[], checks_smoke[], checks_store[];
 extern const size_t checks_gpu_count, checks_visible_count, checks_driver_count, checks_state_count,
-    checks_cpu_count, checks_engine_count, checks_smoke_count;
+    checks_cpu_count, checks_engine_count, checks_smoke_count,
+    checks_store_count;
 
 /* Is it a variable that changes numbers (env.results)? Others are never printed: they hold secrets. */
 bool checks_know_variable(const char *name);

@@ -106,7 +106,7 @@ enum status doctor_compose(FILE *out, const struct doctor *doctor, const volatil
     if (st == ST_OK)
         st = check_service(&compose, doctor->service, err);
     if (st == ST_OK)
-        st = facts_read(&facts, doctor->root, FACTS_NVML, interrupt, err);
+        st = facts_read(&facts, doctor->root, NULL, FACTS_NVML, interrupt, err);
     if (st == ST_OK)
         st = judge_services(&findings, &compose, facts, doctor, err);
     if (st == ST_OK)

@@ -31,7 +31,7 @@ static enum status record(struct facts **facts, const char *dir, unsigned parts,
     const enum status st = record_write(dir, *facts, err);
     facts_free(*facts);
     *facts = NULL;
-    return st == ST_OK ? facts_read(facts, dir, parts, interrupt, err) : st;
+    return st == ST_OK ? facts_read(facts, dir, NULL, parts, interrupt, err) : st;
 }
 
 enum status doctor_run(FILE *out, const struct doctor *doctor, const volatile sig_atomic_t *interrupt,
@@ -42,7 +42,7 @@ enum status doctor_run(FILE *out, const struct doctor *doctor, const volatile si
     struct findings findings = { 0 };
     if (!findings_parts(&parts, &doctor->ask))
         return unknown_prefix(doctor->ask.only, err);
-    enum status st = facts_read(&facts, doctor->root, parts, interrupt, err);
+    enum status st = facts_read(&facts, doctor->root, doctor->out, parts, interrupt, err);
     if (st == ST_OK && doctor->record)
         st = record(&facts, doctor->record, parts, interrupt, err);
     if (st == ST_OK)
@@ -73,7 +73,7 @@ enum status doctor_gpu_fault(char *sentence, size_t size, const char *root, cons
     struct findings findings = { 0 };
     *sentence = 0;
     findings_parts(&parts, &ask);
-    enum status st = facts_read(&facts, root, parts, interrupt, err);
+    enum status st = facts_read(&facts, root, NULL, parts, interrupt, err);
     if (st == ST_OK)
         st = findings_make(&findings, facts, &ask, err);
     const struct finding *fault = st == ST_OK ? first_fail(&findings) : NULL;

@@ -13,6 +13,7 @@
 struct doctor {
     struct doctor_ask ask;
     const char *root;                /* tree to read instead of this machine; NULL: this machine */
+    const char *out;                 /* folder of results, to be checked; NULL: it is not */
     const char *record;              /* folder to write a tree of this machine into, which is then judged; NULL */
     const char *const *compose;      /* Compose files [compose_count] to judge, with nothing else */
     size_t compose_count;

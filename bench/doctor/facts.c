@@ -58,7 +58,7 @@ static void read_expected(struct facts *f)
         memcpy(f->smoke_expected, config.expected, sizeof f->smoke_expected);
 }
 
-enum status facts_read(struct facts **out, const char *root, unsigned parts,
+enum status facts_read(struct facts **out, const char *root, const char *store_dir, unsigned parts,
                        const volatile sig_atomic_t *interrupt, struct err *err)
 {
     struct facts *f = *out = calloc(1, sizeof *f);
@@ -73,7 +73,7 @@ enum status facts_read(struct facts **out, const char *root, unsigned parts,
         read_expected(f);
     if (parts & FACTS_SAMPLES)
         facts_sample(f); /* before anything of ours is started */
-    st = root ? read_answers(f, err) : facts_ask(f, parts, interrupt, err);
+    st = root ? read_answers(f, err) : facts_ask(f, store_dir, parts, interrupt, err);
     if (st == ST_OK)
         facts_take_answers(f);
     return st;

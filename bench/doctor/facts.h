@@ -28,6 +28,7 @@ enum facts_part {
     FACTS_ENGINES = 1 << 3,
     FACTS_SAMPLES = 1 << 4,          /* two readings 1 s apart */
     FACTS_SMOKE   = 1 << 5,          /* a network runs on every engine */
+    FACTS_STORE   = 1 << 6,          /* the folder of results */
 };
 
 /* A value that may be absent with a reason: not_found, no_permission, not_supported, "error N". */
@@ -120,7 +121,7 @@ struct facts_memory {
 
 struct facts {
     char root[PROCFS_PATH_MAX];      /* "": this machine */
-    json_t *answers; /* env, uid, nodes, nvml, cuda, engines, smoke: facts.json, or what the children said */
+    json_t *answers; /* env, uid, nodes, nvml, cuda, engines, smoke, store: facts.json, or what the children said */
     unsigned long uid;
     bool uid_known;
     const json_t *env;               /* object of texts; NULL: not told */
@@ -130,6 +131,7 @@ struct facts {
     size_t pci_count;
     bool wsl;                        /* /dev/dxg */
     bool nouveau;
+    struct fact_text xids;           /* numbers of Xid lines in the kernel log: "79, 31 (4 times)" */
     struct fact_text module;         /* version; "" with no reason: the file has no number */
     char kernel[128];                /* release */
     struct fact_node nodes[FACTS_NODES];
@@ -155,11 +157,11 @@ struct facts {
     size_t engine_count;
 };
 
-/* Reads what `parts` asks for, of this machine (root NULL) or of the tree at root, whose facts.json stands
- * for everything that is no file: env, uid, nodes, nvml, cuda, engines, smoke. Nothing of the machine is opened then
+/* Reads what `parts` asks for, of this machine (root NULL; store_dir is its folder of results, NULL: not asked) or of the tree at root, whose facts.json stands
+ * for everything that is no file: env, uid, nodes, nvml, cuda, engines, smoke, store. Nothing of the machine is opened then
  * but the tree. Takes at most about FACTS_ENGINE_LIMIT_S. ST_USAGE: root is no folder; ST_CONFIG: facts.json
  * is broken; ST_INTERRUPTED; ST_INTERNAL. *out is given to facts_free in every case. */
-enum status facts_read(struct facts **out, const char *root, unsigned parts,
+enum status facts_read(struct facts **out, const char *root, const char *store_dir, unsigned parts,
                        const volatile sig_atomic_t *interrupt, struct err *err);
 void facts_free(struct facts *f);
 
@@ -173,8 +175,8 @@ const struct fact_engine *facts_engine(const struct facts *f, const char *name);
 void facts_read_gpu(struct facts *f);    /* facts_gpu.c: PCI, module, nodes, libraries of a tree, container */
 void facts_read_cpu(struct facts *f);    /* facts_cpu.c: processors and memory, no samples */
 void facts_sample(struct facts *f);      /* facts_cpu.c: both samples */
-enum status facts_ask(struct facts *f, unsigned parts, const volatile sig_atomic_t *interrupt,
-                      struct err *err);  /* facts_ask.c: fills f->answers by children */
+enum status facts_ask(struct facts *f, const char *store_dir, unsigned parts,
+                      const volatile sig_atomic_t *interrupt, struct err *err); /* facts_ask.c: fills f->answers by children */
 void facts_take_answers(struct facts *f); /* facts_answers.c: f->answers into the fields above */
 /* facts_gpu.c: the library that was found at that path. */
 void facts_set_library(struct fact_library *l, const char *root, const char *path);

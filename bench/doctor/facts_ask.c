@@ -110,8 +110,8 @@ static void take(struct facts *f, struct questions *q)
     json_decref(engines);
 }
 
-enum status facts_ask(struct facts *f, unsigned parts, const volatile sig_atomic_t *interrupt,
-                      struct err *err)
+enum status facts_ask(struct facts *f, const char *store_dir, unsigned parts,
+                      const volatile sig_atomic_t *interrupt, struct err *err)
 {
     struct questions *q = calloc(1, sizeof *q);
     f->answers = json_pack("{s:o, s:I}", "env", environment_json(), "uid", (json_int_t)geteuid());
@@ -125,6 +125,8 @@ enum status facts_ask(struct facts *f, unsigned parts, const volatile sig_atomic
         add(q, "nvml", ask_nvml, NULL, FACTS_LIMIT_S);
     if (parts & FACTS_CUDA)
         add(q, "cuda", ask_cuda, NULL, FACTS_LIMIT_S);
+    if (parts & FACTS_STORE && store_dir)
+        add(q, "store", ask_store, store_dir, FACTS_LIMIT_S);
     enum status st = parts & FACTS_ENGINES ? add_engines(q, f, err) : ST_OK;
     children_run(q->children, q->count, interrupt);
     take(f, q);

@@ -3,9 +3,11 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/doctor/tree.h"
 #include "kernels/base/len.h"
@@ -168,6 +170,64 @@ static void read_toolkit(struct facts *f)
         tree_exists(f->root, "/usr/bin/nvidia-ctk") || tree_exists(f->root, "/usr/bin/nvidia-container-cli");
 }
 
+/* --- the kernel log ----------------------------------------------------------------------------------------- */
+
+#define LOG_MAX (8 << 20)
+
+/* All that is there now; records of /dev/kmsg come one with each read. NULL: why, in errno. */
+static char *read_kernel_log(const char *root)
+{
+    char path[2 * PROCFS_PATH_MAX], *text = calloc(1, LOG_MAX);
+    size_t used = 0;
+    snprintf(path, sizeof path, "%s/dev/kmsg", root);
+    const int fd = text ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    for (ssize_t got = 1; fd >= 0 && used < LOG_MAX - 1;) {
+        got = read(fd, text + used, LOG_MAX - 1 - used);
+        if (got > 0)
+            used += (size_t)got;
+        else if (got == 0 || errno != EPIPE) /* EPIPE: records were overwritten meanwhile, the next one is there */
+            break;
+    }
+    if (fd >= 0) {
+        close(fd);
+        return text;
+    }
+    free(text);
+    return NULL;
+}
+
+/* "NVRM: Xid (PCI:0000:65:00): 79, ...": the different numbers, with how often each came. */
+static void count_xids(struct fact_text *out, const char *log)
+{
+    int numbers[16], counts[16];
+    size_t count = 0, used = 0;
+    for (const char *at = log; (at = strstr(at, "NVRM: Xid")); at++) {
+        const char *end = strstr(at, "): ");
+        const int number = end && end < at + strcspn(at, "\n") ? atoi(end + 3) : 0;
+        size_t i = 0;
+        while (i < count && numbers[i] != number)
+            i++;
+        if (number <= 0 || i == LEN(numbers))
+            continue;
+        counts[i] = i == count ? 1 : counts[i] + 1;
+        numbers[i] = number;
+        count += i == count;
+    }
+    for (size_t i = 0; i < count && used < sizeof out->text; i++)
+        used += (size_t)snprintf(out->text + used, sizeof out->text - used, counts[i] > 1 ? "%s%d (%d times)" : "%s%d",
+                                 i ? ", " : "", numbers[i], counts[i]);
+}
+
+static void read_xids(struct facts *f)
+{
+    char *log = read_kernel_log(f->root);
+    if (log)
+        count_xids(&f->xids, log);
+    else
+        procfs_reason(f->xids.absent, errno);
+    free(log);
+}
+
 void facts_read_gpu(struct facts *f)
 {
     read_pci(f);
@@ -179,4 +239,5 @@ void facts_read_gpu(struct facts *f)
     }
     read_container(f);
     read_toolkit(f);
+    read_xids(f);
 }

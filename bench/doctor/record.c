@@ -227,6 +227,23 @@ static enum status put_container(struct record *r, const struct facts *f)
     return st;
 }
 
+/* Of the kernel log only the numbers, a line each: what stands beside them names processes. */
+static enum status put_xids(struct record *r, const struct facts *f)
+{
+    char log[8192] = "";
+    size_t used = 0;
+    if (*f->xids.absent)
+        return ST_OK;
+    for (const char *at = f->xids.text; *at; at += strcspn(at, ",") + strspn(at + strcspn(at, ","), ", ")) {
+        int number = 0, times = 1;
+        if (sscanf(at, "%d (%d times)", &number, &times) < 1)
+            break;
+        for (int i = 0; i < times && used < sizeof log - 64; i++)
+            used += (size_t)snprintf(log + used, sizeof log - used, "NVRM: Xid (PCI): %d\n", number);
+    }
+    return put(r, "/dev/kmsg", log, NULL);
+}
+
 /* --- control groups ---------------------------------------------------------------------------------------- */
 
 /* Groups are named by services, users and containers; in the tree they are called g1/g2/.. */
@@ -333,6 +350,8 @@ static enum status write_all(struct record *r, const struct facts *f)
         st = put_library(r, f, "cuda", &f->cuda_library);
     if (st == ST_OK)
         st = put_container(r, f);
+    if (st == ST_OK)
+        st = put_xids(r, f);
     return st == ST_OK ? put_facts(r, f) : st;
 }
 

@@ -47,6 +47,14 @@ static enum status connect_to(struct store *s, const char *name, int flags, stru
     return rc == SQLITE_OK ? ST_OK : sql_fail(s, rc, err);
 }
 
+static enum status quick_check(struct store *s, struct err *err)
+{
+    int64_t wrong = 0;
+    const enum status st =
+        sql_integer(&wrong, s, "SELECT count(*) FROM pragma_quick_check(1) WHERE quick_check <> 'ok'", err);
+    return st == ST_OK && wrong ? sql_fail(s, SQLITE_CORRUPT, err) : st;
+}
+
 static enum status open_for_writing(struct store *s, int64_t size, struct err *err)
 {
     int version = 0;
@@ -59,13 +67,8 @@ static enum status open_for_writing(struct store *s, int64_t size, struct err *e
         st = sql_exec(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", err);
     if (st == ST_OK && version == 0)
         st = schema_create(s, err);
-    else if (st == ST_OK && size <= CHECK_BYTES) {
-        int64_t wrong = 0;
-        st = sql_integer(&wrong, s, "SELECT count(*) FROM pragma_quick_check(1) WHERE quick_check <> 'ok'",
-                         err);
-        if (st == ST_OK && wrong)
-            st = sql_fail(s, SQLITE_CORRUPT, err);
-    }
+    else if (st == ST_OK && size <= CHECK_BYTES)
+        st = quick_check(s, err);
     if (st == ST_OK && version > 0 && version < STORE_SCHEMA_VERSION)
         st = schema_upgrade(s, err);
     return st;
@@ -93,6 +96,16 @@ static bool has_wal(const struct store *s)
     return stat(name, &file) == 0 && file.st_size > 0;
 }
 
+/* As the file lies: SQLite makes no files of its own beside it. Only where nobody writes. */
+static enum status open_as_it_lies(struct store *s, struct err *err)
+{
+    char *uri = immutable_uri(s->path);
+    const enum status st = uri ? connect_to(s, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err)
+                               : sql_out_of_memory(s, err);
+    sqlite3_free(uri);
+    return st;
+}
+
 static enum status open_for_reading(struct store *s, struct err *err)
 {
     int version = 0;
@@ -107,10 +120,7 @@ static enum status open_for_reading(struct store *s, struct err *err)
          * read the file as it lies. */
         sqlite3_close(s->db);
         s->db = NULL;
-        char *uri = immutable_uri(s->path);
-        st = uri ? connect_to(s, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err)
-                 : sql_out_of_memory(s, err);
-        sqlite3_free(uri);
+        st = open_as_it_lies(s, err);
         if (st == ST_OK)
             st = schema_check(&version, s, err);
     }
@@ -118,6 +128,26 @@ static enum status open_for_reading(struct store *s, struct err *err)
         st = schema_cover(s, err);
     if (st == ST_OK && version == 0)
         st = err_set(err, ST_CONFIG, "%s holds no campaign: measure first (bench --all-models)", s->path);
+    return st;
+}
+
+enum status store_check(const char *path, struct err *err)
+{
+    struct store s = { .lock_fd = -1 };
+    int64_t size = 0;
+    int version = 0;
+    s.path = strdup(path);
+    if (!s.path)
+        return err_set(err, ST_INTERNAL, "%s: out of memory", path);
+    enum status st = look_at_file(&s, STORE_READ, &size, err);
+    if (st == ST_OK)
+        st = has_wal(&s) ? connect_to(&s, path, SQLITE_OPEN_READONLY, err) : open_as_it_lies(&s, err);
+    if (st == ST_OK)
+        st = schema_check(&version, &s, err);
+    if (st == ST_OK)
+        st = quick_check(&s, err);
+    sqlite3_close(s.db);
+    free(s.path);
     return st;
 }
 

@@ -45,6 +45,8 @@ enum store_mode {
  * version (both numbers), or, in STORE_READ, no such file. ST_IO: a directory, no permission, damaged, or no
  * store of ours; nothing is changed then. */
 enum status store_open(struct store **out, const char *path, enum store_mode mode, struct err *err);
+/* Is the file whole, as far as SQLite can tell (quick_check)? Touches nothing. ST_CONFIG, ST_IO as above. */
+enum status store_check(const char *path, struct err *err);
 /* NULL is allowed. */
 void store_close(struct store *s);
 const char *store_path(const struct store *s);

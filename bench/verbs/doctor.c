@@ -71,6 +71,7 @@ enum status verb_doctor(const struct invocation *inv, struct err *err)
                  .require_count = config->require_engines.count,
                  .only = config->only },
         .root = config->root,
+        .out = config->out,
         .record = config->record,
         .compose = files,
         .service = config->service,

@@ -56,6 +56,11 @@ def planned(tree, memory=4 << 30, precision="f32"):
     return changed(tree, files={"plan.json": json.dumps({"points": points})})
 
 
+XIDS = ("6,1,2,-;NVRM: loading\n4,9,3,-;NVRM: Xid (PCI:0000:01:00): 31, pid=77, name=python\n"
+        "4,10,4,-;NVRM: Xid (PCI:0000:01:00): 79, GPU has fallen off the bus.\n"
+        "4,11,5,-;NVRM: Xid (PCI:0000:01:00): 31, pid=78\n4,12,6,-;NVRM: GPU at PCI:0000:01:00: GPU-1\n")
+
+
 # --- one tree for each outcome: name, tree, arguments, exit code, {id: "level outcome"} -----------------------------
 # The levels and exit codes are those of the manual of the checks: 3 for any fail, 1 for --strict with a warning.
 
@@ -250,6 +255,21 @@ TREES = [
     ("prohibited", of_device(host(), compute_mode=2), [], 3, {"gpu.mode": "fail prohibited"}),
     ("shared memory", of_device(host(), memory_used=9 << 30, memory_free=15 << 30,
                                 processes=[{"pid": 4242, "bytes": 9 << 30}]), [], 0, {"gpu.memory": "warn shared"}),
+
+    ("Xid lines", changed(host(), files={"dev/kmsg": XIDS}), [], 0, {"gpu.kernel_log": "warn xid"}),
+    ("no kernel log", changed(host(), "dev/kmsg"), [], 0, {"gpu.kernel_log": "unread unread"}),
+
+    # results
+    ("results cannot be written", changed(no_gpu(), facts={"store|errno": 13}), [], 3, {"store.dir": "fail not_writable"}),
+    ("results without room", changed(no_gpu(), facts={"store|free_bytes": (256 << 20) - 1}), [], 3,
+     {"store.dir": "fail full"}),
+    ("results with just enough room", changed(no_gpu(), facts={"store|free_bytes": 256 << 20}), [], 0,
+     {"store.dir": "ok ready"}),
+    ("results damaged", changed(no_gpu(), facts={"store|damage": "results/bench.sqlite is damaged"}), [], 3,
+     {"store.dir": "fail damaged"}),
+    ("results on a network", changed(no_gpu(), facts={"store|network": "NFS"}), [], 0, {"store.dir": "warn network"}),
+    ("results that hang", changed(no_gpu(), facts={"store": {"dir": "results", "calling": "statfs", "hang": True}}), [], 3,
+     {"store.dir": "fail hang"}),
 
     # processors
     ("governor", changed(no_gpu(), files={CPU + "cpu3/cpufreq/scaling_governor": "powersave\n"}), [], 0,
@@ -630,6 +650,29 @@ def a_worker_is_tried(folder):
     check(doctor(folder, "--worker", scripted, "--json").returncode == 2, "--json is taken")
 
 
+def the_folder_of_results_is_checked(folder):
+    """store.dir on this machine: not there yet, whole, damaged; nothing is written"""
+    def outcome(out):
+        before = snapshot(folder)
+        done = doctor(folder, "--only", "store", "--out", out, "--json")
+        check(snapshot(folder) == before, "doctor wrote something")
+        return next(iter(seen(json.loads(done.stdout))["store.dir"])), done
+    check(outcome("results/deep")[0] == "ok ready", "a folder that is not there yet")
+    done = bench(*tune_arguments(folder, scripted(folder)), cwd=folder)
+    check(done.returncode == 0, done.stderr)
+    check(outcome("out")[0] == "ok ready", "a store that is whole")
+    path = os.path.join(folder, "out", "bench.sqlite")
+    with open(path, "r+b") as f:
+        f.seek(4096)
+        f.write(b"\xff" * 3 * 4096)
+    found, done = outcome("out")
+    check(found == "fail damaged" and "bench.sqlite" in done.stdout and done.returncode == 3, done.stdout)
+    if os.geteuid() != 0:
+        os.chmod(os.path.join(folder, "out"), 0o500)
+        check(outcome("out")[0] == "fail not_writable", "a folder that cannot be written")
+        os.chmod(os.path.join(folder, "out"), 0o700)
+
+
 def repetitions_are_told(folder):
     """--repetitions: the split of a campaign whose spread is known, 0.4 % between iterations and none above"""
     engine = scripted(folder)
@@ -723,7 +766,7 @@ def main():
     tests += [every_outcome_of_the_tables_occurs_in_a_tree, values_of_other_variables_are_not_printed,
               one_fault_has_one_cause, only_shows_what_was_asked_for, the_last_line_counts, json_has_the_agreed_keys,
               a_link_does_not_leave_the_tree, mistakes_are_told, engines_are_asked, smoke_finds_wrong_workers, a_worker_is_tried,
-              repetitions_are_told, a_record_gives_the_same_lines,
+              the_folder_of_results_is_checked, repetitions_are_told, a_record_gives_the_same_lines,
               this_machine_is_read]
     tests += [] if update else [both_versions_are_always_named]
     failed = run_tests(tests)

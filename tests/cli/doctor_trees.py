@@ -83,7 +83,8 @@ def no_gpu():
         "sys/devices/system/node/node0/cpulist": "0-7\n",
         "sys/bus/pci/devices/0000:00:1f.0/vendor": "0x8086\n",
         "sys/bus/pci/devices/0000:00:1f.0/class": "0x060100\n",
-        FACTS: {"env": {}, "uid": 1000, "engines": copy.deepcopy(ENGINES)},
+        FACTS: {"env": {}, "uid": 1000, "engines": copy.deepcopy(ENGINES),
+                "store": {"dir": "results", "errno": 0, "free_bytes": 100 << 30, "network": None}},
     }
     for i in range(8):
         cpufreq = "sys/devices/system/cpu/cpu%d/cpufreq/" % i
@@ -115,7 +116,7 @@ def host(gpus=1, module=DRIVER, library=DRIVER):
     tree.update({
         "sys/module/nvidia/version": module + "\n", "dev/nvidiactl": "", "dev/nvidia-uvm": "",
         "etc/docker/daemon.json": '{"runtimes": {"nvidia": {"path": "nvidia-container-runtime"}}}\n',
-        "usr/bin/nvidia-ctk": "",
+        "usr/bin/nvidia-ctk": "", "dev/kmsg": "6,1,2,-;NVRM: loading NVIDIA UNIX x86_64 Kernel Module\n",
     })
     for name in ("libcuda.so", "libnvidia-ml.so"):
         tree["%s/%s.%s" % (LIBRARIES, name, library)] = ""
