@@ -74,12 +74,30 @@ static bool has_level(const struct segment_part *part, int level)
     return level == TUNE_F0 || (level == TUNE_F1 && part->sums) || (level == TUNE_F2 && part->prologue);
 }
 
-static enum status build_part(struct tuning *t, int segment, int slot, int level, int most, struct tune_ways *ways,
+/* When the budget is used up, for the lists of a build. */
+struct until {
+    struct tuning *tuning;
+    uint64_t ns;
+};
+
+static bool before(void *context)
+{
+    const struct until *u = context;
+    return now_ns(u->tuning) < u->ns;
+}
+
+/* At F0 one way at least, however late it is: something must compute the part. */
+static enum status build_part(struct until *u, int segment, int slot, int level, int most, struct tune_ways *ways,
                               struct err *err)
 {
+    struct tuning *t = u->tuning;
     struct conv_way **list = NULL;
     size_t count = 0;
     struct conv_want want = want_of(t, segment, slot, level);
+    const struct patience patience = { before, u, level == TUNE_F0 };
+    want.patience = &patience;
+    if (level != TUNE_F0 && !before(u))
+        return ST_OK; /* a heuristics query alone may take long */
     enum status st = conv_list(&list, &count, net_of(t)->libraries, &want, (size_t)most, net_of(t)->workspace_cap, err);
     if (st == ST_UNSUPPORTED && level != TUNE_F0)
         return ST_OK; /* then there is nothing at this level */
@@ -89,16 +107,18 @@ static enum status build_part(struct tuning *t, int segment, int slot, int level
     return st;
 }
 
-static enum status build(void *context, int segment, unsigned levels, int most, struct tune_ways *ways, struct err *err)
+static enum status build(void *context, int segment, unsigned levels, int most, uint64_t until_ns,
+                         struct tune_ways *ways, struct err *err)
 {
     struct tuning *t = context;
+    struct until until = { t, until_ns };
     const struct segment *s = &net_of(t)->segments[segment];
     enum status st = ST_OK;
     forget(&t->candidates[segment]);
     for (int level = TUNE_F0; level < TUNE_LEVELS; level++)
         for (int slot = 0; slot < s->parts && st == ST_OK; slot++)
             if ((levels >> level & 1u) && has_level(&s->part[slot], level))
-                st = build_part(t, segment, slot, level, most, ways, err);
+                st = build_part(&until, segment, slot, level, most, ways, err);
     return st;
 }
 

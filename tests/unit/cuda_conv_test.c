@@ -116,6 +116,41 @@ static void both_are_asked_in_order(void **state)
     close_libraries(l);
 }
 
+/* Time for `left` more plans of cuDNN. */
+static bool one_more(void *left)
+{
+    return (*(int *)left)-- > 0;
+}
+
+static void a_list_ends_with_patience(void **state)
+{
+    (void)state;
+    struct gpu_libraries *l = open_libraries();
+    /* No product, so plans of cuDNN only: the first configuration does not compile, two others do. */
+    struct conv_want want = want_3x3();
+    static const struct { int time; bool at_least_one; size_t count; } rows[] = {
+        { 8, false, 2 }, { 2, false, 1 }, { 1, true, 2 }, { 0, true, 1 } };
+    for (size_t i = 0; i < LEN(rows); i++) {
+        int left = rows[i].time;
+        struct conv_way **ways;
+        size_t count;
+        const struct patience patience = { one_more, &left, rows[i].at_least_one };
+        want.patience = &patience;
+        GOOD(conv_list(&ways, &count, l, &want, 8, CAP, &err));
+        assert_int_equal(count, rows[i].count);
+        conv_free_all(ways, count);
+    }
+    int none = 0;
+    struct err why = { 0 };
+    struct conv_way **ways;
+    size_t count;
+    const struct patience over = { one_more, &none, false };
+    want.patience = &over;
+    assert_int_equal(conv_list(&ways, &count, l, &want, 8, CAP, &why), ST_UNSUPPORTED);
+    assert_int_equal(count, 0);
+    close_libraries(l);
+}
+
 static void without_cublaslt_cudnn_does_all(void **state)
 {
     (void)state;
@@ -402,6 +437,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_are_asked_in_order),
+        cmocka_unit_test(a_list_ends_with_patience),
         cmocka_unit_test(without_cublaslt_cudnn_does_all),
         cmocka_unit_test(the_cap_holds_for_both),
         cmocka_unit_test(every_way_computes_the_same),

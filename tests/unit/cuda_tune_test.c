@@ -43,7 +43,9 @@ struct world {
     int count;
     double noise;
     struct rng rng;
-    uint64_t now_ns, build_cost_ns, way_cost_ns;
+    uint64_t now_ns, build_cost_ns, way_cost_ns, whole_cost_ns;
+    uint64_t more_cost_ns[SEGMENTS];    /* of each way of this segment */
+    bool never_late;                    /* the wrong twin: builds whatever was asked for */
     int built[SEGMENTS], most, sampled, valued, restored, whole_called;
     unsigned asked[SEGMENTS];
     int row_of[SEGMENTS][TUNE_WAYS_MAX], listed[SEGMENTS];  /* way -> row */
@@ -74,8 +76,8 @@ static void list_way(struct world *w, int segment, int row, struct tune_ways *wa
     w->listed[segment] = ways->count;
 }
 
-static enum status build(void *context, int segment, unsigned levels, int most, struct tune_ways *ways,
-                         struct err *err)
+static enum status build(void *context, int segment, unsigned levels, int most, uint64_t until_ns,
+                         struct tune_ways *ways, struct err *err)
 {
     struct world *w = context;
     int taken[SEGMENT_SLOTS][TUNE_LEVELS] = { { 0 } };
@@ -87,9 +89,10 @@ static enum status build(void *context, int segment, unsigned levels, int most, 
     w->now_ns += w->build_cost_ns;
     for (int i = 0; i < w->row_count[segment]; i++) {
         const struct row *r = &w->rows[segment][i];
-        if ((levels >> r->level & 1u) && taken[r->slot][r->level]++ < most) {
+        bool needed = r->level == TUNE_F0 && taken[r->slot][TUNE_F0] == 0;
+        if ((levels >> r->level & 1u) && (w->now_ns < until_ns || needed || w->never_late) && taken[r->slot][r->level]++ < most) {
             list_way(w, segment, i, ways);
-            w->now_ns += w->way_cost_ns;
+            w->now_ns += w->way_cost_ns + w->more_cost_ns[segment];
         }
     }
     return ST_OK;
@@ -211,6 +214,7 @@ static enum status whole(void *context, bool winners, double *ns, double *clock_
     w->whole_called++;
     if (winners && w->whole_status != ST_OK)
         return err_set(err, w->whole_status, "as the script says");
+    w->now_ns += w->whole_cost_ns;
     *ns = w->whole_ns[winners];
     *clock_mhz = w->whole_clock[winners];
     return ST_OK;
@@ -482,6 +486,44 @@ static void building_is_paid_from_the_budget(void **state)
     }
 }
 
+/* What the libraries compile is not known beforehand: the ways of the dearest segment cost nothing, those of `single` two
+ * seconds each. 10 s are used up after five of its eight; then `plain` gets its guess. Nothing is begun later. A device
+ * that builds all it was asked for overshoots by the rest. */
+static void no_plan_is_begun_too_late(void **state)
+{
+    (void)state;
+    for (int twin = 0; twin < 2; twin++) {
+        struct world w = world_new();
+        struct tune_request request = request_of(&w, TUNE_AUTO);
+        w.more_cost_ns[0] = w.more_cost_ns[1] = UINT64_C(2000000000);
+        w.never_late = twin;
+        request.budget_ns = UINT64_C(10000000000);
+        struct tune_result r = tune(&w, &request, NULL);
+        assert_int_equal(r.outcomes[2].source, TUNE_MEASURED);
+        uint64_t most_ns = request.budget_ns + 2 * UINT64_C(2000000000); /* one begun in time, one guess */
+        assert_int_equal(w.now_ns > most_ns, twin);
+        tune_free(&r);
+    }
+}
+
+/* 20 passes of the final check at a second each: all of them where there is time, four where there is none. */
+static void the_final_check_ends_in_time(void **state)
+{
+    (void)state;
+    static const struct { uint64_t budget_ms; int pairs; } rows[] = { { 60000, 10 }, { 150, 2 } };
+    for (size_t i = 0; i < LEN(rows); i++) {
+        struct world w = world_new();
+        struct tune_request request = request_of(&w, TUNE_AUTO);
+        w.whole_cost_ns = 1000000000;
+        request.budget_ns = rows[i].budget_ms * 1000000;
+        struct tune_result r = tune(&w, &request, NULL);
+        assert_true(r.whole_checked);
+        assert_int_equal(r.whole_pairs, rows[i].pairs);
+        assert_true(w.now_ns <= request.budget_ns + UINT64_C(5000000000));
+        tune_free(&r);
+    }
+}
+
 static void off_takes_the_first_guess(void **state)
 {
     (void)state;
@@ -731,6 +773,8 @@ int main(void)
         cmocka_unit_test(results_agree_or_not),
         cmocka_unit_test(the_budget_goes_to_the_dearest),
         cmocka_unit_test(building_is_paid_from_the_budget),
+        cmocka_unit_test(no_plan_is_begun_too_late),
+        cmocka_unit_test(the_final_check_ends_in_time),
         cmocka_unit_test(off_takes_the_first_guess),
         cmocka_unit_test(modes_have_names),
         cmocka_unit_test(not_faster_is_not_used),

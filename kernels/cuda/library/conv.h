@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "kernels/base/err.h"
+#include "kernels/cuda/library/patience.h"
 #include "kernels/cuda/passes/limits.h"
 #include "kernels/lower/conv_shape.h"
 
@@ -22,6 +23,7 @@ struct conv_want {
     int  src_stride, dst_stride;   /* 0: dense */
     bool prologue;                 /* src is read as relu(scale * src + shift), both [n][c] in storage type */
     bool stats;                    /* also sums of dst and of dst^2, [n][k] f32 each */
+    const struct patience *patience; /* of conv_list: none is built once it is over; NULL: all that are asked for */
 };
 
 /* Device pointers; NULL where the want has none. */
@@ -34,7 +36,8 @@ struct conv_buffers {
 };
 
 /* Up to `most` ways of each provider, best guess first (most = 1: that one alone), none with more workspace
- * than `cap` bytes. *count may be 0 only with a status: ST_UNSUPPORTED with the libraries' chain of reasons.
+ * than `cap` bytes. *count may be 0 only with a status: ST_UNSUPPORTED with the libraries' chain of reasons, or because
+ * patience was over before there was one.
  * *ways is one array for conv_free_all. */
 enum status conv_list(struct conv_way ***ways, size_t *count, struct gpu_libraries *libraries,
                       const struct conv_want *want, size_t most, size_t cap, struct err *err);

@@ -180,7 +180,7 @@ enum status conv_plan_list(struct conv_plan ***plans, size_t *count, const struc
     size_t found = 0;
     graph_draft_begin(&draft, libraries, err);
     draft_graph(&draft, want, conv_plan_groups(want).images);
-    enum status st = graph_plans(&graphs, &found, &draft, want->math, most, cap, seen, err);
+    enum status st = graph_plans(&graphs, &found, &draft, want->math, most, cap, seen, want->patience, err);
     graph_draft_end(&draft);
     if (st != ST_OK)
         return st;

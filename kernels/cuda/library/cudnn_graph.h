@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 #include "kernels/cuda/library/libraries.h"
+#include "kernels/cuda/library/patience.h"
 #include "kernels/cuda/passes/limits.h"
 
 /* --- one operation graph ------------------------------------------------------------------------------ */
@@ -98,7 +99,7 @@ struct graph_seen {
  * left: err has the chain of reasons of the first failure. seen may be NULL. */
 enum status graph_plans(struct graph_plan **plans, size_t *count, struct graph_draft *draft,
                         enum gpu_math math, size_t most, size_t cap, struct graph_seen *seen,
-                        struct err *err);
+                        const struct patience *patience, struct err *err);
 void graph_plan_clear(struct graph_plan *plan); /* a second time does nothing */
 bool graph_plan_runtime(const struct graph_plan *plan); /* its kernel was compiled when it was built */
 /* Do these numerical notes fit the arithmetic asked? */

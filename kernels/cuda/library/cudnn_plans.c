@@ -82,6 +82,8 @@ struct collection {
     struct graph_plan *plans;
     size_t count, most, cap;
     enum gpu_math math;
+    const struct patience *patience;
+    bool late;                  /* patience is over: nothing more is built */
     struct graph_seen seen;
     struct err first;           /* of the first configuration that failed; status ST_OK: none yet */
     struct err last;            /* what ended the collection */
@@ -110,6 +112,11 @@ static enum status consider(struct collection *c, const struct gpu_libraries *l,
         c->seen.refused_by_notes++;
         return ST_OK;
     }
+    c->late = st == ST_OK && !patience_left(c->patience, c->count);
+    if (c->late) {
+        graph_plan_clear(&plan);
+        return ST_OK;
+    }
     if (st == ST_OK)
         st = graph_plan_build(&plan, config, &err);
     if (st == ST_OK && plan.workspace <= c->cap) {
@@ -131,7 +138,8 @@ static enum status collect(struct collection *c, const struct gpu_libraries *l,
     struct err err = { 0 };
     enum status asked = ask_heuristics(l, &configs, graph, mode, &err), st = ends(c, asked, &err);
     c->seen.listed += (int)configs.count;
-    for (int64_t i = 0; asked == ST_OK && st == ST_OK && i < configs.count && c->count < c->most; i++)
+    for (int64_t i = 0; asked == ST_OK && st == ST_OK && i < configs.count && c->count < c->most &&
+                        !c->late; i++)
         st = consider(c, l, configs.list[i], mode == CUDNN_HEUR_MODE_FALLBACK);
     configs_clear(&l->cudnn, &configs);
     return st;
@@ -161,14 +169,15 @@ static enum status nothing_left(const struct collection *c, const struct cudnn_a
 }
 
 enum status graph_plans(struct graph_plan **plans, size_t *count, struct graph_draft *draft,
-                        enum gpu_math math, size_t most, size_t cap, struct graph_seen *seen, struct err *err)
+                        enum gpu_math math, size_t most, size_t cap, struct graph_seen *seen,
+                        const struct patience *patience, struct err *err)
 {
     *plans = NULL;
     *count = 0;
     if (draft->status != ST_OK)
         return draft->status;
     const struct gpu_libraries *l = draft->libraries;
-    struct collection c = { .most = most, .cap = cap, .math = math };
+    struct collection c = { .most = most, .cap = cap, .math = math, .patience = patience };
     c.plans = calloc(most ? most : 1, sizeof *c.plans);
     if (!c.plans)
         return err_set(err, ST_OUT_OF_MEMORY, "no memory for %zu plans", most);
@@ -176,7 +185,7 @@ enum status graph_plans(struct graph_plan **plans, size_t *count, struct graph_d
     enum status st = make_graph(&l->cudnn, &graph, draft, err);
     if (st == ST_OK) {
         st = collect(&c, l, graph, CUDNN_HEUR_MODE_A);
-        if (st == ST_OK && c.count == 0)
+        if (st == ST_OK && c.count == 0 && !c.late)
             st = collect(&c, l, graph, CUDNN_HEUR_MODE_FALLBACK);
         if (st == ST_OK && c.count == 0)
             st = nothing_left(&c, &l->cudnn, err);

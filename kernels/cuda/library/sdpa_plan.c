@@ -85,7 +85,7 @@ enum status sdpa_plan_list(struct sdpa_plan ***plans, size_t *count, const struc
     size_t found = 0;
     graph_draft_begin(&draft, libraries, err);
     draft_graph(&draft, want);
-    enum status st = graph_plans(&graphs, &found, &draft, want->math, most, cap, seen, err);
+    enum status st = graph_plans(&graphs, &found, &draft, want->math, most, cap, seen, NULL, err);
     graph_draft_end(&draft);
     if (st != ST_OK)
         return st;

@@ -1,15 +1,12 @@
 #include "kernels/cuda/tune/tune.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/cuda/tune/pairs.h"
 #include "kernels/cuda/tune/tune_race.h"
 #include "kernels/cuda/tune/tune_segment.h"
-
-#define WHOLE_PAIRS 10
-#define CLOCK_LIMIT 0.02        /* clocks of a pair that are farther apart: the pair does not count */
 
 static const char *const mode_names[] = {
     [TUNE_AUTO] = "auto", [TUNE_CACHE] = "cache", [TUNE_FRESH] = "fresh", [TUNE_OFF] = "off"
@@ -211,27 +208,6 @@ static enum status decide_all(struct tuner *t, struct err *err)
 
 /* --- the whole pass ------------------------------------------------------------------------------------- */
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(const double *values, int count)
-{
-    double sorted[WHOLE_PAIRS];
-    memcpy(sorted, values, (size_t)count * sizeof *values);
-    qsort(sorted, (size_t)count, sizeof *sorted, by_value);
-    return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
-}
-
-static bool clocks_agree(const double clock[2])
-{
-    if (clock[0] <= 0 || clock[1] <= 0)
-        return true;
-    return fabs(clock[0] - clock[1]) <= CLOCK_LIMIT * fmax(clock[0], clock[1]);
-}
-
 static bool worth_checking(const struct tuner *t)
 {
     for (int i = 0; i < t->count; i++)
@@ -248,33 +224,37 @@ static enum status without_winners(struct tune_result *out)
     return ST_OK;
 }
 
-/* Winners against guesses, in ABBA order; the medians over the pairs that count. */
+static enum status run_whole(void *tuner, int winners, double *ns, double *clock_mhz, struct err *err)
+{
+    const struct tune_device *d = ((struct tuner *)tuner)->run.device;
+    return d->whole(d->context, winners, ns, clock_mhz, err);
+}
+
+/* The check comes after everything else: it may take so much more than the budget, and two pairs in any case. */
+#define WHOLE_NS UINT64_C(2000000000)
+static bool whole_time_left(void *tuner)
+{
+    const struct tune_run_state *run = &((struct tuner *)tuner)->run;
+    return run->device->now_ns(run->device->context) - run->start_ns < run->request->budget_ns + WHOLE_NS;
+}
+
+/* Winners against guesses. */
 static enum status compare_whole(struct tuner *t, struct tune_result *out, struct err *err)
 {
     const struct tune_device *d = t->run.device;
-    double ns[2][WHOLE_PAIRS], ratio[WHOLE_PAIRS];
+    struct pairs pairs;
     uint64_t start_ns = d->now_ns(d->context);
-    for (int pair = 0; pair < WHOLE_PAIRS; pair++) {
-        double time[2] = { 0, 0 }, clock[2] = { 0, 0 };
-        for (int k = 0; k < 2; k++) {
-            int winners = (pair + k) % 2 == 0;
-            enum status st = d->whole(d->context, winners, &time[winners], &clock[winners], err);
-            if (st != ST_OK)
-                return race_fatal(st) || !winners ? st : without_winners(out);
-        }
-        if (!clocks_agree(clock) || !(time[0] > 0) || !(time[1] > 0))
-            continue;
-        ns[0][out->whole_pairs] = time[0];
-        ns[1][out->whole_pairs] = time[1];
-        ratio[out->whole_pairs++] = time[1] / time[0];
-    }
+    enum status st = pairs_compare(&pairs, run_whole, whole_time_left, t, err);
+    if (st != ST_OK)
+        return race_fatal(st) || !pairs.failed ? st : without_winners(out);
     t->run.measure_ns += d->now_ns(d->context) - start_ns;
-    if (out->whole_pairs == 0)
+    out->whole_pairs = pairs.counted;
+    if (pairs.counted == 0)
         return ST_OK;
     out->whole_checked = true;
-    out->whole_guess_ns = median(ns[0], out->whole_pairs);
-    out->whole_winners_ns = median(ns[1], out->whole_pairs);
-    out->winners_used = median(ratio, out->whole_pairs) < 1;
+    out->whole_guess_ns = pairs.median_ns[0];
+    out->whole_winners_ns = pairs.median_ns[1];
+    out->winners_used = pairs.ratio < 1;
     return ST_OK;
 }
 

@@ -60,10 +60,11 @@ struct tune_device {
     uint64_t (*now_ns)(void *context);
     /* Lists the ways of every part for each level in `levels` (bits 1 << level; a part that does not have one
      * is left out there) and builds their plans; takes the place of all earlier ways of the segment.
-     * ways->count is 0 at the call. most: per part and level. ST_UNSUPPORTED: a part has not even a way at
+     * ways->count is 0 at the call. most: per part and level. From until_ns of now_ns on no plan is begun but the
+     * first one of each part at F0: one may take a library seconds. ST_UNSUPPORTED: a part has not even a way at
      * F0. */
-    enum status (*build)(void *context, int segment, unsigned levels, int most, struct tune_ways *ways,
-                         struct err *err);
+    enum status (*build)(void *context, int segment, unsigned levels, int most, uint64_t until_ns,
+                         struct tune_ways *ways, struct err *err);
     /* One plan from its bytes; appends it to ways. Any failure: the entry is a miss. */
     enum status (*restore)(void *context, int segment, int slot, const struct cache_part *part,
                            const void *bytes, size_t size, struct tune_ways *ways, struct err *err);

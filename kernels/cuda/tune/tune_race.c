@@ -86,7 +86,7 @@ static enum status one_round(struct race *race, const struct race_device *device
         if (!race->lane[i].out)
             order[left++] = i;
     rng_shuffle(rng, order, (size_t)left);
-    for (int i = 0; i < left; i++) {
+    for (int i = 0; i < left && device->time_left(device->context); i++) {
         struct race_lane *lane = &race->lane[order[i]];
         double ns = 0;
         enum status st = device->sample(device->context, order[i], &ns, err);

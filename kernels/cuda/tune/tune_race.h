@@ -34,7 +34,7 @@ struct race_device {
     void *context;
     /* A status other than ST_OK takes the lane out, unless race_fatal says that it ends everything. */
     enum status (*sample)(void *context, int lane, double *ns, struct err *err);
-    bool (*time_left)(void *context);       /* asked before every round */
+    bool (*time_left)(void *context);       /* asked before every sample: one of a large batch may take long */
 };
 
 bool race_fatal(enum status st);            /* the device is lost, memory is out, interrupted */

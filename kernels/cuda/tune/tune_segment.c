@@ -80,7 +80,8 @@ enum status tune_build(struct tune_run_state *run, struct tune_work *w, unsigned
     const struct tune_device *d = run->device;
     uint64_t start_ns = d->now_ns(d->context);
     w->ways.count = 0;
-    enum status st = d->build(d->context, w->segment, levels, most, &w->ways, err);
+    enum status st = d->build(d->context, w->segment, levels, most, run->start_ns + run->request->budget_ns,
+                               &w->ways, err);
     uint64_t took_ns = d->now_ns(d->context) - start_ns;
     run->build_ns += took_ns;
     if (st != ST_OK)
