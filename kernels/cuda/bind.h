@@ -28,7 +28,7 @@ struct gpu_net {
         int segment, slot;
     } *places;
     struct uploads *uploads;
-    unsigned *tickets;
+    unsigned *tickets;              /* [GPU_LANES_MAX][GPU_TICKETS] */
     enum gpu_math math;
     size_t workspace_cap;
 };

@@ -171,11 +171,31 @@ enum status gpu_device_open(struct gpu_device *out, const struct gpu_card *card,
     return ST_OK;
 }
 
+enum status gpu_device_lanes(struct gpu_device *d, int lanes, struct err *err)
+{
+    enum status st = ST_OK;
+    for (int i = 0; i + 1 < lanes && st == ST_OK; i++)
+        if (!d->side[i])
+            st = gpu_check(d, cudaStreamCreateWithFlags(&d->side[i], cudaStreamNonBlocking),
+                           "cudaStreamCreateWithFlags", NULL, err);
+    return st;
+}
+
+cudaStream_t gpu_device_lane(const struct gpu_device *d, int lane)
+{
+    return lane == 0 ? d->stream : d->side[lane - 1];
+}
+
 void gpu_device_close(struct gpu_device *d)
 {
     if (d->stream && !d->lost)
         cudaStreamDestroy(d->stream);
     d->stream = NULL;
+    for (int i = 0; i < GPU_LANES_MAX - 1; i++) {
+        if (d->side[i] && !d->lost)
+            cudaStreamDestroy(d->side[i]);
+        d->side[i] = NULL;
+    }
     nvml_close(&d->nvml);
     d->nvml = (struct nvml){ .library = NULL };
     d->nvml_device = NULL;

@@ -10,6 +10,7 @@
 #include "kernels/cuda/tune/predict.h"
 
 #define GPU_DEVICES_MAX 16
+#define GPU_LANES_MAX 4             /* streams on which kernels may run at a time: HRNet has four branches */
 
 struct gpu_card {
     int      index;
@@ -36,7 +37,8 @@ struct gpu_device {
     struct gpu_driver driver;
     struct nvml nvml;                /* not open: memory is told by differences of free memory only */
     struct nvmlDevice_st *nvml_device;
-    cudaStream_t stream;             /* on which everything runs */
+    cudaStream_t stream;             /* on which everything runs, but for the branches of gpu_device_lanes */
+    cudaStream_t side[GPU_LANES_MAX - 1]; /* NULL before gpu_device_lanes */
     bool has_context;                /* one that this struct made */
     bool lost;                       /* nothing of CUDA may be called any more */
     uint64_t context_bytes;          /* what the context took; 0: not known (no NVML) */
@@ -47,6 +49,9 @@ struct gpu_device {
  * ST_OUT_OF_MEMORY. */
 enum status gpu_device_open(struct gpu_device *out, const struct gpu_card *card, const struct gpu_driver *driver,
                             struct err *err);
+/* Streams for `lanes` branches, lane 0 being d->stream; those that are there stay. ST_OUT_OF_MEMORY, ST_DEVICE_LOST. */
+enum status gpu_device_lanes(struct gpu_device *d, int lanes, struct err *err);
+cudaStream_t gpu_device_lane(const struct gpu_device *d, int lane);
 void gpu_device_close(struct gpu_device *d);     /* of one that is all zero: nothing; of a lost one: NVML only */
 
 /* Half a sentence with the capabilities that this build has code for: "75 80 86 89 90". */

@@ -252,6 +252,10 @@ static void annotate_prepare(const struct model *m, json_t *answer)
                              p->exec->fallen_back);
     if (t->whole_checked)
         json_object_set_new(tune, "winners_used", json_boolean(t->winners_used));
+    if (p->branching.lanes)
+        json_object_set_new(tune, "branches", json_pack("{s:i, s:f, s:f, s:b}", "lanes", p->branching.lanes, "one_ns",
+                                                        p->branching.one_ns, "lanes_ns", p->branching.lanes_ns,
+                                                        "wrong", p->branching.wrong));
     if (t->first_rejected[0])
         json_object_set_new(tune, "first_rejected", json_string(t->first_rejected));
     if (*cache_warning(m->ready.cache))

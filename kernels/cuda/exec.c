@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "kernels/base/grow.h"
+#include "kernels/cuda/faults/errors.h"
 #include "kernels/cuda/library/conv.h"
+#include "kernels/cuda/library/libraries.h"
 #include "kernels/cuda/tune/tune.h"
 
 /* The epilogue's sums are not shifted: from |mean| / std = 10 on the variance loses more digits than the other errors of
@@ -40,6 +42,7 @@ enum status exec_new(struct exec **out, const struct gpu_net *net, int batch, st
     size_t steps = (size_t)net->plan->step_count + 1, segments = (size_t)net->segment_count + 1;
     e->net = net;
     e->batch = batch;
+    e->lanes_most = 1;
     e->choices = calloc(segments, sizeof *e->choices);
     e->attentions = calloc(steps, sizeof(struct attention *));
     for (int slot = 0; slot < POOL_SLOTS; slot++)
@@ -57,6 +60,25 @@ enum status exec_new(struct exec **out, const struct gpu_net *net, int batch, st
     return ST_OK;
 }
 
+static void free_event(cudaEvent_t *event, const struct gpu_device *d)
+{
+    if (*event && !d->lost)
+        cudaEventDestroy(*event);
+    *event = NULL;
+}
+
+static void free_branches(struct exec *e)
+{
+    for (int i = 0; e->signals && i < e->net->plan->step_count; i++)
+        free_event(&e->signals[i], e->net->device);
+    free_event(&e->fork, e->net->device);
+    for (int lane = 0; lane < GPU_LANES_MAX; lane++)
+        free_event(&e->join[lane], e->net->device);
+    free(e->signals);
+    e->signals = NULL;
+    branches_free(&e->branches);
+}
+
 void exec_free(struct exec *e)
 {
     if (!e)
@@ -65,6 +87,7 @@ void exec_free(struct exec *e)
         capture_free(&e->graph[slot], e->net->device);
         free(e->steps[slot]);
     }
+    free_branches(e);
     for (int i = 0; e->attentions && i < e->net->plan->step_count; i++)
         attention_free(e->attentions[i]);
     for (int i = 0; i < e->owned_count; i++)
@@ -86,6 +109,17 @@ enum status exec_own(struct exec *e, struct conv_way *way, struct err *err)
     }
     conv_free(way);
     return err_set(err, ST_OUT_OF_MEMORY, "no memory for the list of convolutions");
+}
+
+enum status exec_take_ways(struct exec *to, struct exec *from, struct err *err)
+{
+    while (to->owned_room < to->owned_count + from->owned_count)
+        if (!grow((void **)&to->owned, to->owned_room, &to->owned_room, sizeof(struct conv_way *)))
+            return err_set(err, ST_OUT_OF_MEMORY, "no memory for the list of convolutions");
+    for (int i = 0; i < from->owned_count; i++)
+        to->owned[to->owned_count++] = from->owned[i];
+    from->owned_count = 0;
+    return ST_OK;
 }
 
 /* The first way for one part at this level. */
@@ -157,15 +191,54 @@ static struct binding binding_of(const struct exec *e, char *base, const float *
                              .at = { base, e->layout.offset, e->layout.parts, input, output } };
 }
 
+static int lane_of(const struct exec *e, int step)
+{
+    return e->branches.lanes > 1 ? e->branches.lane[step] : 0;
+}
+
+/* One piece for each lane, as large as its largest step needs: all of it is enough for any step alone. */
 static enum status bind_all(struct exec *e, int slot, const struct binding *with, struct err *err)
 {
+    size_t most[GPU_LANES_MAX] = { 0 };
     enum status st = ST_OK;
-    e->scratch_bytes = 0;
     for (int i = 0; i < e->net->plan->step_count && st == ST_OK; i++) {
+        size_t *lane = &most[lane_of(e, i)];
         st = bind_step(&e->steps[slot][i], with, i, err);
-        if (e->steps[slot][i].scratch_bytes > e->scratch_bytes)
-            e->scratch_bytes = e->steps[slot][i].scratch_bytes;
+        *lane = e->steps[slot][i].scratch_bytes > *lane ? e->steps[slot][i].scratch_bytes : *lane;
     }
+    e->scratch_bytes = 0;
+    for (int lane = 0; lane < GPU_LANES_MAX; lane++) {
+        e->scratch_at[lane] = e->scratch_bytes;
+        e->scratch_bytes += lane == 0 && e->branches.lanes <= 1 ? most[0] : (most[lane] + 255) / 256 * 256;
+    }
+    return st;
+}
+
+static enum status make_event(cudaEvent_t *event, struct gpu_device *d, struct err *err)
+{
+    return gpu_check(d, cudaEventCreateWithFlags(event, cudaEventDisableTiming), "cudaEventCreateWithFlags", NULL, err);
+}
+
+static enum status make_branches(struct exec *e, struct err *err)
+{
+    struct gpu_device *d = e->net->device;
+    free_branches(e);
+    if (e->lanes_most <= 1)
+        return ST_OK;
+    enum status st = branches_plan(&e->branches, e->net, e->choices, e->batch, e->lanes_most, err);
+    if (st != ST_OK || e->branches.lanes <= 1)
+        return st;
+    e->signals = calloc((size_t)e->branches.steps, sizeof(cudaEvent_t));
+    if (!e->signals)
+        return err_set(err, ST_OUT_OF_MEMORY, "no memory for the events of %d steps", e->branches.steps);
+    st = gpu_device_lanes(d, e->branches.lanes, err);
+    for (int lane = 1; lane < e->branches.lanes && st == ST_OK; lane++)
+        st = gpu_libraries_add_stream(e->net->libraries, gpu_device_lane(d, lane), err);
+    for (int i = 0; i < e->branches.steps && st == ST_OK; i++)
+        if (e->branches.signals[i])
+            st = make_event(&e->signals[i], d, err);
+    for (int lane = 0; lane < e->branches.lanes && st == ST_OK; lane++)
+        st = make_event(lane == 0 ? &e->fork : &e->join[lane], d, err);
     return st;
 }
 
@@ -179,7 +252,10 @@ enum status exec_plan(struct exec *e, struct err *err)
         steps[i] = i;
     layout_free(&e->layout);
     e->bound = false;
-    enum status st = layout_plan(&e->layout, e->net, e->choices, steps, count, false, err);
+    enum status st = make_branches(e, err);
+    if (st == ST_OK)
+        st = layout_plan(&e->layout, e->net, e->choices, steps, count, false,
+                         e->branches.lanes > 1 ? &e->branches : NULL, err);
     free(steps);
     if (st != ST_OK)
         return st;
@@ -224,16 +300,76 @@ static struct gpu_place place_of(const struct exec *e, const struct pool *pool)
                                .limits = &e->net->device->card.limits, .stream = e->net->device->stream };
 }
 
+/* What a stream may be capturing when this fails: the device is not asked. */
+static enum status enqueued(cudaError_t code, const char *call, struct err *err)
+{
+    return code == cudaSuccess ? ST_OK
+                               : gpu_error_set(err, FAULT_CUDA, (int)code, true, call, "a branch of the network");
+}
+
+static enum status record(cudaEvent_t event, cudaStream_t stream, struct err *err)
+{
+    return enqueued(cudaEventRecord(event, stream), "cudaEventRecord", err);
+}
+
+static enum status wait_for(cudaStream_t stream, cudaEvent_t event, struct err *err)
+{
+    return enqueued(cudaStreamWaitEvent(stream, event, 0), "cudaStreamWaitEvent", err);
+}
+
+/* All other lanes begin after what was on the device's stream before. */
+static enum status fork_lanes(const struct exec *e, struct err *err)
+{
+    const struct gpu_device *d = e->net->device;
+    enum status st = e->branches.lanes > 1 ? record(e->fork, d->stream, err) : ST_OK;
+    for (int lane = 1; lane < e->branches.lanes && st == ST_OK; lane++)
+        st = wait_for(gpu_device_lane(d, lane), e->fork, err);
+    return st;
+}
+
+static enum status join_lanes(const struct exec *e, struct err *err)
+{
+    const struct gpu_device *d = e->net->device;
+    enum status st = ST_OK;
+    for (int lane = 1; lane < e->branches.lanes && st == ST_OK; lane++) {
+        st = record(e->join[lane], gpu_device_lane(d, lane), err);
+        if (st == ST_OK)
+            st = wait_for(d->stream, e->join[lane], err);
+    }
+    return st;
+}
+
+/* One step on its lane, after those of other lanes that it needs. */
+static enum status enqueue_step(const struct exec *e, const struct gpu_place *first, int slot, int step,
+                                struct err *err)
+{
+    const struct branches *b = &e->branches;
+    int lane = lane_of(e, step);
+    struct gpu_place place = *first;
+    enum status st = ST_OK;
+    place.scratch = (char *)place.scratch + e->scratch_at[lane];
+    place.tickets += lane * GPU_TICKETS;
+    place.stream = gpu_device_lane(e->net->device, lane);
+    for (int other = 0; other < b->lanes && b->lanes > 1 && st == ST_OK; other++)
+        if (b->after[step][other] != PLAN_NONE)
+            st = wait_for(place.stream, e->signals[b->after[step][other]], err);
+    if (st == ST_OK)
+        st = bound_run(&e->steps[slot][step], &place, err);
+    if (st == ST_OK && b->lanes > 1 && b->signals[step])
+        st = record(e->signals[step], place.stream, err);
+    return st;
+}
+
 enum status exec_enqueue(const struct exec *e, const struct pool *pool, int slot, struct err *err)
 {
     const struct gpu_place place = place_of(e, pool);
-    enum status st = ST_OK;
+    enum status st = fork_lanes(e, err);
     for (int i = 0; i < e->net->plan->step_count && st == ST_OK; i++) {
-        st = bound_run(&e->steps[slot][i], &place, err);
+        st = enqueue_step(e, &place, slot, i, err);
         if (st != ST_OK)
             err_prefix(err, "step %d (%s)", i, step_kind_name(e->net->plan->steps[i].kind));
     }
-    return st;
+    return st == ST_OK ? join_lanes(e, err) : st;
 }
 
 /* --- large means ----------------------------------------------------------------------------------------------- */

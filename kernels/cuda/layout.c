@@ -81,6 +81,8 @@ struct lives {
     struct arena_item *items;       /* buffers, then two per part: sums, coefficients in storage type */
     bool *touched;
     int buffers, end;               /* end: behind the last step */
+    const struct branches *branches;/* NULL: steps have one order */
+    uint64_t *users;                /* [items][branches->words] bits: steps that touch it */
 };
 
 static void touch(struct lives *l, int item, size_t bytes, int step, int from)
@@ -90,6 +92,29 @@ static void touch(struct lives *l, int item, size_t bytes, int step, int from)
     l->touched[item] = true;
     if (step > l->items[item].last)
         l->items[item].last = step;
+    if (l->branches)
+        l->users[(size_t)item * l->branches->words + (size_t)step / 64] |= UINT64_C(1) << (step % 64);
+}
+
+/* Are all users of `first` done before any user of `second` begins? */
+static bool all_before(const struct lives *l, size_t first, size_t second)
+{
+    size_t words = l->branches->words;
+    const uint64_t *a = l->users + first * words, *b = l->users + second * words;
+    for (int step = 0; step < l->branches->steps; step++) {
+        const uint64_t *past = l->branches->past + (size_t)step * words;
+        if (!(b[step / 64] >> (step % 64) & 1u))
+            continue;
+        for (size_t i = 0; i < words; i++)
+            if (a[i] & ~past[i])
+                return false;
+    }
+    return true;
+}
+
+static bool meet_on_lanes(const void *lives, size_t i, size_t k)
+{
+    return !all_before(lives, i, k) && !all_before(lives, k, i);
 }
 
 static void live_buffers(struct lives *l, const struct gpu_net *net, const struct choice *choices, int index, int at,
@@ -136,8 +161,11 @@ static enum status place(struct layout *out, const struct lives *l, const struct
 {
     size_t parts = (size_t)net->segment_count * SEGMENT_SLOTS, count = (size_t)l->buffers + 2 * parts;
     size_t *offsets = calloc(count, sizeof *offsets);
-    enum status st = offsets ? arena_plan(offsets, &out->image_bytes, l->items, count, err)
-                             : err_set(err, ST_OUT_OF_MEMORY, "no memory to place %zu buffers", count);
+    enum status st = offsets ? ST_OK : err_set(err, ST_OUT_OF_MEMORY, "no memory to place %zu buffers", count);
+    if (st == ST_OK && l->branches)
+        st = arena_plan_by(offsets, &out->image_bytes, l->items, count, meet_on_lanes, l, err);
+    else if (st == ST_OK)
+        st = arena_plan(offsets, &out->image_bytes, l->items, count, err);
     for (int i = 0; st == ST_OK && i < l->buffers; i++)
         out->offset[i] = offsets[i];
     for (size_t i = 0; st == ST_OK && i < parts; i++) {
@@ -150,16 +178,18 @@ static enum status place(struct layout *out, const struct lives *l, const struct
 }
 
 enum status layout_plan(struct layout *out, const struct gpu_net *net, const struct choice *choices, const int *steps,
-                        int count, bool alone, struct err *err)
+                        int count, bool alone, const struct branches *branches, struct err *err)
 {
     size_t parts = (size_t)net->segment_count * SEGMENT_SLOTS, buffers = (size_t)net->plan->buffer_count;
+    size_t words = branches ? branches->words : 1;
     struct lives l = { .items = calloc(buffers + 2 * parts, sizeof *l.items),
                        .touched = calloc(buffers + 2 * parts, sizeof *l.touched), .buffers = (int)buffers,
-                       .end = count };
+                       .end = count, .branches = branches,
+                       .users = calloc((buffers + 2 * parts) * words, sizeof *l.users) };
     *out = (struct layout){ .offset = calloc(buffers, sizeof *out->offset),
                             .parts = calloc(parts ? parts : 1, sizeof *out->parts) };
     enum status st = ST_OK;
-    if (!l.items || !l.touched || !out->offset || !out->parts)
+    if (!l.items || !l.touched || !l.users || !out->offset || !out->parts)
         st = err_set(err, ST_OUT_OF_MEMORY, "no memory to place %zu buffers", buffers);
     for (int i = 0; i < count && st == ST_OK; i++) {
         live_buffers(&l, net, choices, steps[i], i, alone);
@@ -169,6 +199,7 @@ enum status layout_plan(struct layout *out, const struct gpu_net *net, const str
         st = place(out, &l, net, err);
     free(l.items);
     free(l.touched);
+    free(l.users);
     if (st != ST_OK)
         layout_free(out);
     return st;

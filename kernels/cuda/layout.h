@@ -4,7 +4,7 @@
 #ifndef CUDA_LAYOUT_H
 #define CUDA_LAYOUT_H
 
-#include "kernels/cuda/bind.h"
+#include "kernels/cuda/branches.h"
 
 struct layout {
     size_t *offset;                 /* [buffer_count] */
@@ -14,9 +14,10 @@ struct layout {
 
 /* Steps `first[0..count)` in this order. alone: they run without the others, again and again, so what they read
  * without writing it keeps its place from the first to the last, and so does what the last one wrote. The plan's
- * output buffer takes no room. ST_OUT_OF_MEMORY. */
+ * output buffer takes no room. branches: all steps of the plan, and not in one order but on these lanes; NULL: in this
+ * order. ST_OUT_OF_MEMORY. */
 enum status layout_plan(struct layout *out, const struct gpu_net *net, const struct choice *choices, const int *steps,
-                        int count, bool alone, struct err *err);
+                        int count, bool alone, const struct branches *branches, struct err *err);
 void layout_free(struct layout *l);
 
 /* Buffers that step `index` reads or writes with these choices, PLAN_NONE left out; returns how many. *written: how many

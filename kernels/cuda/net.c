@@ -75,7 +75,7 @@ static enum status lower(struct net *n, const struct graph *g, const struct weig
 
 static enum status make_tickets(struct net *n, struct gpu_memory *m, struct err *err)
 {
-    enum status st = gpu_block_new(&n->tickets, m, GPU_TICKETS * sizeof(unsigned), "the tickets", err);
+    enum status st = gpu_block_new(&n->tickets, m, GPU_LANES_MAX * GPU_TICKETS * sizeof(unsigned), "the tickets", err);
     if (st == ST_OK)
         st = gpu_check(m->device, cudaMemset(n->tickets.data, 0, n->tickets.bytes), "cudaMemset", NULL, err);
     n->net.tickets = n->tickets.data;

@@ -39,6 +39,21 @@ static enum status read_level(int *level, const json_t *options, struct err *err
     return err_set(err, ST_INVALID, WHERE ".level must be f0, f1 or f2, got \"%.40s\"", word);
 }
 
+static enum status read_branches(struct gpu_options *o, const json_t *options, struct err *err)
+{
+    static const char *const words[] = { [BRANCHES_OFF] = "off", [BRANCHES_MEASURE] = "measure", [BRANCHES_ON] = "on" };
+    const char *word = NULL;
+    enum status st = json_find_text(&word, options, WHERE, "branches", err);
+    if (st != ST_OK || !word)
+        return st;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(word, words[i]) == 0) {
+            o->branches = (enum gpu_branches)i;
+            return ST_OK;
+        }
+    return err_set(err, ST_INVALID, WHERE ".branches must be off, measure or on, got \"%.40s\"", word);
+}
+
 static enum status read_cache_dir(struct gpu_options *o, const json_t *options, struct err *err)
 {
     const char *folder = NULL;
@@ -91,6 +106,8 @@ static enum status read_all(struct gpu_options *o, const json_t *options, struct
         st = read_word(&o->events_outside, options, "events", "graph", "stream", err);
     if (st == ST_OK)
         st = read_level(&o->level, options, err);
+    if (st == ST_OK)
+        st = read_branches(o, options, err);
     if (st == ST_OK)
         st = read_tune(o, options, err);
     return st == ST_OK ? read_memory_and_faults(o, options, err) : st;

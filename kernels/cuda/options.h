@@ -12,9 +12,14 @@
 #define OPTIONS_LEVEL_TUNED (-1)
 #define GPU_OPTIONS_VARIABLE "BENCH_CUDA_OPTIONS"
 
+/* Independent steps on streams of their own: never (until a GPU has shown that it is worth it), where a measurement in
+ * `prepare` says so, always. */
+enum gpu_branches { BRANCHES_OFF, BRANCHES_MEASURE, BRANCHES_ON };
+
 struct gpu_options {
     bool stream;                    /* launch: "graph" (default) or "stream" */
     bool events_outside;            /* events: "graph" (default): inside the graph; "stream": round its launch */
+    enum gpu_branches branches;     /* branches: "off" (default), "measure", "on" */
     enum tune_mode tune;            /* tune: "auto" (default), "cache", "fresh", "off" */
     uint64_t tune_budget_ns;        /* tune_budget_ms: 60000 */
     char cache_dir[4096];           /* "": nothing is stored */

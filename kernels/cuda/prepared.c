@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "kernels/base/clock.h"
+#include "kernels/cuda/branching.h"
 #include "kernels/cuda/tuning.h"
 
 struct prepared *ready_find(const struct ready *r, int batch)
@@ -172,6 +173,11 @@ enum status ready_add(struct prepared **out, struct ready *r, int batch, struct 
     st = tuning_choose(p, r, err);
     if (st == ST_OK)
         st = settle(r, p, err);
+    if (st == ST_OK && r->options->branches != BRANCHES_OFF) {
+        st = branching_choose(p, r, err);
+        if (st == ST_OK)
+            st = settle(r, p, err);
+    }
     if (st == ST_OK)
         st = capture(r, p, err);
     st = gpu_settle(r->net->device, st, err);

@@ -13,6 +13,11 @@ struct prepared {
     int buffers, next;              /* different input buffers of this size; the one that comes next */
     uint64_t capture_ns;
     struct tune_result tuned;       /* empty with a forced level */
+    struct {
+        int lanes;                  /* on which it runs; 0: branches were not asked for */
+        double one_ns, lanes_ns;    /* medians of a pass on one stream and on lanes; 0: not measured */
+        bool wrong;                 /* on lanes the results were others: not used */
+    } branching;
     struct prepared *link;
 };
 

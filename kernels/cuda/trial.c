@@ -104,7 +104,7 @@ static enum status bind_passage(struct passage *p, struct trial *t, int segment,
 {
     t->choices[segment] = *choice;
     list_steps(p, &t->net->segments[segment]);
-    enum status st = layout_plan(&p->layout, t->net, t->choices, p->index, p->count, true, err);
+    enum status st = layout_plan(&p->layout, t->net, t->choices, p->index, p->count, true, NULL, err);
     if (st == ST_OK && p->layout.image_bytes * (size_t)t->batch > t->pool->arena.bytes)
         st = err_set(err, ST_INTERNAL, "a trial of %s needs more than the arena", t->net->segments[segment].text);
     if (st != ST_OK)
@@ -126,7 +126,7 @@ enum status trial_image_bytes(size_t *bytes, const struct gpu_net *net, struct c
     for (; level >= TUNE_F0 && st == ST_OK; level--) {
         for (int slot = 0; slot < SEGMENT_SLOTS; slot++)
             choices[segment].level[slot] = level;
-        st = layout_plan(&p.layout, net, choices, p.index, p.count, true, err);
+        st = layout_plan(&p.layout, net, choices, p.index, p.count, true, NULL, err);
         if (st == ST_OK && p.layout.image_bytes > *bytes)
             *bytes = p.layout.image_bytes;
         layout_free(&p.layout);
@@ -137,13 +137,18 @@ enum status trial_image_bytes(size_t *bytes, const struct gpu_net *net, struct c
 
 /* --- input ----------------------------------------------------------------------------------------------------- */
 
+/* The noise over and over: from the host once, then what is there is doubled, at the speed of the device. */
 static enum status fill_block(void *dst, size_t bytes, const void *noise, size_t noise_bytes, struct gpu_device *d,
                               struct err *err)
 {
-    enum status st = ST_OK;
-    for (size_t at = 0; at < bytes && st == ST_OK; at += noise_bytes)
-        st = gpu_check(d, cudaMemcpy((char *)dst + at, noise, bytes - at < noise_bytes ? bytes - at : noise_bytes,
-                                     cudaMemcpyHostToDevice), "cudaMemcpy", "input of a trial", err);
+    size_t done = bytes < noise_bytes ? bytes : noise_bytes;
+    enum status st = gpu_check(d, cudaMemcpyAsync(dst, noise, done, cudaMemcpyHostToDevice, d->stream),
+                               "cudaMemcpyAsync", "input of a trial", err);
+    for (size_t part; done < bytes && st == ST_OK; done += part) {
+        part = bytes - done < done ? bytes - done : done;
+        st = gpu_check(d, cudaMemcpyAsync((char *)dst + done, dst, part, cudaMemcpyDeviceToDevice, d->stream),
+                       "cudaMemcpyAsync", "input of a trial", err);
+    }
     return st;
 }
 
@@ -187,8 +192,8 @@ static enum status fill_step(const struct trial *t, const struct passage *p, int
 static enum status fill(struct trial *t, const struct passage *p, int segment, struct err *err)
 {
     struct gpu_device *d = t->net->device;
-    enum status st = gpu_check(d, cudaMemset(t->pool->arena.data, POISON, p->layout.image_bytes * (size_t)t->batch),
-                               "cudaMemset", NULL, err);
+    enum status st = gpu_check(d, cudaMemsetAsync(t->pool->arena.data, POISON, p->layout.image_bytes * (size_t)t->batch,
+                                                  d->stream), "cudaMemsetAsync", NULL, err);
     for (int i = 0; i < p->count && st == ST_OK; i++)
         st = fill_step(t, p, i, err);
     if (st == ST_OK)

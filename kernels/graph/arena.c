@@ -26,8 +26,16 @@ static int by_offset(const void *a, const void *b)
     return x->item < y->item ? -1 : x->item > y->item;
 }
 
-static bool together(const struct arena_item *a, const struct arena_item *b)
+struct planning {
+    struct placed *waiting;
+    struct placed *room;            /* scratch: as many */
+    arena_meet *meet;
+    const void *context;
+};
+
+static bool meet_in_time(const void *items, size_t i, size_t k)
 {
+    const struct arena_item *a = (const struct arena_item *)items + i, *b = (const struct arena_item *)items + k;
     return a->first <= b->last && b->first <= a->last;
 }
 
@@ -48,20 +56,27 @@ static size_t best_hole(const struct placed *neighbours, size_t count, size_t by
     return best_bytes > 0 ? best : end;
 }
 
-/* Places waiting[i], knowing where waiting[0..i) lie. room: [i] scratch. */
-static void place(struct placed *waiting, size_t i, const struct arena_item *items, struct placed *room)
+/* Places waiting[i], knowing where waiting[0..i) lie. */
+static void place(const struct planning *p, size_t i)
 {
+    struct placed *waiting = p->waiting;
     size_t count = 0;
     for (size_t k = 0; k < i; k++)
-        if (waiting[k].bytes > 0 && together(&items[waiting[k].item], &items[waiting[i].item]))
-            room[count++] = waiting[k];
+        if (waiting[k].bytes > 0 && p->meet(p->context, waiting[k].item, waiting[i].item))
+            p->room[count++] = waiting[k];
     if (count > 0)
-        qsort(room, count, sizeof *room, by_offset);
-    waiting[i].offset = best_hole(room, count, waiting[i].bytes);
+        qsort(p->room, count, sizeof *p->room, by_offset);
+    waiting[i].offset = best_hole(p->room, count, waiting[i].bytes);
 }
 
 enum status arena_plan(size_t *offsets, size_t *total, const struct arena_item *items, size_t count,
                        struct err *err)
+{
+    return arena_plan_by(offsets, total, items, count, meet_in_time, items, err);
+}
+
+enum status arena_plan_by(size_t *offsets, size_t *total, const struct arena_item *items, size_t count,
+                          arena_meet *meet, const void *context, struct err *err)
 {
     *total = 0;
     for (size_t i = 0; i < count; i++)
@@ -71,12 +86,13 @@ enum status arena_plan(size_t *offsets, size_t *total, const struct arena_item *
     struct placed *waiting = malloc(2 * (count + 1) * sizeof *waiting);
     if (!waiting)
         return err_set(err, ST_OUT_OF_MEMORY, "no memory to plan %zu buffers", count);
+    const struct planning p = { waiting, waiting + count, meet, context };
     for (size_t i = 0; i < count; i++)
         waiting[i] = (struct placed){ 0, aligned(items[i].bytes), i };
     if (count > 0)
         qsort(waiting, count, sizeof *waiting, by_size);
     for (size_t i = 0; i < count && waiting[i].bytes > 0; i++) {
-        place(waiting, i, items, waiting + count);
+        place(&p, i);
         const size_t end = waiting[i].offset + waiting[i].bytes;
         *total = end > *total ? end : *total;
     }

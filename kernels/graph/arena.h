@@ -3,6 +3,7 @@
 #ifndef GRAPH_ARENA_H
 #define GRAPH_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "kernels/base/err.h"
@@ -19,6 +20,12 @@ struct arena_item {
  * ST_OUT_OF_MEMORY; ST_INTERNAL for an item with first > last. */
 enum status arena_plan(size_t *offsets, size_t *total, const struct arena_item *items, size_t count,
                        struct err *err);
+
+/* The same where steps have no single order: items i and k may share memory unless they meet. meet must be symmetric
+ * and true wherever both have a step in common. */
+typedef bool arena_meet(const void *context, size_t i, size_t k);
+enum status arena_plan_by(size_t *offsets, size_t *total, const struct arena_item *items, size_t count,
+                          arena_meet *meet, const void *context, struct err *err);
 
 /* The most bytes alive in one step, each rounded up to ARENA_ALIGNMENT: no plan can be smaller. */
 size_t arena_bound(const struct arena_item *items, size_t count);

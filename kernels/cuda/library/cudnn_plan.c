@@ -202,7 +202,8 @@ enum status graph_plan_run(const struct graph_plan *plan, size_t count, const in
     if (!l->cudnn_handle)
         return err_set(err, ST_ENVIRONMENT, "a plan cannot run: the libraries were opened without a device");
     cudnnBackendDescriptor_t pack = NULL;
-    enum status st = cudnn_check(api, api->cudnnSetStream(l->cudnn_handle, stream), "cudnnSetStream", err);
+    cudnnHandle_t handle = gpu_libraries_handle(l, stream);
+    enum status st = cudnn_check(api, api->cudnnSetStream(handle, stream), "cudnnSetStream", err);
     if (st == ST_OK)
         st = cudnn_create(api, &pack, CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, err);
     if (st == ST_OK)
@@ -216,7 +217,7 @@ enum status graph_plan_run(const struct graph_plan *plan, size_t count, const in
     if (st == ST_OK)
         st = cudnn_finalize(api, pack, "the pointers", err);
     if (st == ST_OK)
-        st = cudnn_check(api, api->cudnnBackendExecute(l->cudnn_handle, plan->descriptor, pack),
+        st = cudnn_check(api, api->cudnnBackendExecute(handle, plan->descriptor, pack),
                          "cudnnBackendExecute", err);
     cudnn_destroy(api, pack);
     return st;

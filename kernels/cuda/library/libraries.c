@@ -94,6 +94,8 @@ void gpu_libraries_close(struct gpu_libraries *l)
         return;
     if (l->cublaslt_handle)
         l->cublaslt.cublasLtDestroy(l->cublaslt_handle);
+    for (int i = 0; i < l->cudnn_sides; i++)
+        l->cudnn.cudnnDestroy(l->cudnn_side[i].handle);
     if (l->cudnn_handle)
         l->cudnn.cudnnDestroy(l->cudnn_handle);
     cudnn_destroy(&l->cudnn, l->device);
@@ -141,6 +143,29 @@ enum status gpu_libraries_use_device(struct gpu_libraries *l, int device, struct
         return st;
     int32_t id = device;
     return describe_device(l, CUDNN_ATTR_DEVICEPROP_DEVICE_ID, CUDNN_TYPE_INT32, 1, &id, err);
+}
+
+cudnnHandle_t gpu_libraries_handle(const struct gpu_libraries *l, cudaStream_t stream)
+{
+    for (int i = 0; i < l->cudnn_sides; i++)
+        if (l->cudnn_side[i].stream == stream)
+            return l->cudnn_side[i].handle;
+    return l->cudnn_handle;
+}
+
+enum status gpu_libraries_add_stream(struct gpu_libraries *l, cudaStream_t stream, struct err *err)
+{
+    if (gpu_libraries_handle(l, stream) != l->cudnn_handle)
+        return ST_OK;
+    if (l->cudnn_sides == LIBRARY_STREAMS_MAX)
+        return err_set(err, ST_INTERNAL, "no more than %d streams beside the first", LIBRARY_STREAMS_MAX);
+    cudnnHandle_t handle = NULL;
+    enum status st = cudnn_check(&l->cudnn, l->cudnn.cudnnCreate(&handle), "cudnnCreate", err);
+    if (st == ST_OK) {
+        l->cudnn_side[l->cudnn_sides].stream = stream;
+        l->cudnn_side[l->cudnn_sides++].handle = handle;
+    }
+    return st;
 }
 
 enum status gpu_libraries_use_json(struct gpu_libraries *l, const char *json, struct err *err)

@@ -9,6 +9,7 @@
 #include "kernels/cuda/library/library_find.h"
 
 #define LIBRARY_WARNING_MAX 1024
+#define LIBRARY_STREAMS_MAX 3               /* besides the first: what cudnn_side has room for */
 
 struct gpu_libraries {
     struct cudnn_api    cudnn;
@@ -23,6 +24,11 @@ struct gpu_libraries {
     cudnnBackendDescriptor_t device;
     /* after _use_device only: what plans run with. NULL: they can be built, not run */
     cudnnHandle_t    cudnn_handle;
+    struct {
+        cudaStream_t  stream;
+        cudnnHandle_t handle;
+    } cudnn_side[LIBRARY_STREAMS_MAX];      /* after gpu_libraries_add_stream; cuBLASLt has no state of a stream */
+    int cudnn_sides;
     cublasLtHandle_t cublaslt_handle;       /* also NULL without cuBLASLt */
 };
 
@@ -36,6 +42,11 @@ void gpu_libraries_close(struct gpu_libraries *libraries); /* NULL is allowed */
 /* Plans are built for this device and run on it. The CUDA context exists already (cudaSetDevice).
  * ST_ENVIRONMENT, ST_OUT_OF_MEMORY. Only one of _use_device and _use_json, once. */
 enum status gpu_libraries_use_device(struct gpu_libraries *libraries, int device, struct err *err);
+/* A handle of its own for a stream on which plans run beside others: a handle's inner streams would make them wait for
+ * each other. Of one that is known already: nothing. ST_OUT_OF_MEMORY, ST_ENVIRONMENT. */
+enum status gpu_libraries_add_stream(struct gpu_libraries *libraries, cudaStream_t stream, struct err *err);
+/* The handle for this stream: its own, or the first one. */
+cudnnHandle_t gpu_libraries_handle(const struct gpu_libraries *libraries, cudaStream_t stream);
 /* Plans are built for the device that this JSON text describes (device_json.h). ST_UNSUPPORTED: this cuDNN
  * does not take such a description. */
 enum status gpu_libraries_use_json(struct gpu_libraries *libraries, const char *json, struct err *err);

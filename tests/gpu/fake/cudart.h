@@ -4,7 +4,7 @@
  * It behaves as a device does where that can go wrong: nothing runs before something waits for it; streams
  * are ordered by events only; pageable memory is staged when a copy is asked for, pinned memory is read when
  * the copy runs; while a stream captures, nothing runs and what is illegal under capture fails; a graph runs
- * its nodes in an order that only its dependencies fix, another one at every other launch; device memory is
+ * its nodes in an order that only its dependencies fix, another one at every launch; device memory is
  * new garbage (0xCD), is gone when freed, and a host that touches it dies with a message. At exit what was
  * not freed is listed, and the program ends with 97.
  *

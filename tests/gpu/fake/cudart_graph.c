@@ -1,5 +1,6 @@
 /* cudart_graph.c - capture and replay. A node runs when those before it have run; which of several comes
- * first changes from launch to launch, so that a dependency that was forgotten shows. */
+ * first changes from launch to launch (choose_node), so that a dependency that
+ * was forgotten shows. */
 #include "tests/gpu/fake/cudart_state.h"
 
 #include <stdlib.h>
@@ -66,19 +67,59 @@ static bool may_run(const struct fake_graph *graph, const bool *ran, size_t i)
     return !ran[i];
 }
 
+/* How one launch goes through a graph. */
+struct walk {
+    const struct fake_graph *graph;
+    bool *ran;
+    size_t launch, last;            /* last: that ran, count before the first */
+    uint64_t random;
+};
+
+static bool one_in(struct walk *w, size_t count)
+{
+    w->random = w->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (w->random >> 33) % count == 0;
+}
+
+static bool follows_last(const struct walk *w, size_t i)
+{
+    for (size_t b = 0; b < w->graph->nodes[i].before_count; b++)
+        if (w->graph->nodes[i].before[b] == w->last)
+            return true;
+    return false;
+}
+
+/* Of the nodes that may run now: launch by launch the first; the last; any; or one that follows the node before, so that a
+ * branch runs as far as it can while others stand still. */
+static size_t choose_node(struct walk *w)
+{
+    size_t chosen = w->graph->count, next = w->graph->count, count = 0, following = 0;
+    for (size_t i = 0; i < w->graph->count; i++) {
+        if (!may_run(w->graph, w->ran, i))
+            continue;
+        if (w->launch == 0)
+            return i;
+        if (w->launch == 1 || one_in(w, ++count))
+            chosen = i;
+        if (w->launch % 2 == 1 && w->launch > 1 && follows_last(w, i) && one_in(w, ++following))
+            next = i;
+    }
+    return following ? next : chosen;
+}
+
 void fake_graph_run(struct fake_graph *graph)
 {
-    bool *ran = calloc(graph->count + 1, sizeof *ran), forward = graph->launches++ % 2 == 0;
-    if (!ran)
+    struct walk w = { .graph = graph, .ran = calloc(graph->count + 1, sizeof *w.ran), .launch = graph->launches,
+                      .last = graph->count, .random = graph->launches };
+    graph->launches++;
+    if (!w.ran)
         abort();
     for (size_t left = graph->count; left > 0; left--) {
-        size_t i = forward ? 0 : graph->count - 1;
-        while (!may_run(graph, ran, i))
-            i += forward ? (size_t)1 : (size_t)-1;
-        fake_run_operation(&graph->nodes[i].op);
-        ran[i] = true;
+        w.last = choose_node(&w);
+        fake_run_operation(&graph->nodes[w.last].op);
+        w.ran[w.last] = true;
     }
-    free(ran);
+    free(w.ran);
 }
 
 /* The records inside the graph are asked for by its launch. */
