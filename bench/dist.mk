@@ -52,7 +52,7 @@ dist-tar: dist-programs
 	@cp $(dist-bin) $(dist-tree)/bin/ && strip --strip-unneeded $(dist-tree)/bin/*
 	@cp -L $(dist-dnnl) $(dist-tree)/lib/ && strip --strip-unneeded $(dist-tree)/lib/* && chmod 644 $(dist-tree)/lib/*
 	@cp -r configs plots LICENSE README.md $(dist-tree)/
-	@cp tests/gpu/check-gpu $(dist-tree)/tests/gpu/
+	@cp tests/gpu/check-gpu tests/gpu/torch_networks.py tests/gpu/torch_baseline.py $(dist-tree)/tests/gpu/
 	@{ echo "bench $(dist-version)"; echo "commit $(or $(commit),unknown)"; \
 	   echo "compiler $$($(CC) --version | head -1)"; \
 	   echo "toolkit $(if $(cuda),$$($(nvcc) --version | sed -n 's/.*release \([0-9.]*\).*/\1/p'),none: no CUDA worker)"; \

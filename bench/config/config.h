@@ -87,6 +87,7 @@ struct config {
     char  *only, *root, *plan, *record; /* NULL: not given */
     struct name_list compose;        /* Compose files */
     char  *service, *worker;         /* of them; command of a worker to be tried; NULL: not given */
+    bool   logits;                   /* check: nothing before the logits */
     bool   nightly;                  /* report: of a night */
     /* nightly */
     bool   status;                   /* tell, measure nothing */
@@ -130,6 +131,7 @@ enum config_group {
     CONFIG_QUEUE   = 1 << 13,        /* --rate, --trace, --delay ..., and --slo */
     CONFIG_WHY     = 1 << 14,        /* --why */
     CONFIG_DOCTOR  = 1 << 15,        /* --require-gpu ... */
+    CONFIG_CHECK   = 1 << 22,        /* --logits */
     CONFIG_RESUME  = 1 << 21,        /* --resume */
     CONFIG_NIGHTLY = 1 << 20,        /* --status, --every, --fail-on, --retune */
     CONFIG_COMPARE = 1 << 19,        /* --with */

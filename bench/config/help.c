@@ -68,7 +68,7 @@ void config_print_help(FILE *out, unsigned groups)
         { CONFIG_BATCHES | CONFIG_DECIDE | CONFIG_SEED | CONFIG_MEMORY | CONFIG_REPLAY |
               CONFIG_QUEUE,
           "How it is measured and decided" },
-        { CONFIG_DOCTOR, "What is looked at" },
+        { CONFIG_DOCTOR | CONFIG_CHECK, "What is looked at" },
         { CONFIG_ACCEPT, "What is accepted" },
         { CONFIG_NIGHTLY, "What is told" },
         { CONFIG_REPORT, "What the page is of" },

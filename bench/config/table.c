@@ -193,6 +193,8 @@ static const struct config_row rows[] = {
       .preset_text = "those that ask for a GPU or set CUDA_*, NVIDIA_* or ML_*, else all",
       .help = "judge only this service of the Compose files" },
 
+    { .flag = "logits", .type = &config_type_bool, .group = CONFIG_CHECK, AT(logits), .preset = "false",
+      .help = "only the networks' results, none of the checkpoints inside them: a quarter of the time" },
     { .flag = "with", .type = &config_type_text, .group = CONFIG_COMPARE, .unit = "DIR", AT(with), .max = 3000,
       .preset_text = "the folder of --out", .help = "folder whose store has campaign B: of another machine, say" },
     { .flag = "format", .type = &config_type_choice, .group = CONFIG_EXPORT, .unit = "FORMAT", AT(format),

@@ -163,7 +163,8 @@ static enum status check_engine(size_t *failed, size_t *checks, const char *engi
         return st;
     struct check c = { .stop = inv->stop, .engine = &engine,
                        .device = config->devices.count ? config->devices.names[0] : NULL,
-                       .threads = config->threads.count ? config->threads.values[0] : 0 };
+                       .threads = config->threads.count ? config->threads.values[0] : 0,
+                       .logits = config->logits };
     st = choose_precisions(&hello, &engine, config, inv->stop, err);
     if (st == ST_OK)
         st = check_begin(&c, err);

@@ -291,7 +291,8 @@ enum status check_model(struct check *c, const char *model, const char *precisio
     enum status st = ST_OK;
     for (size_t i = 0; i < vector_count && st == ST_OK; i++) {
         const struct subject s = { .vector = &vectors[i], .precision = precision };
-        if (strcmp(vectors[i].model, model) == 0 && is_for(&vectors[i], precision))
+        if (strcmp(vectors[i].model, model) == 0 && is_for(&vectors[i], precision) &&
+            !(c->logits && *vectors[i].until))
             st = check_vector(c, &s, err);
     }
     return st;

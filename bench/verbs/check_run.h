@@ -25,6 +25,7 @@ struct check {
     const struct engine_config *engine;
     const char *device;              /* NULL: the worker's choice */
     int    threads;                  /* 0: the worker's choice */
+    bool   logits;                   /* leave out the vectors that end before the logits */
     struct engine_config reference;
     char   folder[64];               /* for images and outputs */
     float **reference_output;        /* [vector_count], NULL where not asked yet */
@@ -36,7 +37,7 @@ struct check {
  * statuses of engine_config_read. check_end is needed whatever the status. */
 enum status check_begin(struct check *c, struct err *err);
 void check_end(struct check *c);
-/* Every vector of the model: f32 against its values, the damped logits of every precision against the
+/* Every vector of the model (with `logits`, those of the logits): f32 against its values, the damped logits of every precision against the
  * reference engine and a batch of 3 against 3 single images. ST_OK also where checks failed: see lines
  * and failed. ST_ENVIRONMENT: the worker or the reference does not start; ST_INTERRUPTED;
  * ST_OUT_OF_MEMORY; ST_IO. */

@@ -121,7 +121,7 @@ static const struct verb verbs[] = {
                "Exit 3: a check failed, or the worker does not start; 1: a case of it failed, a rule for Compose files is broken, or --strict." },
     { .name = "check", .summary = "conformance vectors and comparison with the reference, on this machine",
       .words_text = "", .run = verb_check,
-      .groups = CONFIG_MODELS | CONFIG_TARGETS | CONFIG_OUT | CONFIG_JSON | CONFIG_SOURCE,
+      .groups = CONFIG_MODELS | CONFIG_TARGETS | CONFIG_CHECK | CONFIG_OUT | CONFIG_JSON | CONFIG_SOURCE,
       .about = "Runs the networks on known weights and compares every checkpoint with recorded values.\n"
                "Without --model: all served models. Exit 1 if a value is off." },
 };

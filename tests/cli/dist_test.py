@@ -21,7 +21,7 @@ PROGRAMS = {"bench", "bench-worker-reference", "bench-worker-scripted", "bench-w
             "gpu-kernel-tests", "gpu-pattern-tests", "gpu-kernel-speed"}
 OF_THE_GPU = {"bench-worker-cuda", "gpu-kernel-tests", "gpu-pattern-tests", "gpu-kernel-speed"}
 FILES = ["VERSION", "LICENSE", "README.md", "configs/models/hrnet.yaml", "configs/engines/cuda.yaml", "plots/style.gp",
-         "tests/gpu/check-gpu"]
+         "tests/gpu/check-gpu", "tests/gpu/torch_networks.py", "tests/gpu/torch_baseline.py"]
 
 
 def output(*command, **more):
