@@ -96,6 +96,7 @@ struct config {
     bool   retune;                   /* race again what moved */
     char  *format;                   /* export */
     char  *with;                     /* compare: folder of B; NULL: that of A */
+    char  *plot;                     /* history: file of the pictures; NULL: none */
     /* accept */
     char  *series, *since, *reason;  /* NULL: not given */
     /* replay */
@@ -132,6 +133,7 @@ enum config_group {
     CONFIG_WHY     = 1 << 14,        /* --why */
     CONFIG_DOCTOR  = 1 << 15,        /* --require-gpu ... */
     CONFIG_CHECK   = 1 << 22,        /* --logits */
+    CONFIG_HISTORY = 1 << 24,        /* --plot */
     CONFIG_RESUME  = 1 << 21,        /* --resume */
     CONFIG_NIGHTLY = 1 << 20,        /* --status, --every, --fail-on, --retune */
     CONFIG_COMPARE = 1 << 19,        /* --with */

@@ -71,6 +71,7 @@ void config_print_help(FILE *out, unsigned groups)
         { CONFIG_DOCTOR | CONFIG_CHECK, "What is looked at" },
         { CONFIG_ACCEPT, "What is accepted" },
         { CONFIG_NIGHTLY, "What is told" },
+        { CONFIG_HISTORY, "What is drawn" },
         { CONFIG_REPORT, "What the page is of" },
         { CONFIG_COMPARE, "What is compared" },
         { CONFIG_EXPORT, "How it is written" },

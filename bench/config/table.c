@@ -215,6 +215,8 @@ static const struct config_row rows[] = {
       .help = "race the targets again whose optimum moved and that are not slower, and write batch_sizes.json anew" },
     { .flag = "nightly", .type = &config_type_bool, .group = CONFIG_REPORT, AT(nightly), .preset = "false",
       .help = "the page of a night in place of a campaign's" },
+    { .flag = "plot", .type = &config_type_text, .group = CONFIG_HISTORY, .unit = "FILE", AT(plot), .max = 4000,
+      .preset_text = "none", .help = "also write one HTML page with a picture of every series, events as dashed lines" },
     { .flag = "series", .type = &config_type_text, .group = CONFIG_ACCEPT, .unit = "TEXT", AT(series), .max = 500,
       .preset_text = "none", .help = "the one series that has this text in its name, as bench history shows it" },
     { .flag = "since", .type = &config_type_text, .group = CONFIG_ACCEPT, .unit = "NIGHT", AT(since), .max = 80,

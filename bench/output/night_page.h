@@ -15,5 +15,7 @@ struct night_page {                  /* borrowed */
 };
 /* Statuses of template_write. */
 enum status night_page_write(const struct night_page *page, const char *path, struct err *err);
+/* The pictures alone, of up to 400 nights each, and what changed; page->tonight is not looked at. The same statuses. */
+enum status night_page_write_history(const struct night_page *page, const char *path, struct err *err);
 
 #endif

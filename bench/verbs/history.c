@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bench/nightly/past.h"
+#include "bench/output/night_page.h"
 #include "bench/output/table.h"
 #include "bench/verbs/files.h"
 #include "bench/verbs/verbs.h"
@@ -52,6 +53,22 @@ static enum status print(const struct past *past, const struct invocation *inv, 
     return ST_OK;
 }
 
+/* The series that were asked for, as pictures. */
+static enum status draw(const struct past *past, const struct invocation *inv, struct err *err)
+{
+    struct history_view *wanted = calloc(past->series_count + 1, sizeof *wanted);
+    size_t count = 0;
+    if (!wanted)
+        return err_set(err, ST_INTERNAL, "not enough memory to draw the nights");
+    for (size_t i = 0; i < past->series_count; i++)
+        if (is_wanted(&past->series[i], inv))
+            wanted[count++] = past->series[i];
+    const struct night_page page = { .series = wanted, .series_count = count, .command = inv->argv_text };
+    enum status st = night_page_write_history(&page, inv->config->plot, err);
+    free(wanted);
+    return st;
+}
+
 enum status verb_history(const struct invocation *inv, struct err *err)
 {
     struct store *store = NULL;
@@ -61,6 +78,8 @@ enum status verb_history(const struct invocation *inv, struct err *err)
         st = past_load(&past, store, err);
     if (st == ST_OK)
         st = print(&past, inv, err);
+    if (st == ST_OK && inv->config->plot)
+        st = draw(&past, inv, err);
     past_free(&past);
     store_close(store);
     return st;

@@ -44,7 +44,7 @@ static const struct verb verbs[] = {
                "verdict for three nights); 3: the environment is broken; 4: INCONCLUSIVE, INVALID, THROTTLED." },
     { .name = "history", .summary = "all nights of a series, with what changed on the machine between them",
       .words_text = "[TEXT]", .words_max = 1, .run = verb_history,
-      .groups = CONFIG_OUT | CONFIG_JSON | CONFIG_CSV,
+      .groups = CONFIG_OUT | CONFIG_JSON | CONFIG_CSV | CONFIG_HISTORY,
       .about = "Prints every night of every series whose name has TEXT in it: rate, change against the nights before,\n"
                "confirmation, verdict, and the events since the night before (kernel, driver, governor, our own build ...):\n"
                "suspects beside a shift." },

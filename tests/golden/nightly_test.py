@@ -176,6 +176,13 @@ def history_names_what_changed(folder):
     store.close()
     done = bench("history", "batch 8", "--out", os.path.join(folder, "out"), cwd=folder)
     check(done.returncode == 0 and "-> 9.9.9-test" in done.stdout, done.stdout + done.stderr)
+    plot = os.path.join(folder, "h.html")
+    done = bench("history", "batch 8", "--out", os.path.join(folder, "out"), "--plot", plot, cwd=folder)
+    check(done.returncode == 0, done.stderr)
+    with open(plot) as f:
+        page = f.read()
+    check(page.count("<figure") == 1 and page.count('class="event"') == 1 and page.count("<circle") == 15, page[-3000:])
+    check("9.9.9-test" in page and not re.search(r"(src|href)=|url\(|@import|<script", page), page[-3000:])
     done = bench("history", "--out", os.path.join(folder, "other"), cwd=folder)
     check(done.returncode == 2, done.stderr)
 
