@@ -288,8 +288,8 @@ static void every_call_may_fail(void **state)
 {
     (void)state;
     static const struct { const char *name; size_t stride; } calls[] = {
-        { "cudaMalloc", 1 }, { "cudaStreamCreateWithFlags", 1 }, { "cudaEventCreateWithFlags", 1 },
-        { "cudaGraphInstantiate", 1 }, { "cudaStreamWaitEvent", 3 }, { "cudaEventRecordWithFlags", 7 },
+        { "cudaMalloc", 1 }, { "cudaStreamCreateWithFlags", 1 }, { "cudaEventCreateWithFlags", 3 },
+        { "cudaGraphInstantiate", 1 }, { "cudaStreamWaitEvent", 7 }, { "cudaEventRecordWithFlags", 19 },
     };
     struct source s = hrnet_source("stage2.0:0");
     float *images = images_of(&s, 1);
