@@ -118,7 +118,8 @@ static const struct verb verbs[] = {
                "start. Of variables only those are printed that concern GPUs, threads and numbers.\n"
                "--worker tries the worker protocol on a program (with --model and --input; preset hrnet, 64x64).\n"
                "--repetitions says by a stored campaign or night how to split time into iterations, blocks, executions.\n"
-               "Exit 3: a check failed, or the worker does not start; 1: a case of it failed, a rule for Compose files is broken, or --strict." },
+               "Exit 3: a check failed, or the worker does not start; 1: a case of it failed, a rule for Compose files\n"
+               "is broken, or --strict." },
     { .name = "check", .summary = "conformance vectors and comparison with the reference, on this machine",
       .words_text = "", .run = verb_check,
       .groups = CONFIG_MODELS | CONFIG_TARGETS | CONFIG_CHECK | CONFIG_OUT | CONFIG_JSON | CONFIG_SOURCE,
