@@ -58,6 +58,16 @@ static enum status tell_repetitions(const struct invocation *inv, struct err *er
     return st;
 }
 
+static enum status check_questions(const struct config *config, struct err *err)
+{
+    if ((config->worker != NULL) + config->repetitions + (config->compose.count > 0) + (config->record != NULL) > 1)
+        return err_set(err, ST_USAGE, "--worker, --repetitions, --compose and --record are questions of their own: give "
+                       "one of them");
+    if (config->record && config->root)
+        return err_set(err, ST_USAGE, "--record writes a tree of this machine, --root reads another: give one of them");
+    return ST_OK;
+}
+
 enum status verb_doctor(const struct invocation *inv, struct err *err)
 {
     const struct config *config = inv->config;
@@ -78,13 +88,14 @@ enum status verb_doctor(const struct invocation *inv, struct err *err)
         .json = config->json,
         .strict = config->strict,
     };
+    enum status st = check_questions(config, err);
+    if (st != ST_OK)
+        return st;
     if (config->worker)
         return try_worker(config, config->worker, err);
     if (config->repetitions)
         return tell_repetitions(inv, err);
-    if (config->record && config->root)
-        return err_set(err, ST_USAGE, "--record writes a tree of this machine, --root reads another: give one of them");
-    enum status st = take_files(files, &doctor.compose_count, inv, err);
+    st = take_files(files, &doctor.compose_count, inv, err);
     if (st == ST_OK && config->plan)
         st = doctor_plan_read(&plan, config->plan, err);
     if (st != ST_OK)

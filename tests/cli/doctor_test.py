@@ -570,7 +570,8 @@ def mistakes_are_told(folder):
             (["--root", "list"], 2, "JSON object"), (["--only", "gpu.moduel"], 2, 'did you mean "gpu.module"'),
             (["--only", "nothing-at-all"], 2, "no check begins"),
             (["--only", "engine.none-such", "--root", tree], 2, "no check begins"), (["--require-engine", ""], 2, "require-engine"),
-            (["word"], 2, "word"), (["--compose", "x.yaml"], 2, "x.yaml")):
+            (["word"], 2, "word"), (["--compose", "a", "--worker", "b"], 2, "one of them"),
+            (["--record", "a", "--repetitions"], 2, "one of them"), (["--compose", "x.yaml"], 2, "x.yaml")):
         done = doctor(folder, *arguments)
         check(done.returncode == code and word in done.stderr and done.stdout == "", "%s: %d %s" % (
             arguments, done.returncode, done.stderr))
