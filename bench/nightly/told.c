@@ -145,7 +145,7 @@ static void say(struct night_report *out, const struct worst *w)
         snprintf(who, sizeof who, "%s", name);
     const char *sign = w->row ? sign_text(w->row->path) : NULL; /* MACHINE by telemetry alone */
     if (sign)
-        snprintf(out->sentence, sizeof out->sentence, "%s: %s", who, sign);
+        snprintf(out->sentence, sizeof out->sentence, "%.300s: %s", who, sign);
     else
         snprintf(out->sentence, sizeof out->sentence, words[w->rank].text, who);
 }
