@@ -14,7 +14,7 @@ static void value_text(char *out, size_t size, const struct column *c, const voi
 {
     const void *at = (const char *)row + c->offset;
     switch (c->type) {
-    case COLUMN_ID: case COLUMN_I64: snprintf(out, size, "%" PRId64, *(const int64_t *)at); break;
+    case COLUMN_ID: case COLUMN_ONE: case COLUMN_I64: snprintf(out, size, "%" PRId64, *(const int64_t *)at); break;
     case COLUMN_U64: snprintf(out, size, "%" PRIu64, *(const uint64_t *)at); break;
     case COLUMN_INT: snprintf(out, size, "%d", *(const int *)at); break;
     case COLUMN_BOOL: snprintf(out, size, "%s", *(const bool *)at ? "true" : "false"); break;
@@ -27,6 +27,7 @@ static void value_text(char *out, size_t size, const struct column *c, const voi
         break;
     }
     case COLUMN_KIND: snprintf(out, size, "%s", table_kind_name(*(const enum block_kind *)at)); break;
+    case COLUMN_U64S: case COLUMN_F32S: snprintf(out, size, "packed"); break; /* no derived row has any */
     }
 }
 

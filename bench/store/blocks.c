@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bench/store/sql.h"
+#include "bench/store/telemetry.h"
 #include "kernels/base/sha256.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "samples are stored as they lie in memory");
@@ -38,36 +39,18 @@ static bool digest_of(char hex[SHA256_HEX_SIZE], const struct packed *p)
 
 static enum status insert_samples(struct store *s, int64_t block, const struct packed *p, struct err *err)
 {
-    const struct samples_entry entry = { .block = block };
     char digest[SHA256_HEX_SIZE];
+    const struct samples_entry entry = { .block = block, .digest = digest };
     sqlite3_stmt *stmt = NULL;
-    int next = 0;
     if (!digest_of(digest, p))
         return sql_out_of_memory(s, err);
-    enum status st = sql_prepare_insert(&stmt, s, &table_samples,
-                                        "\"iteration_ns\", \"h2d_ns\", \"compute_ns\", \"d2h_ns\", \"digest\"",
-                                        STAGES + 1, err);
+    enum status st = sql_prepare_insert(&stmt, s, &table_samples, err);
     if (st == ST_OK) {
-        sql_bind_row(stmt, &table_samples, &entry, &next);
+        const int first = sql_place_of(&table_samples, "iteration_ns");
+        sql_bind_row(stmt, &table_samples, &entry);
         for (int i = 0; i < STAGES; i++)
-            sqlite3_bind_blob64(stmt, next + i, p->stage[i], p->count * sizeof(uint64_t), SQLITE_STATIC);
-        sqlite3_bind_text(stmt, next + STAGES, digest, -1, SQLITE_STATIC);
+            sqlite3_bind_blob64(stmt, first + i, p->stage[i], p->count * sizeof(uint64_t), SQLITE_STATIC);
         st = sql_run(s, stmt, err);
-    }
-    sqlite3_finalize(stmt);
-    return st;
-}
-
-static enum status insert_telemetry(struct store *s, int64_t block, const struct field_row *fields,
-                                    size_t count, struct err *err)
-{
-    sqlite3_stmt *stmt = NULL;
-    enum status st = count ? sql_prepare_insert(&stmt, s, &table_telemetry, NULL, 0, err) : ST_OK;
-    for (size_t i = 0; i < count && st == ST_OK; i++) {
-        const struct telemetry_entry entry = { .block = block, .field = fields[i] };
-        sql_bind_row(stmt, &table_telemetry, &entry, NULL);
-        st = sql_run(s, stmt, err);
-        sqlite3_reset(stmt);
     }
     sqlite3_finalize(stmt);
     return st;
@@ -97,7 +80,7 @@ enum status store_append_block(struct store *s, struct block_row *row, const str
     if (st == ST_OK)
         st = insert_samples(s, row->id, &p, err);
     if (st == ST_OK)
-        st = insert_telemetry(s, row->id, parts->telemetry, parts->telemetry_count, err);
+        st = telemetry_insert(s, row->id, parts->telemetry, parts->telemetry_count, err);
     if (st == ST_OK)
         st = insert_marks(s, row->id, parts->marks, parts->mark_count, err);
     return sql_end(s, st, err);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "bench/store/sql.h"
+#include "bench/store/telemetry.h"
 
 /* --- runs ----------------------------------------------------------------------------------------------- */
 
@@ -134,14 +135,11 @@ enum status store_load_fields(struct field_row **out, size_t *count, struct stor
             "WHERE t.id IN (SELECT max(id) FROM environment WHERE execution = ?1 GROUP BY name) "
             "ORDER BY (SELECT min(f.id) FROM environment AS f WHERE f.execution = ?1 AND "
             "f.name = t.name)",
-        [STORE_FIELDS_BLOCK] = "WHERE t.block = ?1 ORDER BY t.id",
     };
-    const bool block = of == STORE_FIELDS_BLOCK;
-    const struct sql_query query = { .table = block ? &table_telemetry : &table_environment,
-                                     .tail = tails[of],
-                                     .id = id,
-                                     .row_size = block ? sizeof(struct telemetry_entry)
-                                                       : sizeof(struct environment_entry) };
+    if (of == STORE_FIELDS_BLOCK)
+        return telemetry_load(out, count, s, id, err);
+    const struct sql_query query = { .table = &table_environment, .tail = tails[of], .id = id,
+                                     .row_size = sizeof(struct environment_entry) };
     void *entries;
     *out = NULL;
     enum status st = sql_load(&entries, count, s, &query, err);
@@ -150,8 +148,7 @@ enum status store_load_fields(struct field_row **out, size_t *count, struct stor
         st = *out ? ST_OK : sql_out_of_memory(s, err);
     }
     for (size_t i = 0; i < *count && *out; i++)
-        (*out)[i] = block ? ((struct telemetry_entry *)entries)[i].field
-                          : ((struct environment_entry *)entries)[i].field;
+        (*out)[i] = ((struct environment_entry *)entries)[i].field;
     if (st != ST_OK)
         *count = 0;
     free(entries);

@@ -57,19 +57,18 @@ static enum status quick_check(struct store *s, struct err *err)
 
 static enum status open_for_writing(struct store *s, int64_t size, struct err *err)
 {
-    int version = 0;
     enum status st = connect_to(s, s->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
     if (st != ST_OK)
         return st;
     sqlite3_busy_timeout(s->db, BUSY_MS);
-    st = schema_check(&version, s, err);
+    st = schema_check(s, err);
     if (st == ST_OK)
         st = sql_exec(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", err);
-    if (st == ST_OK && version == 0)
+    if (st == ST_OK && s->version == 0)
         st = schema_create(s, err);
     else if (st == ST_OK && size <= CHECK_BYTES)
         st = quick_check(s, err);
-    if (st == ST_OK && version > 0 && version < STORE_SCHEMA_VERSION)
+    if (st == ST_OK && s->version > 0 && s->version < STORE_SCHEMA_VERSION)
         st = schema_upgrade(s, err);
     return st;
 }
@@ -108,11 +107,10 @@ static enum status open_as_it_lies(struct store *s, struct err *err)
 
 static enum status open_for_reading(struct store *s, struct err *err)
 {
-    int version = 0;
     enum status st = connect_to(s, s->path, SQLITE_OPEN_READONLY, err);
     if (st == ST_OK) {
         sqlite3_busy_timeout(s->db, BUSY_MS);
-        st = schema_check(&version, s, err);
+        st = schema_check(s, err);
     }
     const int rc = s->db ? sqlite3_errcode(s->db) & 0xff : SQLITE_OK;
     if (st == ST_IO && (rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY) && !has_wal(s)) {
@@ -122,11 +120,11 @@ static enum status open_for_reading(struct store *s, struct err *err)
         s->db = NULL;
         st = open_as_it_lies(s, err);
         if (st == ST_OK)
-            st = schema_check(&version, s, err);
+            st = schema_check(s, err);
     }
-    if (st == ST_OK && version > 0 && version < STORE_SCHEMA_VERSION)
+    if (st == ST_OK && s->version > 0 && s->version < STORE_SCHEMA_VERSION)
         st = schema_cover(s, err);
-    if (st == ST_OK && version == 0)
+    if (st == ST_OK && s->version == 0)
         st = err_set(err, ST_CONFIG, "%s holds no campaign: measure first (bench --all-models)", s->path);
     return st;
 }
@@ -135,7 +133,6 @@ enum status store_check(const char *path, struct err *err)
 {
     struct store s = { .lock_fd = -1 };
     int64_t size = 0;
-    int version = 0;
     s.path = strdup(path);
     if (!s.path)
         return err_set(err, ST_INTERNAL, "%s: out of memory", path);
@@ -143,7 +140,7 @@ enum status store_check(const char *path, struct err *err)
     if (st == ST_OK)
         st = has_wal(&s) ? connect_to(&s, path, SQLITE_OPEN_READONLY, err) : open_as_it_lies(&s, err);
     if (st == ST_OK)
-        st = schema_check(&version, &s, err);
+        st = schema_check(&s, err);
     if (st == ST_OK)
         st = quick_check(&s, err);
     sqlite3_close(s.db);

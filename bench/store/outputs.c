@@ -77,18 +77,17 @@ enum status store_append_output(struct store *s, const struct store_output_key *
                                   .image_sha256 = key->image_sha256 };
     char digest[SHA256_HEX_SIZE];
     sqlite3_stmt *stmt = NULL;
-    int next = 0;
     if (bytes == 0)
         return err_set(err, ST_INTERNAL, "an output of shape %dx%dx%d cannot be kept", output_shape[0],
                        output_shape[1], output_shape[2]);
     memcpy(entry.shape, key->shape, sizeof entry.shape);
     memcpy(entry.output_shape, output_shape, sizeof entry.output_shape);
     sha256_of(digest, values, bytes);
-    enum status st = sql_prepare_insert(&stmt, s, &table_output, "\"values_f32\", \"digest\"", 2, err);
+    entry.digest = digest;
+    enum status st = sql_prepare_insert(&stmt, s, &table_output, err);
     if (st == ST_OK) {
-        sql_bind_row(stmt, &table_output, &entry, &next);
-        sqlite3_bind_blob64(stmt, next, values, bytes, SQLITE_STATIC);
-        sqlite3_bind_text(stmt, next + 1, digest, -1, SQLITE_STATIC);
+        sql_bind_row(stmt, &table_output, &entry);
+        sqlite3_bind_blob64(stmt, sql_place_of(&table_output, "values_f32"), values, bytes, SQLITE_STATIC);
         const int rc = sqlite3_step(stmt);
         if (rc != SQLITE_DONE && rc != SQLITE_CONSTRAINT_UNIQUE) /* the first of a key stays */
             st = sql_fail(s, rc, err);

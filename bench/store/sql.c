@@ -124,19 +124,15 @@ enum status sql_end(struct store *s, enum status st, struct err *err)
 
 /* --- rows in -------------------------------------------------------------------------------------------- */
 
-enum status sql_prepare_insert(sqlite3_stmt **out, struct store *s, const struct table *table,
-                               const char *extra, int extra_count, struct err *err)
+enum status sql_prepare_insert(sqlite3_stmt **out, struct store *s, const struct table *table, struct err *err)
 {
-    int values = extra_count;
+    int values = 0;
     sqlite3_str *text = sqlite3_str_new(s->db);
     sqlite3_str_appendf(text, "INSERT INTO \"%w\" (", table->name);
-    for (size_t i = 0; i < table->count; i++) {
-        if (table->columns[i].type == COLUMN_ID)
-            continue;
-        sqlite3_str_appendf(text, "%s\"%w\"", values > extra_count ? ", " : "", table->columns[i].name);
-        values++;
-    }
-    sqlite3_str_appendf(text, "%s%s) VALUES (?", extra ? ", " : "", extra ? extra : "");
+    for (size_t i = 0; i < table->count; i++)
+        if (table->columns[i].type != COLUMN_ID)
+            sqlite3_str_appendf(text, "%s\"%w\"", values++ ? ", " : "", table->columns[i].name);
+    sqlite3_str_appendall(text, ") VALUES (?");
     for (int i = 1; i < values; i++)
         sqlite3_str_appendall(text, ", ?");
     sqlite3_str_appendall(text, ")");
@@ -144,6 +140,14 @@ enum status sql_prepare_insert(sqlite3_stmt **out, struct store *s, const struct
     enum status st = sql_prepare(out, s, sql, err);
     sqlite3_free(sql);
     return st;
+}
+
+int sql_place_of(const struct table *table, const char *column)
+{
+    int place = 1;
+    for (size_t i = 0; i < table->count && strcmp(table->columns[i].name, column) != 0; i++)
+        place += table->columns[i].type != COLUMN_ID;
+    return place;
 }
 
 static void bind_text(sqlite3_stmt *stmt, int place, const char *text)
@@ -157,6 +161,7 @@ static void bind_column(sqlite3_stmt *stmt, int place, const struct column *colu
     char shape[48];
     switch (column->type) {
     case COLUMN_ID:
+    case COLUMN_ONE:
     case COLUMN_I64: sqlite3_bind_int64(stmt, place, *(const int64_t *)at); break;
     case COLUMN_U64: sqlite3_bind_int64(stmt, place, (sqlite3_int64)*(const uint64_t *)at); break;
     case COLUMN_INT: sqlite3_bind_int(stmt, place, *(const int *)at); break;
@@ -170,26 +175,26 @@ static void bind_column(sqlite3_stmt *stmt, int place, const struct column *colu
                  ((const int *)at)[2]);
         bind_text(stmt, place, shape);
         break;
+    case COLUMN_U64S:
+    case COLUMN_F32S: break;
     }
 }
 
-void sql_bind_row(sqlite3_stmt *stmt, const struct table *table, const void *row, int *next)
+void sql_bind_row(sqlite3_stmt *stmt, const struct table *table, const void *row)
 {
     int place = 1;
     for (size_t i = 0; i < table->count; i++)
         if (table->columns[i].type != COLUMN_ID)
             bind_column(stmt, place++, &table->columns[i], row);
-    if (next)
-        *next = place;
 }
 
 enum status sql_insert(int64_t *id, struct store *s, const struct table *table, const void *row,
                        struct err *err)
 {
     sqlite3_stmt *stmt = NULL;
-    enum status st = sql_prepare_insert(&stmt, s, table, NULL, 0, err);
+    enum status st = sql_prepare_insert(&stmt, s, table, err);
     if (st == ST_OK) {
-        sql_bind_row(stmt, table, row, NULL);
+        sql_bind_row(stmt, table, row);
         st = sql_run(s, stmt, err);
     }
     if (st == ST_OK && id)
@@ -237,6 +242,7 @@ static bool read_column(void *row, sqlite3_stmt *stmt, int place, const struct c
     const char *text = is_text ? (const char *)sqlite3_column_text(stmt, place) : NULL;
     switch (column->type) {
     case COLUMN_ID:
+    case COLUMN_ONE:
     case COLUMN_I64: *(int64_t *)at = sqlite3_column_int64(stmt, place); break;
     case COLUMN_U64: *(uint64_t *)at = (uint64_t)sqlite3_column_int64(stmt, place); break;
     case COLUMN_INT: *(int *)at = sqlite3_column_int(stmt, place); break;
@@ -253,6 +259,8 @@ static bool read_column(void *row, sqlite3_stmt *stmt, int place, const struct c
     case COLUMN_TEXT:
         *(char **)at = text ? strdup(text) : NULL;
         return !text || *(char **)at;
+    case COLUMN_U64S:
+    case COLUMN_F32S: break;
     }
     return true;
 }

@@ -15,6 +15,7 @@ struct store {
     int      lock_fd; /* -1: reading */
     dev_t    device;  /* of the file that is written, to see that it is still there */
     ino_t    inode;   /* 0: not yet known */
+    int      version; /* of the tables in the file */
 };
 
 /* The sentence and status of a failed SQLite call of this store. */
@@ -34,12 +35,12 @@ enum status sql_begin(struct store *s, struct err *err);
 /* COMMIT if st is ST_OK, else ROLLBACK; returns st, or why the commit failed. */
 enum status sql_end(struct store *s, enum status st, struct err *err);
 
-/* INSERT with the table's columns, `extra` further ones after them ("\"digest\""), NULL:
- * none. Parameters from 1. */
-enum status sql_prepare_insert(sqlite3_stmt **out, struct store *s, const struct table *table,
-                               const char *extra, int extra_count, struct err *err);
-/* Binds the row's columns; *next, if not NULL, gets the number of the first parameter after them. */
-void sql_bind_row(sqlite3_stmt *stmt, const struct table *table, const void *row, int *next);
+/* INSERT with the table's columns but its COLUMN_ID. Parameters from 1. */
+enum status sql_prepare_insert(sqlite3_stmt **out, struct store *s, const struct table *table, struct err *err);
+/* Binds the row's columns; packed ones are left as they are. */
+void sql_bind_row(sqlite3_stmt *stmt, const struct table *table, const void *row);
+/* Number of the parameter of a column, for packed ones. */
+int sql_place_of(const struct table *table, const char *column);
 /* Inserts one row; *id, if not NULL, gets its number. */
 enum status sql_insert(int64_t *id, struct store *s, const struct table *table, const void *row,
                        struct err *err);

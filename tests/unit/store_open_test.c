@@ -186,7 +186,7 @@ static void a_newer_store_is_left_alone(void **state)
     for (int mode = STORE_WRITE; mode <= STORE_READ; mode++) {
         assert_int_equal(try_open(p, (enum store_mode)mode, &err), ST_CONFIG);
         assert_non_null(strstr(err.text, "schema 7"));
-        assert_non_null(strstr(err.text, "knows 3"));
+        assert_non_null(strstr(err.text, "knows 4"));
     }
     assert_int_equal(get_file(after, sizeof after, p->path), size);
     assert_memory_equal(before, after, size);

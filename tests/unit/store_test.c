@@ -136,8 +136,8 @@ static char *with_sqlite(const char *path, const char *sql)
 static void raw_tables_cannot_be_changed(void **state)
 {
     static const char *const raw[] = { "run", "run_state", "environment", "target", "target_state", "execution",
-                                       "execution_state", "prepared", "block", "samples", "telemetry", "mark", "accuracy",
-                                       "output" };
+                                       "execution_state", "prepared", "block", "samples", "telemetry", "telemetry_form", "mark",
+                                       "accuracy", "output" };
     static const char *const derived[] = { "estimate", "decision", "why" };
     const struct place *p = *state;
     struct err err = { 0 };
@@ -163,7 +163,7 @@ static void raw_tables_cannot_be_changed(void **state)
     for (size_t i = 0; i < sizeof raw / sizeof *raw; i++)
         for (int k = 0; k < 2; k++) {
             char *sql = k ? sqlite3_mprintf("DELETE FROM \"%w\"", raw[i])
-                          : sqlite3_mprintf("UPDATE \"%w\" SET id = id + 1", raw[i]);
+                          : sqlite3_mprintf("UPDATE \"%w\" SET rowid = rowid + 1", raw[i]);
             char *message = with_sqlite(p->path, sql);
             assert_non_null(message);
             assert_non_null(strstr(message, "never changed"));

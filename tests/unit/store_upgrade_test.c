@@ -35,6 +35,23 @@ static int64_t number_of(const struct place *p, const char *text)
     return n;
 }
 
+/* Both fields of a block, one read and one absent, whether they lie in rows of their own or packed in one. */
+static void check_telemetry(struct store *s, int64_t block)
+{
+    struct err err = { 0 };
+    struct field_row *fields;
+    size_t count;
+    assert_int_equal(store_load_fields(&fields, &count, s, STORE_FIELDS_BLOCK, block, &err), ST_OK);
+    assert_int_equal(count, 2);
+    assert_string_equal(fields[0].name, "throttled_usec");
+    assert_string_equal(fields[0].source, "cgroup cpu.stat");
+    assert_true(fields[0].is_number && fields[0].number == 7 && !*fields[0].absent);
+    assert_string_equal(fields[1].name, "thermal_count");
+    assert_string_equal(fields[1].absent, "not_found");
+    assert_false(fields[1].is_number);
+    free(fields);
+}
+
 /* The campaign of store_v1.h, whichever way it is read. */
 static void check_campaign(struct store *s)
 {
@@ -58,6 +75,8 @@ static void check_campaign(struct store *s)
     struct fixture_count count = { 0 };
     assert_int_equal(store_visit_blocks(s, t->row.id, true, fixture_count_block, &count, &err), ST_OK);
     assert_int_equal(count.blocks, 2);
+    for (int64_t block = 1; block <= 2; block++)
+        check_telemetry(s, block);
     campaign_free(c);
 }
 
