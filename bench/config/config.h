@@ -94,7 +94,9 @@ struct config {
     uint64_t every_ns;               /* a night is due */
     char  *fail_on;                  /* "nothing", "moved" */
     bool   retune;                   /* race again what moved */
-    char  *format;                   /* export */
+    char  *format;                   /* export; NULL: not given */
+    uint64_t keep_ns;                /* prune */
+    bool   keep_set, dry_run;
     char  *with;                     /* compare: folder of B; NULL: that of A */
     char  *plot;                     /* history: file of the pictures; NULL: none */
     /* accept */
@@ -132,6 +134,7 @@ enum config_group {
     CONFIG_QUEUE   = 1 << 13,        /* --rate, --trace, --delay ..., and --slo */
     CONFIG_WHY     = 1 << 14,        /* --why */
     CONFIG_DOCTOR  = 1 << 15,        /* --require-gpu ... */
+    CONFIG_PRUNE   = 1 << 23,        /* --keep, --dry-run */
     CONFIG_CHECK   = 1 << 22,        /* --logits */
     CONFIG_HISTORY = 1 << 24,        /* --plot */
     CONFIG_RESUME  = 1 << 21,        /* --resume */

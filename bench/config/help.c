@@ -75,6 +75,7 @@ void config_print_help(FILE *out, unsigned groups)
         { CONFIG_REPORT, "What the page is of" },
         { CONFIG_COMPARE, "What is compared" },
         { CONFIG_EXPORT, "How it is written" },
+        { CONFIG_PRUNE, "What is taken out" },
         { CONFIG_FILES | CONFIG_OUT, "Where results go" },
         { CONFIG_RESUME | CONFIG_RUN | CONFIG_WHY | CONFIG_JSON | CONFIG_CSV | CONFIG_SOURCE, "This run" },
     };

@@ -12,10 +12,11 @@
 
 static const char *const precisions[] = { "f32", "bf16", "f16", "tf32" };
 static const char *const modes[] = { "e2e", "compute" };
-static const char *const night_formats[] = {
+static const char *const export_formats[] = {
 #define X(name, text) #name,
     NIGHT_FORMATS(X)
 #undef X
+    "jsonl",
 };
 static const char *const night_fails[] = { "nothing", "moved" };
 static const char *const max_safe_rules[] = { "executed", "ceiling" };
@@ -198,10 +199,16 @@ static const struct config_row rows[] = {
     { .flag = "with", .type = &config_type_text, .group = CONFIG_COMPARE, .unit = "DIR", AT(with), .max = 3000,
       .preset_text = "the folder of --out", .help = "folder whose store has campaign B: of another machine, say" },
     { .flag = "format", .type = &config_type_choice, .group = CONFIG_EXPORT, .unit = "FORMAT", AT(format),
-      CHOICES(night_formats), .preset = "markdown",
+      CHOICES(export_formats), .preset_text = "the two files of a campaign",
 #define X(name, text) "; " #name ": " text
-      .help = "a night for other programs" NIGHT_FORMATS(X) },
+      .help = "jsonl: all rows of a campaign, a night, or, without a name, of the store; or a night for other "
+              "programs" NIGHT_FORMATS(X) },
 #undef X
+    { .flag = "keep", .type = &config_type_duration, .group = CONFIG_PRUNE, .unit = "TIME", AT(keep_ns),
+      GIVEN(keep_set), .max = 100 * 365 * 86400e9, .preset_text = "none: it must be given",
+      .help = "how old a night is whose raw blocks stay (400d)" },
+    { .flag = "dry-run", .type = &config_type_bool, .group = CONFIG_PRUNE, AT(dry_run), .preset = "false",
+      .help = "say what would be taken out and change nothing" },
     { .flag = "status", .type = &config_type_bool, .group = CONFIG_NIGHTLY, AT(status), .preset = "false",
       .help = "tell the newest night again and measure nothing; BLIND if three nights are missing since" },
     { .key = "nightly.every", .flag = "every", .type = &config_type_duration, .group = CONFIG_NIGHTLY,

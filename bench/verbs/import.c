@@ -9,11 +9,13 @@
 #include "bench/import/claims.h"
 #include "bench/import/document.h"
 #include "bench/output/table.h"
+#include "bench/store/lines.h"
 #include "bench/verbs/files.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/json.h"
 #include "kernels/base/len.h"
 #include "kernels/base/sha256.h"
+#include "kernels/base/text.h"
 
 /* --- the table ------------------------------------------------------------------------------------------ */
 
@@ -149,6 +151,21 @@ static enum status take(const struct import_document *d, const struct claims *cl
     return st;
 }
 
+/* --- rows of another store ------------------------------------------------------------------------------ */
+
+static enum status import_lines(const struct invocation *inv, struct err *err)
+{
+    struct store *store = NULL;
+    struct store_lines_read read = { 0 };
+    enum status st = files_open_store(&store, inv->config->out, STORE_WRITE, err);
+    if (st == ST_OK)
+        st = store_read_lines(&read, store, inv->words[0], err);
+    if (st == ST_OK)
+        printf("%lld rows are new, %lld were there already\n", (long long)read.added, (long long)read.known);
+    store_close(store);
+    return st;
+}
+
 enum status verb_import(const struct invocation *inv, struct err *err)
 {
     const char *path = inv->words[0];
@@ -156,6 +173,8 @@ enum status verb_import(const struct invocation *inv, struct err *err)
     struct claims claims = { 0 };
     struct notes notes = { 0 };
     struct store *store = NULL;
+    if (text_ends_in(path, ".jsonl"))
+        return import_lines(inv, err);
     enum status st = import_document_read(&document, path, err);
     if (st == ST_OK)
         claims_note_form(&notes, &document, path);

@@ -66,17 +66,28 @@ static const struct verb verbs[] = {
       .about = "Pairs the targets of two campaigns that are the same work (model, precision, input, mode, instances) and\n"
                "divides the rates of every batch size that both measured: another build, engine, setting, or, with --with,\n"
                "another machine's folder. Exit 1: at a size that A decided for, B is surely slower." },
-    { .name = "export", .summary = "a night for other programs: CSV, Markdown, JUnit, OpenMetrics",
-      .words_text = "[NIGHT]", .words_max = 1, .run = verb_export,
-      .groups = CONFIG_OUT | CONFIG_EXPORT,
-      .about = "Prints the newest night, or the one of that name or date, in the format named." },
-    { .name = "import", .summary = "take a batch_sizes.json, historic or ours, as the batch sizes in use",
+    { .name = "export", .summary = "the files of a campaign again; or a night for other programs",
+      .words_text = "[CAMPAIGN|NIGHT]", .words_max = 1, .run = verb_export,
+      .groups = CONFIG_OUT | CONFIG_EXPORT | CONFIG_FILES,
+      .about = "Makes batch_sizes.json and production_batch_config.json again from the store, as the campaign's own tune\n"
+               "wrote them; without a name: of the newest campaign. Exit codes are those of that tune.\n"
+               "With --format a night is printed for other programs: the newest, or the one of that name or date.\n"
+               "--format jsonl prints rows of the store, lossless, a JSON object a line: of that campaign or night, or\n"
+               "everything. bench import takes them into another store." },
+    { .name = "prune", .summary = "take raw blocks of old nights out of the store, into an archive beside it",
+      .words_text = "", .run = verb_prune, .groups = CONFIG_OUT | CONFIG_PRUNE,
+      .about = "Blocks, samples and telemetry of nights older than --keep go into OUT/archive-DATE-DIGEST.jsonl; what the\n"
+               "nights said stays, and so do the blocks of nights with a flagged series. Nothing is deleted before the\n"
+               "archive is on disk and was read back. bench import of the archive brings the rows back." },
+    { .name = "import", .summary = "take a batch_sizes.json as the batch sizes in use, or rows of another store",
       .words_text = "FILE", .words_min = 1, .words_max = 1, .run = verb_import, .groups = CONFIG_OUT,
       .about = "Keeps the file in the store of --out and takes its batch sizes as what is in use: bench tune then\n"
                "changes one only if it is proved slower, or if a smaller one is accepted twice running. All other\n"
                "numbers of the file are claims: shown, carried over, never taken for measurements. Those that do\n"
                "not hold are listed. production_batch_config.json is taken too. The same file again changes\n"
-               "nothing. Exit 2: it is no such file, or a size in it is no whole number." },
+               "nothing. Exit 2: it is no such file, or a size in it is no whole number.\n"
+               "A FILE.jsonl of bench export --format jsonl or of bench prune: its rows come into the store of --out, all\n"
+               "or none; rows that are there already are left, one that differs from what is there is refused." },
     { .name = "queue", .summary = "what requests would wait at a rate, and which queue delay to set",
       .words_text = "[CAMPAIGN]", .words_max = 1, .run = verb_queue,
       .groups = CONFIG_QUEUE | CONFIG_OUT | CONFIG_JSON | CONFIG_CSV,

@@ -48,6 +48,7 @@ enum status verb_accept(const struct invocation *inv, struct err *err);
 enum status verb_backtest(const struct invocation *inv, struct err *err);
 enum status verb_compare(const struct invocation *inv, struct err *err);
 enum status verb_export(const struct invocation *inv, struct err *err);
+enum status verb_prune(const struct invocation *inv, struct err *err);
 enum status verb_nightly(const struct invocation *inv, struct err *err);
 enum status verb_verify(const struct invocation *inv, struct err *err);
 enum status verb_doctor(const struct invocation *inv, struct err *err);

@@ -9,7 +9,7 @@
 /* Each returns 0 and writes *out, or -1 if the whole text is no such number (also on overflow). */
 int text_int(int64_t *out, const char *text);
 int text_real(double *out, const char *text);          /* finite only */
-int text_duration_ns(uint64_t *out, const char *text); /* "100ms" "2s" "40m" "1h" "3us" "50ns"; "0" is 0 */
+int text_duration_ns(uint64_t *out, const char *text); /* "100ms" "2s" "40m" "1h" "400d" "3us" "50ns"; "0" is 0 */
 int text_bytes(uint64_t *out, const char *text);       /* "6GiB" "500MiB" "64KiB" "12B"; bare numbers are bytes */
 int text_fraction(double *out, const char *text);      /* "5%" or "0.05" -> 0.05 */
 /* Is text more than `ending`, and ends in it? */

@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bench_runner import (BENCH, ROOT, SMALL, bench, check, environment, run_tests, scripted, snapshot,  # noqa: E402
                           tune_arguments, write)
 
-VERBS = ["tune", "plan", "list", "show", "report", "nightly", "history", "accept", "backtest", "compare", "export", "import", "queue", "replay", "profile", "verify", "doctor", "check"]
+VERBS = ["tune", "plan", "list", "show", "report", "nightly", "history", "accept", "backtest", "compare", "export", "prune", "import", "queue", "replay", "profile", "verify", "doctor", "check"]
 ESCAPE = "\x1b"
 
 # Real time, so that a signal meets a campaign that is still running: some 10 s of warm-up and blocks.

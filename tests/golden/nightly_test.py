@@ -262,7 +262,7 @@ def other_programs_read_it(folder):
     check(cut.sub("", page) == cut.sub("", before), "the page made again is another")
     done = bench("report", "--nightly", "copy-3", "--out", out, cwd=folder)
     check(done.returncode == 0, done.stderr)
-    done = bench("export", "1999-01-01", "--out", out, cwd=folder)
+    done = bench("export", "1999-01-01", "--format", "csv", "--out", out, cwd=folder)
     check(done.returncode == 2 and "no night" in done.stderr, done.stderr)
 
 
