@@ -25,7 +25,7 @@ commit := $(shell git describe --always --dirty --abbrev=10 2>/dev/null)
 cflags  = -std=c11 $(warn) -I. -D_GNU_SOURCE -fopenmp -MMD -MP $(flags-$(VARIANT)) $(CFLAGS)
 
 .DEFAULT_GOAL := all
-.PHONY: all deps deps-test deps-fuzz deps-services test-services run test check check-cli memcheck bench-harness bench-kernels bench-convolutions bench-instructions bench-decisions bench-nightly check-nights check-plans fuzz fuzz-run install dist check-gpu check-gpu-long clean \
+.PHONY: all deps deps-test deps-fuzz deps-services test-services run test check check-cli memcheck bench-harness bench-store bench-kernels bench-convolutions bench-instructions bench-decisions bench-nightly check-nights check-plans fuzz fuzz-run install dist check-gpu check-gpu-long clean \
         help
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -203,6 +203,8 @@ bench-kernels: $(out)/tests/bench/cpu_fused_speed  ## the fused CPU kernels besi
 
 bench-convolutions: $(out)/tests/bench/cpu_convolutions_speed  ## convolutions inside the networks beside the same ones alone
 	@BENCH_HOME=$(CURDIR) $<
+bench-store: all  ## size of 400 nights in the store, and the time of a verdict and of looking back (minutes; ARGS=NIGHTS)
+	@BENCH_BIN=$(abspath $(out)/bin) tests/bench/store_speed.py $(ARGS)
 bench-instructions: $(out)/tests/bench/cpu_fused_speed  ## instructions of every fused kernel (valgrind), beside the recorded ones
 	@tests/bench/instructions.py $< $(wildcard results/reference/cpu_fused_instructions.csv)
 

@@ -203,6 +203,97 @@ def broken_lines_are_refused(folder):
     check(run(folder, "import", os.path.join(folder, "not there.jsonl"), code=2).stderr.count("\n") == 1, "no sentence")
 
 
+# --- what is made of what ---------------------------------------------------------------------------------------------
+
+RAW = ("block", "samples", "telemetry")
+
+
+def looking_back_reads_no_block(folder):
+    """Verdict, history, backtest, export and plan do not need the raw tables at all, so their time cannot grow with them;
+    replay does, the wrong twin"""
+    nights(folder)
+    model = ["--model", "resunet_small", "--input", "64x64", "--engine", os.path.join(made["nights"], "scripted.yaml")]
+    asked = [("nightly", "--status"), ("history",), ("backtest", "--quiet"), ("export", "--format", "csv"), ("plan", *model)]
+
+    def answers():
+        done = [bench(*words, "--out", out_of(folder), cwd=folder) for words in asked]
+        return [(one.returncode, one.stdout, one.stderr) for one in done]
+    before = answers()
+    check([code for code, _, _ in before] == [1, 0, 0, 0, 0], "%s" % before)
+    run(folder, "replay")
+    store = sqlite3.connect(os.path.join(out_of(folder), "bench.sqlite"))
+    for table in RAW:
+        store.execute("ALTER TABLE %s RENAME TO %s_gone" % (table, table))
+    store.commit()
+    store.close()
+    for words, was, now in zip(asked, before, answers()):
+        check(now == was, "%s without blocks: %s" % (words[0], now))
+    check(bench("replay", "--out", out_of(folder), cwd=folder).returncode == 3, "replay needs no block?")
+
+
+DERIVED = ("estimate", "decision", "why", "look", "verification", "fill")
+
+
+def what_was_decided_is_made_again(folder):
+    """Everything that was derived of a campaign is dropped; --resume makes it again from the blocks, byte for byte, and
+    measures nothing"""
+    campaign(folder)
+    before = lines(folder)
+    store = sqlite3.connect(os.path.join(out_of(folder), "bench.sqlite"))
+    dropped = {}
+    for table in DERIVED:
+        dropped[table] = store.execute("SELECT count(*) FROM %s" % table).fetchone()[0]
+        store.execute("DELETE FROM %s" % table)
+    store.commit()
+    check(all(dropped.values()), "nothing to drop: %s" % dropped)
+    blocks = store.execute("SELECT count(*) FROM block").fetchone()
+    store.execute("INSERT INTO run_state (run, end_unix_s, state, exit_code) VALUES (1, 0, 'running', -1)")
+    store.commit()
+    run(folder, "tune", "--resume", "--allow-scripted", "--quiet")
+    check(store.execute("SELECT count(*) FROM block").fetchone() == blocks, "it measured")
+    store.close()
+
+    def derived(text):
+        return [line for line in text.splitlines() if any('"table":"%s"' % table in line for table in DERIVED)]
+    check(derived(lines(folder)) == derived(before), "other rows than before")
+
+
+def median(values):
+    values = sorted(values)
+    half = len(values) // 2
+    return values[half] if len(values) % 2 else (values[half - 1] + values[half]) / 2
+
+
+def values_of_a_night_follow_from_its_blocks(folder):
+    """v, executions, blocks, the control's difference: each is the median over executions of the median of valid blocks,
+    computed here from the raw rows alone"""
+    nights(folder)
+    store = sqlite3.connect(os.path.join(out_of(folder), "bench.sqlite"))
+    rows = store.execute("SELECT run, target, batch, v, executions, blocks, control_z FROM night WHERE batch > 0").fetchall()
+    check(len(rows) == 6, "%d series-nights" % len(rows))  # 4 and its neighbour on three nights
+    controls = 0
+    for run_id, target, batch, v, executions, blocks, control_z in rows:
+        medians = {}
+        for label in ("AA-1", "AA-2", "normal"):
+            by_execution = {}
+            for execution, y in store.execute("SELECT b.execution, b.y FROM block AS b JOIN execution AS e ON e.id = "
+                                              "b.execution WHERE e.target = ? AND b.batch = ? AND b.kind = 'night' AND "
+                                              "b.valid AND e.label = ? ORDER BY b.id", (target, batch, label)):
+                by_execution.setdefault(execution, []).append(y)
+            medians[label] = [median(ys) for ys in by_execution.values()]
+            if label != "AA-2" and medians[label]:
+                check((len(by_execution), sum(map(len, by_execution.values()))) == (executions, blocks),
+                      "night %d batch %d: %s" % (run_id, batch, by_execution))
+        mine = medians["normal"] or medians["AA-1"]
+        check(median(mine) == v, "night %d batch %d: %r, by hand %r" % (run_id, batch, v, median(mine)))
+        check(sum(mine) / len(mine) != v, "the mean, the wrong twin, is the same")
+        if control_z is not None:
+            controls += 1
+            check(median(medians["AA-1"]) - median(medians["AA-2"]) == control_z, "control of night %d" % run_id)
+    check(controls == 3, "%d controls" % controls)
+    store.close()
+
+
 # --- prune ------------------------------------------------------------------------------------------------------------
 
 def archives(folder):
@@ -319,7 +410,8 @@ def killed_at_any_moment(folder):
 
 if __name__ == "__main__":
     status = run_tests([the_two_files_again, out_in_and_out_again, a_store_that_has_rows_of_its_own,
-                        broken_lines_are_refused, old_blocks_go_and_come_back, a_full_disk_takes_nothing_out,
+                        broken_lines_are_refused, looking_back_reads_no_block, what_was_decided_is_made_again,
+                        values_of_a_night_follow_from_its_blocks, old_blocks_go_and_come_back, a_full_disk_takes_nothing_out,
                         killed_at_any_moment])
     for folder in made.values():
         shutil.rmtree(folder, ignore_errors=True)
