@@ -203,9 +203,9 @@ enum status lines_write(FILE *file, struct store *s, enum lines_of of, struct er
     const struct table *const *tables = table_list(&count);
     enum status st = ST_OK;
     if (s->version < STORE_SCHEMA_VERSION)
-        return err_set(err, ST_CONFIG, "%s is of schema %d: the next campaign or night, or bench prune, brings it to %d; "
-                                       "then its rows can be written as lines", s->path, s->version,
-                       STORE_SCHEMA_VERSION);
+        return err_set(err, ST_CONFIG, "%s is of schema %d: the next campaign or night, or bench prune, "
+                                       "brings it to %d; then its rows can be written as lines",
+                       s->path, s->version, STORE_SCHEMA_VERSION);
     fprintf(file, "{\"store\":\"bench\",\"schema\":%d}\n", STORE_SCHEMA_VERSION);
     for (size_t i = 0; i < count && st == ST_OK; i++)
         st = write_table(file, &rows, s, tables[i], of, err);
@@ -229,8 +229,8 @@ static enum status choose_run(struct store *s, const char *name, struct err *err
     }
     sqlite3_finalize(stmt);
     if (st == ST_OK && sqlite3_changes(s->db) == 0)
-        st = err_set(err, ST_CONFIG, "%s has no campaign or night \"%.80s\": bench show campaigns and bench history list "
-                                     "them", s->path, name);
+        st = err_set(err, ST_CONFIG, "%s has no campaign or night \"%.80s\": bench show campaigns and bench "
+                                     "history list them", s->path, name);
     return st;
 }
 

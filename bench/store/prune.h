@@ -16,8 +16,9 @@ struct store_pruned {
     char    note[256];               /* "", or why the file of the store did not become smaller */
 };
 /* Nights that began before before_unix_s. The archive is written, on disk, and read back row by row against the
- * store before anything is deleted; store_read_lines brings its rows back. only_tell: nothing is done, a store that is only read will do. *out is
- * valid with ST_OK. Whatever else happens, each row is in the store, or in a whole archive, or in both. */
+ * store before anything is deleted; store_read_lines brings its rows back. only_tell: nothing is done, a store
+ * that is only read will do. *out is valid with ST_OK. Whatever else happens, each row is in the store, or in a
+ * whole archive, or in both. */
 enum status store_prune(struct store_pruned *out, struct store *s, int64_t before_unix_s, bool only_tell,
                         struct err *err);
 

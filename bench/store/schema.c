@@ -254,6 +254,8 @@ enum status schema_upgrade(struct store *s, struct err *err)
     enum status st = sql_begin(s, err);
     if (st == ST_OK)
         st = sql_end(s, upgrade(s, err), err);
+    if (st == ST_OK && s->version < 4)
+        sql_exec(s, "VACUUM", NULL); /* gives room back to the disk; without room for a copy it stays as it is */
     if (st == ST_OK)
         s->version = STORE_SCHEMA_VERSION;
     return st;

@@ -65,8 +65,8 @@ struct output_entry {
 
 extern const struct table table_run, table_run_state, table_environment, table_target, table_target_state,
     table_execution, table_execution_state, table_prepared, table_block, table_samples, table_telemetry,
-    table_telemetry_form, table_mark, table_accuracy, table_output, table_estimate, table_decision, table_why, table_look,
-    table_verification, table_fill, table_import, table_import_model, table_night, table_accept;
+    table_telemetry_form, table_mark, table_accuracy, table_output, table_estimate, table_decision, table_why,
+    table_look, table_verification, table_fill, table_import, table_import_model, table_night, table_accept;
 /* How telemetry was kept up to schema 3: a row for each field. Not in the list. */
 extern const struct table table_telemetry_v3;
 /* All of them, parents first. */

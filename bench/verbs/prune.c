@@ -46,7 +46,8 @@ enum status verb_prune(const struct invocation *inv, struct err *err)
     struct store_pruned pruned;
     const int64_t before = clock_unix_s() - (int64_t)(config->keep_ns / SECOND_NS);
     if (!config->keep_set)
-        return err_set(err, ST_USAGE, "bench prune wants --keep: how long raw blocks of nights stay in the store (400d)");
+        return err_set(err, ST_USAGE,
+                       "bench prune wants --keep: how long raw blocks of nights stay in the store (400d)");
     enum status st = files_open_store(&store, config->out, config->dry_run ? STORE_READ : STORE_WRITE, err);
     if (st == ST_OK)
         st = store_prune(&pruned, store, before, config->dry_run, err);

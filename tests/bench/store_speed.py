@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """A long history: what it costs to judge one more night, to look back, and to keep it.
 
-One campaign and one night of 60 series (15 invented models, 4 sizes each; 50 blocks of 5 iterations for each series) are
+One campaign and one night of 60 series (15 invented models, 4 sizes each; 50 blocks of 5 iterations a series) are
 measured on the scripted worker in virtual time. That night, with noise of a fixed seed and readings of a real machine's
 size, is copied into the store of 400 nights. Times are of whole commands, with the file out of the page cache. A night
-measures too: what the history costs it is its time less that of the same night after one night only, medians of three.
+measures too, and waits for the disk at every block: what the history costs it is its processor time less that of the
+same night after one night only (medians of three); what it reads of the disk is what --status reads.
 
 usage: store_speed.py [NIGHTS]   (BENCH_BIN: the programs)
 """
 import os
 import random
+import resource
 import shutil
 import sqlite3
 import sys
@@ -27,9 +29,9 @@ curve: {images_per_s: {1: 55, 2: 75, 4: 90, 8: 97, 16: 98, 32: 98.5}}
 noise: [{kind: normal, sigma: 0.004, per: iteration}]
 """
 FORM = ('[["nr_throttled","cgroup cpu.stat","","not_found"],["steal_ns","/proc/stat","",""],["psi_cpu_some_usec",'
-        '"/proc/pressure/cpu","",""],["involuntary_switches","/proc/PID/task","",""],["voluntary_switches","/proc/PID/task",'
-        '"",""],["minor_faults","/proc/PID/stat","",""],["major_faults","/proc/PID/stat","",""],["cpu_ns","/proc/PID/stat","",'
-        '""],["worker_threads","/proc/PID/stat","",""],["rss_bytes","/proc/PID/status","",""],["peak_rss_bytes",'
+        '"/proc/pressure/cpu","",""],["involuntary_switches","/proc/PID/task","",""],["voluntary_switches",'
+        '"/proc/PID/task","",""],["minor_faults","/proc/PID/stat","",""],["major_faults","/proc/PID/stat","",""],'
+        '["cpu_ns","/proc/PID/stat","",""],["worker_threads","/proc/PID/stat","",""],["rss_bytes","/proc/PID/status","",""],["peak_rss_bytes",'
         '"/proc/PID/status","",""],["clock_khz","scaling_cur_freq","","not_found"]]')
 DAY = 86400
 
@@ -48,20 +50,26 @@ def first_night(folder):
     """Campaign and one night; the arguments of another night."""
     out = os.path.join(folder, "out")
     engine = scripted(folder, script=SCRIPT)
-    done = bench("tune", "--model", ",".join(invented_models(folder)), "--input", "64x64", "--engine", engine, "--no-gate",
-                 "--allow-scripted", "--max-batch", "32", "--out", out, "--quiet", cwd=folder, timeout=3600)
+    done = bench("tune", "--model", ",".join(invented_models(folder)), "--input", "64x64", "--engine", engine,
+                 "--no-gate", "--allow-scripted", "--max-batch", "32", "--out", out, "--quiet", cwd=folder, timeout=3600)
     if done.returncode != 0:
         sys.exit("the campaign failed: " + done.stderr)
     night(folder)
     return out
 
 
+def processor_s():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def night(folder):
-    start = time.monotonic()
+    """One night; processor seconds of bench and its workers."""
+    start = processor_s()
     done = bench("nightly", "--quiet", "--seed", "7", "--out", os.path.join(folder, "out"), cwd=folder, timeout=3600)
     if done.returncode not in (0, 1):
         sys.exit("a night failed: " + done.stderr)
-    return time.monotonic() - start
+    return processor_s() - start
 
 
 def columns(store, table):
@@ -169,13 +177,9 @@ def timed(folder, out, *words):
     return seconds
 
 
-def nights_of(folder, path):
-    """Median of three nights."""
-    seconds = []
-    for _ in range(3):
-        out_of_cache(path)
-        seconds.append(night(folder))
-    return sorted(seconds)[1]
+def nights_of(folder):
+    """Processor seconds of a night: median of three."""
+    return sorted(night(folder) for _ in range(3))[1]
 
 
 def tell(name, value, unit, limit):
@@ -196,8 +200,8 @@ def main():
         store = sqlite3.connect(path)
         series, nights, blocks, iterations = [store.execute(text).fetchone()[0] for text in (
             "SELECT count(DISTINCT series) FROM night WHERE batch > 0", "SELECT count(DISTINCT run) FROM night",
-            "SELECT count(*) FROM block AS b JOIN execution AS e ON e.id = b.execution WHERE e.target IN (SELECT target "
-            "FROM night)", "SELECT sum(iterations) FROM block")]
+            "SELECT count(*) FROM block AS b JOIN execution AS e ON e.id = b.execution WHERE e.target IN (SELECT "
+            "target FROM night)", "SELECT sum(iterations) FROM block")]
         store.close()
         print("%d nights, %d series, %d blocks, %d iterations, made in %.0f s" % (nights, series, blocks, iterations,
                                                                                time.monotonic() - begin))
@@ -205,9 +209,9 @@ def main():
         over |= tell("bench nightly --status", timed(folder, out, "nightly", "--status"), "s", 2)
         over |= tell("bench history of one series", timed(folder, out, "history", "model_07"), "s", 1)
         over |= tell("bench history of all", timed(folder, out, "history"), "s", 1)
-        long, brief = nights_of(folder, path), nights_of(short, path)
-        over |= tell("one more night: its verdict and page", long - brief, "s", 2)
-        print("  (the whole night %.2f s, after one night %.2f s)" % (long, brief))
+        long, brief = nights_of(folder), nights_of(short)
+        over |= tell("one more night: verdict and page, processor", long - brief, "s", 2)
+        print("  (the whole night %.2f s of processor, after one night %.2f s)" % (long, brief))
         return 1 if over else 0
     finally:
         if not os.environ.get("BENCH_KEEP"):

@@ -12,7 +12,8 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-from bench_runner import BENCH, bench, check, environment, run_tests, scripted, snapshot, tune_arguments, write  # noqa: E402
+from bench_runner import (BENCH, bench, check, environment, run_tests, scripted, snapshot,  # noqa: E402
+                          tune_arguments, write)
 
 made = {}                            # folders that several tests copy
 
@@ -55,8 +56,8 @@ def make_nights(folder):
                       "'night' ORDER BY id LIMIT 1 OFFSET ?)", (days * 86400, number))
     store.execute("CREATE TRIGGER run_no_UPDATE BEFORE UPDATE ON run BEGIN SELECT RAISE(ABORT, 'run holds what was "
                   "measured: it is never changed'); END")
-    store.execute("UPDATE night SET flagged = 1 WHERE run = (SELECT id FROM run WHERE kind = 'night' ORDER BY id LIMIT 1 "
-                  "OFFSET 1) AND batch = 8")
+    store.execute("UPDATE night SET flagged = 1 WHERE run = (SELECT id FROM run WHERE kind = 'night' ORDER BY id "
+                  "LIMIT 1 OFFSET 1) AND batch = 8")
     store.commit()
     store.close()
 
@@ -178,7 +179,7 @@ def broken_lines_are_refused(folder):
              ("no number", change("block", "batch", "8"), '"batch" of block must be an integer, got "8"'),
              ("no kind", change("block", "kind", "raze"), '"kind" of block must be a kind of block'),
              ("no such table", change("look", "table", "lock"), 'there is no table "lock"'),
-             ("an orphan", change("block", "execution", 4711), "block refers to execution 4711, which no line above is"),
+             ("an orphan", change("block", "execution", 4711), "refers to execution 4711, which no line above is"),
              ("changed samples", change("samples", "iteration_ns", [1, 2, 3]), "do not match their digest"),
              ("a new column", change("decision", "colour", "red"), "are known"),
              ("one row less", ("".join(whole[:-2] + whole[-1:]), len(whole) - 1), "rows were written"),
@@ -195,7 +196,7 @@ def broken_lines_are_refused(folder):
     check(lines(folder, out=other) == before, "something of a refused file came in")
     conflict, line = altered(text, "decision", lambda row: row.update(batch=2))
     done = run(folder, "import", write(os.path.join(folder, "bad.jsonl"), conflict), code=2, out=other)
-    check(":%d:" % line in done.stderr and '"batch" of this row of decision is another than in' in done.stderr, done.stderr)
+    check(":%d:" % line in done.stderr and '"batch" of this row of decision is another' in done.stderr, done.stderr)
     conflict, line = altered(text, "run", lambda row: row.update(seed=4))
     done = run(folder, "import", write(os.path.join(folder, "bad.jsonl"), conflict), code=2, out=other)
     check(":%d:" % line in done.stderr and '"seed" of this row of run is another than in' in done.stderr, done.stderr)
@@ -209,11 +210,12 @@ RAW = ("block", "samples", "telemetry")
 
 
 def looking_back_reads_no_block(folder):
-    """Verdict, history, backtest, export and plan do not need the raw tables at all, so their time cannot grow with them;
-    replay does, the wrong twin"""
+    """Verdict, history, backtest, export and plan do without the raw tables, so their time cannot grow with them; the
+    wrong twin, replay, does not"""
     nights(folder)
     model = ["--model", "resunet_small", "--input", "64x64", "--engine", os.path.join(made["nights"], "scripted.yaml")]
-    asked = [("nightly", "--status"), ("history",), ("backtest", "--quiet"), ("export", "--format", "csv"), ("plan", *model)]
+    asked = [("nightly", "--status"), ("history",), ("backtest", "--quiet"), ("export", "--format", "csv"),
+             ("plan", *model)]
 
     def answers():
         done = [bench(*words, "--out", out_of(folder), cwd=folder) for words in asked]
@@ -265,11 +267,12 @@ def median(values):
 
 
 def values_of_a_night_follow_from_its_blocks(folder):
-    """v, executions, blocks, the control's difference: each is the median over executions of the median of valid blocks,
-    computed here from the raw rows alone"""
+    """v, executions, blocks, the control's difference: medians over executions of medians of valid blocks, computed
+    here from the raw rows alone"""
     nights(folder)
     store = sqlite3.connect(os.path.join(out_of(folder), "bench.sqlite"))
-    rows = store.execute("SELECT run, target, batch, v, executions, blocks, control_z FROM night WHERE batch > 0").fetchall()
+    rows = store.execute("SELECT run, target, batch, v, executions, blocks, control_z FROM night WHERE batch "
+                         "> 0").fetchall()
     check(len(rows) == 6, "%d series-nights" % len(rows))  # 4 and its neighbour on three nights
     controls = 0
     for run_id, target, batch, v, executions, blocks, control_z in rows:
@@ -310,8 +313,8 @@ NIGHT_BLOCKS = ("SELECT count(*) FROM block AS b JOIN execution AS e ON e.id = b
 
 
 def old_blocks_go_and_come_back(folder):
-    """--dry-run changes nothing; then the blocks of the old night go, of the flagged and the new one stay, what the nights
-    said is the same; import of the archive gives the same bytes as before"""
+    """--dry-run changes nothing; then the old night's blocks go, those of the flagged and of the new one stay, what the
+    nights said is the same; import of the archive gives the same bytes as before"""
     nights(folder)
     before, seen = lines(folder), files_of(folder)
     history, shown = run(folder, "history").stdout, run(folder, "nightly", "--status", code=1).stdout  # BLIND before it
@@ -334,7 +337,7 @@ def old_blocks_go_and_come_back(folder):
     for table in ("block", "samples", "telemetry", "mark"):
         try:
             store.execute("DELETE FROM " + table)
-            check(count(folder, "SELECT count(*) FROM " + table) == 0 and table == "mark", "%s lost its trigger" % table)
+            check(table == "mark" and count(folder, "SELECT count(*) FROM mark") == 0, "%s lost its trigger" % table)
         except sqlite3.Error as error:
             check("never changed" in str(error), str(error))
     store.close()
@@ -380,7 +383,8 @@ def prune_under(folder, *rules):
     done = subprocess.run(["strace", "-qq", "-o", log, "-e", "trace=" + CALLS, *rules, BENCH, "prune", "--keep", "400d",
                            "--out", out_of(folder)], cwd=folder, env=environment(), stdin=subprocess.DEVNULL,
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
-    return [line.split("(")[0] for line in read(log).decode(errors="replace").splitlines() if "(" in line], done.returncode
+    calls = read(log).decode(errors="replace").splitlines()
+    return [line.split("(")[0] for line in calls if "(" in line], done.returncode
 
 
 def killed_at_any_moment(folder):
@@ -411,8 +415,8 @@ def killed_at_any_moment(folder):
 if __name__ == "__main__":
     status = run_tests([the_two_files_again, out_in_and_out_again, a_store_that_has_rows_of_its_own,
                         broken_lines_are_refused, looking_back_reads_no_block, what_was_decided_is_made_again,
-                        values_of_a_night_follow_from_its_blocks, old_blocks_go_and_come_back, a_full_disk_takes_nothing_out,
-                        killed_at_any_moment])
+                        values_of_a_night_follow_from_its_blocks, old_blocks_go_and_come_back,
+                        a_full_disk_takes_nothing_out, killed_at_any_moment])
     for folder in made.values():
         shutil.rmtree(folder, ignore_errors=True)
     sys.exit(status)
