@@ -131,10 +131,10 @@ enum status store_load_fields(struct field_row **out, size_t *count, struct stor
             "WHERE t.id IN (SELECT max(id) FROM environment WHERE run = ?1 AND execution = 0 "
             "GROUP BY name) ORDER BY (SELECT min(f.id) FROM environment AS f WHERE f.run = ?1 AND "
             "f.execution = 0 AND f.name = t.name)",
-        [STORE_FIELDS_EXECUTION] =
-            "WHERE t.id IN (SELECT max(id) FROM environment WHERE execution = ?1 GROUP BY name) "
-            "ORDER BY (SELECT min(f.id) FROM environment AS f WHERE f.execution = ?1 AND "
-            "f.name = t.name)",
+        [STORE_FIELDS_EXECUTION] = /* the index is by run, then execution */
+            "WHERE t.id IN (SELECT max(id) FROM environment WHERE run = (SELECT g.run FROM execution AS e JOIN target "
+            "AS g ON g.id = e.target WHERE e.id = ?1) AND execution = ?1 GROUP BY name) ORDER BY (SELECT min(f.id) "
+            "FROM environment AS f WHERE f.run = t.run AND f.execution = ?1 AND f.name = t.name)",
     };
     if (of == STORE_FIELDS_BLOCK)
         return telemetry_load(out, count, s, id, err);
