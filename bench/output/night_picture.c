@@ -78,6 +78,12 @@ static double y_of(const struct picture *p, double y)
     return fmin(fmax(at, TOP), BOTTOM);
 }
 
+/* A night that learns is held against nothing yet. */
+static bool has_band(const struct night_row *row)
+{
+    return !isnan(row->M) && strcmp(row->verdict, verdict_name(VERDICT_LEARNING)) != 0;
+}
+
 /* Half the width of what the night was allowed. */
 static double allowed(const struct night_row *row)
 {
@@ -99,8 +105,8 @@ static void find_range(struct picture *p)
     for (size_t i = 0; i < p->count; i++) {
         const struct night_row *row = p->nights[i].row;
         include(p, row->y);
-        include(p, row->M + allowed(row));
-        include(p, row->M - allowed(row));
+        include(p, has_band(row) ? row->M + allowed(row) : NAN);
+        include(p, has_band(row) ? row->M - allowed(row) : NAN);
     }
     double rest = p->high > p->low ? .05 * (p->high - p->low) : .01;
     p->low -= rest;
@@ -125,7 +131,7 @@ static void write_band(const struct picture *p)
 {
     for (size_t i = 0; i < p->count;) {
         size_t from = i;
-        while (i < p->count && !isnan(p->nights[i].row->M))
+        while (i < p->count && has_band(p->nights[i].row))
             i++;
         if (i > from + 1)
             write_stretch(p, from, i);
