@@ -15,6 +15,7 @@
 #include "kernels/base/build.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/json.h"
+#include "kernels/base/nvml.h"
 
 static void write_plain(FILE *file, const struct night_view *night)
 {
@@ -69,8 +70,11 @@ static enum status retune(enum status st, const struct night_report *report, con
     return st;
 }
 
+/* A GPU of this machine: where another library stands in for NVML, its GPUs are on no bus and have no driver here. */
 static bool watches_gpu(const struct night_sources *sources)
 {
+    if (getenv(NVML_LIBRARY_VARIABLE))
+        return false;
     for (size_t i = 0; i < sources->count; i++)
         for (size_t k = 0; k < sources->tunes[i]->target_count; k++)
             if (strncmp(sources->tunes[i]->targets[k].row.device, "cuda:", 5) == 0)
