@@ -128,7 +128,9 @@ test-sources  := $(filter-out $(if $(dnnl),,%/cpu_%) tests/unit/cuda_%,$(wildcar
                  $(cuda-tests-here)
 test-programs := $(addprefix $(out)/,$(basename $(test-sources)))
 san-programs   = $(addprefix $(BUILD)/san-$(notdir $(firstword $(CC)))/,$(basename $(test-sources)))
-script-tests  := $(wildcard tests/golden/*_test.py tests/cli/*_test.py tests/fault/*_test.py)
+long-tests    := tests/cli/verbs_test.py tests/cli/check_gpu_test.py # minutes: begun first, or one core waits for them
+script-tests  := $(long-tests) \
+                 $(filter-out $(long-tests),$(wildcard tests/golden/*_test.py tests/cli/*_test.py tests/fault/*_test.py))
 
 $(test-programs): | $(fake-nvml)
 # a wall clock that tests of nights set: see bench_runner.py
@@ -171,8 +173,8 @@ test-build: all $(test-programs) $(fakes) $(wall-clock) $(test-workers)
 # the CPU engine once more as on a processor that has AVX2 only
 engine-tests   = $(filter %/cpu_engine_test %/cpu_engine_graphs_test %/cpu_networks_test,$(test-programs))
 test-run: test-build
-	@BENCH_BIN=$(abspath $(out)/bin) tests/run.py $(test-programs) $(engine-tests:%='DNNL_MAX_CPU_ISA=AVX2 %') \
-	   $(san-programs) $(script-tests)
+	@BENCH_BIN=$(abspath $(out)/bin) tests/run.py $(script-tests) $(test-programs) \
+	   $(engine-tests:%='DNNL_MAX_CPU_ISA=AVX2 %') $(san-programs)
 .PHONY: test-build test-run
 
 # --- what starts a night: units, workflow, crontab, Slurm -------------------------------------------------------------

@@ -24,10 +24,12 @@ VERBS = ["tune", "plan", "list", "show", "report", "nightly", "history", "accept
 ESCAPE = "\x1b"
 
 # Real time, so that a signal meets a campaign that is still running: some 10 s of warm-up and blocks.
+# Noise: without it every iteration that the scheduler delays is an outlier, and no warm-up ends early.
 SLOW = """
 time: real
 seed: 1
 curve: {images_per_s: {1: 1000, 2: 1400}}
+noise: [{kind: normal, sigma: 0.02, per: iteration}]
 """
 
 
@@ -418,7 +420,8 @@ def wait_for_blocks(folder, count):
 
 
 def stop_leaves_a_valid_result(folder, number):
-    process = start_slow(folder, stderr=subprocess.PIPE)
+    process = start_slow(folder, stderr=subprocess.PIPE,  # nohup, if somebody runs the tests with it, is not meant here
+                         preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     wait_for_blocks(folder, 8)
     process.send_signal(number)
     start = time.monotonic()
