@@ -4,7 +4,7 @@
 # and libstdc++ from archives, found first in a folder that holds nothing else. The C library stays dynamic. oneDNN
 # comes as a shared library in lib/, with those it needs, found by a run path from the program.
 
-dist-version := $(shell sed -n 's/^ *return "\([0-9.]*\)";/\1/p' kernels/base/build.c)
+dist-version := $(shell sed -n 's/^\#define VERSION "\([0-9.]*\)"/\1/p' kernels/base/build.c)
 dist-name    := bench-$(dist-version)-x86_64
 dist-build    = $(BUILD)/dist
 dist-static   = $(dist-build)/static
