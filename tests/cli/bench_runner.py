@@ -2,6 +2,7 @@
 
 Programs come from $BENCH_BIN (`make check-cli` sets it); configuration from the tree or $BENCH_HOME.
 """
+import contextlib
 import hashlib
 import os
 import shutil
@@ -102,6 +103,12 @@ def snapshot(folder):
             with open(path, "rb") as f:
                 seen[os.path.relpath(path, folder)] = hashlib.sha256(f.read()).hexdigest()
     return seen
+
+
+def run_silently(tests):
+    """As run_tests, and prints nothing: for a table of what the tests saw."""
+    with open(os.devnull, "w", encoding="utf-8") as null, contextlib.redirect_stdout(null):
+        return run_tests(tests)
 
 
 def run_tests(tests):

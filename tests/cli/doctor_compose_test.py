@@ -8,7 +8,7 @@ import os
 import re
 import sys
 
-from bench_runner import ROOT, bench, check, run_tests, snapshot, write
+from bench_runner import ROOT, bench, check, run_silently, run_tests, snapshot, write
 from doctor_trees import UUIDS, changed, host, no_gpu, of_device, write_tree
 
 CLEAN = """\
@@ -374,10 +374,7 @@ def print_table():
 def main():
     tests = [run_row(*row) for row in ROWS]
     if sys.argv[1:] == ["--table"]:
-        with open(os.devnull, "w", encoding="utf-8") as null:
-            stdout, sys.stdout = sys.stdout, null
-            failed = run_tests(tests)
-            sys.stdout = stdout
+        failed = run_silently(tests)
         print_table()
         return failed
     return run_tests(tests + [every_rule_is_seen_in_a_file, secrets_stay_secret, the_reservation_can_be_pasted,

@@ -13,7 +13,8 @@ import shutil
 import sys
 import time
 
-from bench_runner import (BENCH, ROOT, bench, check, environment, run_tests, scripted, snapshot, tune_arguments, write)
+from bench_runner import (BENCH, ROOT, bench, check, environment, run_silently, run_tests, scripted, snapshot,
+                          tune_arguments, write)
 from doctor_trees import (DRIVER, FACTS, LIBRARIES, UUIDS, Link, changed, container, cuda_fails, device, host, no_gpu,
                           nvml_fails, of_device, smoked, worker_fails, write_tree)
 
@@ -749,21 +750,14 @@ def print_table():
         len(outcomes_of_sources()), len(outcomes_of_sources() & set(SEEN)), len(TREES)))
 
 
-def table_of(tests):
-    with open(os.devnull, "w", encoding="utf-8") as null:
-        stdout, sys.stdout = sys.stdout, null
-        failed = run_tests(tests)
-        sys.stdout = stdout
-    print_table()
-    return failed
-
-
 def main():
     update = sys.argv[1:] == ["--update"]
     golden = None if update else read_golden()
     tests = [run_tree(*row, golden) for row in TREES]
     if sys.argv[1:] == ["--table"]:
-        return table_of(tests)
+        failed = run_silently(tests)
+        print_table()
+        return failed
     tests += [every_outcome_of_the_tables_occurs_in_a_tree, values_of_other_variables_are_not_printed,
               one_fault_has_one_cause, only_shows_what_was_asked_for, the_last_line_counts, json_has_the_agreed_keys,
               a_link_does_not_leave_the_tree, mistakes_are_told, engines_are_asked, smoke_finds_wrong_workers, a_worker_is_tried,

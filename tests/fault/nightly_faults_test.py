@@ -6,38 +6,25 @@ compared with whole nights only. The folder is prepared once (fifteen nights) an
 import os
 import random
 import resource
-import shutil
 import signal
 import sys
-import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "cli"))
 sys.path.insert(0, os.path.join(HERE, "..", "golden"))
 from bench_runner import check, run_tests, write  # noqa: E402
-from nights import Machine  # noqa: E402
+from nights import Learned  # noqa: E402
 
 SEED = int(os.environ.get("KILL_SEED", "0")) or int(time.time())
 KILLS = 8
-learned = None
+learned = Learned("nights", 14)
 
 
 def machine():
-    """Fifteen nights behind it, the last on the day before day 2."""
-    global learned
-    if learned is None:
-        place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # every block is synced to the disk
-        learned = Machine(tempfile.mkdtemp(prefix="bench-test-nights-", dir=place))
-        learned.tune()
-        night = learned.night(1)
-        check((night.code, night.verdict) == (0, "LEARNING"), night.text())
-        learned.invent(14)
-        shutil.copytree(learned.out, learned.out + "-saved")
-    shutil.rmtree(learned.out)
-    shutil.copytree(learned.out + "-saved", learned.out)
-    learned.set()
-    return learned
+    m = learned.again()
+    m.set()
+    return m
 
 
 def store_is_whole(m):
@@ -266,6 +253,5 @@ if __name__ == "__main__":
     status = run_tests([killed_at_any_moment, interrupted_by_a_signal, a_full_disk, the_clock_is_set_back, two_at_once,
                         a_damaged_store, a_worker_that_hangs_once, a_worker_that_dies_twice, one_network_always_hangs,
                         everything_hangs, a_wrong_flag_is_refused])
-    if learned:
-        shutil.rmtree(learned.folder, ignore_errors=True)
+    learned.remove()
     sys.exit(status)

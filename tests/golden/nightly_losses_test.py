@@ -5,34 +5,17 @@ Forty-one nights lie behind each test: one that was measured, forty that are its
 and of each network, half of the variance each). The seeds are fixed and time is virtual: a test does not flake.
 """
 import os
-import shutil
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 from bench_runner import check, run_tests  # noqa: E402
-from nights import RATES, Machine  # noqa: E402
+from nights import RATES, Learned  # noqa: E402
 
-learned = None
-
-
-def machine():
-    global learned
-    if learned is None:
-        place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # every block is synced to the disk
-        learned = Machine(tempfile.mkdtemp(prefix="bench-test-losses-", dir=place), sigma=0.01, seed=30)
-        learned.tune()
-        night = learned.night(1)
-        check((night.code, night.verdict) == (0, "LEARNING"), night.text())
-        learned.invent(40)
-        shutil.copytree(learned.out, learned.out + "-saved")
-    shutil.rmtree(learned.out)
-    shutil.copytree(learned.out + "-saved", learned.out)
-    return learned
+learned = Learned("losses", 40, sigma=0.01, seed=30)
 
 
 def live(nights, **change):
-    m = machine()
+    m = learned.again()
     told = []
     for day in range(2, 2 + nights):
         m.set(**change)
@@ -102,6 +85,5 @@ if __name__ == "__main__":
     status = run_tests([a_loss_of_5_percent_is_told_by_night_5, a_loss_of_15_percent_is_told_by_night_2,
                         no_loss_is_never_told, half_a_quota_is_invalid_not_slow, half_the_speed_with_the_quota_is_slow,
                         moved_without_slowness, slowness_without_moving])
-    if learned:
-        shutil.rmtree(learned.folder, ignore_errors=True)
+    learned.remove()
     sys.exit(status)

@@ -4,30 +4,13 @@
 The device is the fake NVML; fifteen nights lie behind each test, on which it was healthy. Rates never change.
 """
 import os
-import shutil
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 from bench_runner import check, run_tests  # noqa: E402
-from nights import Machine  # noqa: E402
+from nights import Learned, Machine  # noqa: E402
 
-learned = None
-
-
-def machine():
-    global learned
-    if learned is None:
-        place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # every block is synced to the disk
-        learned = Machine(tempfile.mkdtemp(prefix="bench-test-signs-", dir=place), device="cuda:0")
-        learned.tune()
-        night = learned.night(1)
-        check((night.code, night.verdict) == (0, "LEARNING"), night.text())
-        learned.invent(14)
-        shutil.copytree(learned.out, learned.out + "-saved")
-    shutil.rmtree(learned.out)
-    shutil.copytree(learned.out + "-saved", learned.out)
-    return learned
+learned = Learned("signs", 14, device="cuda:0")
 
 
 def night(m, day, nvml):
@@ -43,12 +26,12 @@ def tells(night, code, word, verdict, path):
 
 def a_healthy_device_tells_nothing(folder):
     """The wrong twin of all others: nothing is odd"""
-    tells(night(machine(), 2, ""), 0, "OK", "OK", None)
+    tells(night(learned.again(), 2, ""), 0, "OK", "OK", None)
 
 
 def rows_that_cannot_be_remapped(folder):
     """Row-remap failure: MACHINE the same night and the next ones, until it is accepted"""
-    m = machine()
+    m = learned.again()
     for day in (2, 3):
         tells(night(m, day, "field.145 1\n"), 1, "MACHINE", "REGRESSED", "ROW-REMAP")
     done = m.bench(3.5, "accept", "--device", "cuda:0", "--since", "last", "--reason", "to be replaced in May")
@@ -59,7 +42,7 @@ def rows_that_cannot_be_remapped(folder):
 
 def a_slower_link(folder):
     """PCIe of a lower generation under load: MACHINE; its sentence names the device and the reason"""
-    told = night(machine(), 2, "pcie_generation 3\n")
+    told = night(learned.again(), 2, "pcie_generation 3\n")
     tells(told, 1, "MACHINE", "REGRESSED", "PCIE-GEN")
     check(told.told["sentence"] == "cuda:0: its PCIe link is of a lower generation under load than before", told.out)
     check({s["verdict"] for s in told.told["series"] if not s["series"].startswith("MACHINE")} == {"OK"}, told.out)
@@ -67,25 +50,25 @@ def a_slower_link(folder):
 
 def a_link_that_rests_is_no_slower_link(folder):
     """A lower generation at some readings only: the executions saw the whole link too"""
-    tells(night(machine(), 2, "pcie_generation 1 from 1 to 20\n"), 0, "OK", "OK", None)
+    tells(night(learned.again(), 2, "pcie_generation 1 from 1 to 20\n"), 0, "OK", "OK", None)
 
 
 def what_is_gone_when_it_is_looked_at_again(folder):
     """A narrow link that is whole again in the confirmation: NOISE, exit 0"""
     # a reading when the device is met, then two for each of the twenty executions
-    tells(night(machine(), 2, "pcie_width 8 from 1 to 41\n"), 0, "NOISE", "NOISE", None)
+    tells(night(learned.again(), 2, "pcie_width 8 from 1 to 41\n"), 0, "NOISE", "NOISE", None)
 
 
 def throttling_that_goes_on(folder):
     """A device that throttles in the confirmation too, as on no night before: MACHINE, not THROTTLED"""
-    told = night(machine(), 2, "field.269 step 20000000\n")
+    told = night(learned.again(), 2, "field.269 step 20000000\n")
     tells(told, 1, "MACHINE", "REGRESSED", "THROTTLED")
     check({s["verdict"] for s in told.told["series"] if not s["series"].startswith("MACHINE")} == {"THROTTLED"}, told.out)
 
 
 def while_it_learns(folder):
     """Two nights are no base yet: the change is named, nothing is red"""
-    m = Machine(learned.folder + "-new", device="cuda:0")
+    m = Machine(folder, device="cuda:0")
     m.tune()
     for day, nvml in ((1, ""), (2, "pcie_width 8\n")):
         told = night(m, day, nvml)
@@ -97,7 +80,5 @@ if __name__ == "__main__":
     status = run_tests([a_healthy_device_tells_nothing, rows_that_cannot_be_remapped, a_slower_link,
                         a_link_that_rests_is_no_slower_link, what_is_gone_when_it_is_looked_at_again,
                         throttling_that_goes_on, while_it_learns])
-    if learned:
-        shutil.rmtree(learned.folder, ignore_errors=True)
-        shutil.rmtree(learned.folder + "-new", ignore_errors=True)
+    learned.remove()
     sys.exit(status)

@@ -6,9 +6,11 @@ import json
 import math
 import os
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 from bench_runner import BENCH, at_time, bench, check, environment, fake, write  # noqa: E402
@@ -144,3 +146,28 @@ class Machine:
         store.commit()
         store.close()
         self.invented = count
+
+
+class Learned:
+    """A machine that was tuned, with one measured night and `nights` invented ones behind it, the last of them on the day
+    before day 2. Made at the first use, and put back as it was then at every later one."""
+
+    def __init__(self, name, nights, **machine):
+        self.name, self.nights, self.options, self.machine = name, nights, machine, None
+
+    def again(self):
+        if self.machine is None:
+            place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # every block is synced to the disk
+            self.machine = m = Machine(tempfile.mkdtemp(prefix="bench-test-%s-" % self.name, dir=place), **self.options)
+            m.tune()
+            night = m.night(1)
+            check((night.code, night.verdict) == (0, "LEARNING"), night.text())
+            m.invent(self.nights)
+            shutil.copytree(m.out, m.out + "-saved")
+        shutil.rmtree(self.machine.out)
+        shutil.copytree(self.machine.out + "-saved", self.machine.out)
+        return self.machine
+
+    def remove(self):
+        if self.machine:
+            shutil.rmtree(self.machine.folder, ignore_errors=True)
