@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DAY_S 86400
+#include "kernels/base/clock.h"
 
 /* --- verdicts ------------------------------------------------------------------------------------------- */
 
@@ -146,7 +146,7 @@ int64_t judge_start_of(const struct judge_ask *ask, int64_t run)
 
 int judge_nights_between(int64_t from_unix_s, int64_t to_unix_s, double every_s)
 {
-    const double nights = (double)(to_unix_s - from_unix_s) / (every_s > 0 ? every_s : DAY_S) + .5;
+    const double nights = (double)(to_unix_s - from_unix_s) / (every_s > 0 ? every_s : CLOCK_DAY_S) + .5;
     return nights > 0 ? (int)fmin(nights, INT_MAX) : 0;
 }
 

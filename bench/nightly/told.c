@@ -5,11 +5,10 @@
 #include <string.h>
 
 #include "bench/nightly/advice.h"
+#include "kernels/base/clock.h"
 #include "kernels/base/len.h"
 #include "tuner/sign.h"
 #include "tuner/verdict.h"
-
-#define DAY_S 86400
 
 /* From mild to grave: the last one that some row has is the night's. */
 static const struct word {
@@ -94,7 +93,7 @@ static int64_t silent_since(const struct judge_ask *ask)
 bool told_is_gap(double *days, const struct judge_ask *ask)
 {
     const int64_t since_unix_s = silent_since(ask);
-    *days = (double)(ask->start_unix_s - since_unix_s) / DAY_S;
+    *days = (double)(ask->start_unix_s - since_unix_s) / CLOCK_DAY_S;
     return since_unix_s && judge_nights_between(since_unix_s, ask->start_unix_s, ask->every_s) > JUDGE_BLIND;
 }
 

@@ -14,11 +14,6 @@ static bool is_red(const struct night_row *row)
     return strcmp(row->verdict, verdict_name(VERDICT_REGRESSED)) == 0 && !*row->validity;
 }
 
-static double percent(double log_ratio)
-{
-    return 100 * expm1(log_ratio);
-}
-
 /* --- csv ------------------------------------------------------------------------------------------------- */
 
 void night_format_csv(FILE *file, const struct night_view *night)
@@ -43,7 +38,7 @@ static void write_percent_cell(FILE *file, double log_ratio)
     if (isnan(log_ratio))
         fprintf(file, " - |");
     else
-        fprintf(file, " %+.1f %% |", percent(log_ratio));
+        fprintf(file, " %+.1f %% |", night_percent(log_ratio));
 }
 
 void night_format_markdown(FILE *file, const struct night_view *night)
@@ -93,9 +88,9 @@ static void write_failure(FILE *file, const struct night_row *row)
     if (sign)
         html_text(file, sign);
     else
-        fprintf(file, "%+.1f %%", percent(row->dev));
+        fprintf(file, "%+.1f %%", night_percent(row->dev));
     if (!sign && !isnan(row->dev_again)) /* a step is told without a confirmation */
-        fprintf(file, ", confirmed %+.1f %%", percent(row->dev_again));
+        fprintf(file, ", confirmed %+.1f %%", night_percent(row->dev_again));
     fprintf(file, "\"/>\n");
 }
 

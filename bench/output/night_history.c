@@ -8,9 +8,8 @@
 #include "bench/output/night_table.h"
 #include "bench/output/paint.h"
 #include "bench/output/table.h"
+#include "kernels/base/clock.h"
 #include "kernels/base/len.h"
-
-#define DAY_S 86400
 
 struct line {
     char   series[RECORD_TEXT], night[40], date[24], verdict[32], path[16], events[RECORD_TEXT];
@@ -58,7 +57,7 @@ static void list_events(char out[RECORD_TEXT], const struct history_night *n, in
 static int absent_before(const struct history_view *series, const struct history_night *n)
 {
     int64_t s = n == series->nights ? 0 : n->start_unix_s - n[-1].start_unix_s;
-    return s > DAY_S ? (int)((s + DAY_S / 2) / DAY_S) - 1 : 0;
+    return s > CLOCK_DAY_S ? (int)((s + CLOCK_DAY_S / 2) / CLOCK_DAY_S) - 1 : 0;
 }
 
 static struct line line_of(const struct history_view *series, const struct history_night *n)
@@ -66,8 +65,8 @@ static struct line line_of(const struct history_view *series, const struct histo
     const struct night_row *row = n->row;
     struct tm when;
     time_t start = (time_t)n->start_unix_s;
-    struct line line = { .images_per_s = row->target ? exp(row->v) : NAN, .change_percent = 100 * expm1(row->dev),
-                         .again_percent = 100 * expm1(row->dev_again), .scale_percent = 100 * row->S, .base = row->W };
+    struct line line = { .images_per_s = row->target ? exp(row->v) : NAN, .change_percent = night_percent(row->dev),
+                         .again_percent = night_percent(row->dev_again), .scale_percent = 100 * row->S, .base = row->W };
     snprintf(line.series, sizeof line.series, "%s", series->name);
     snprintf(line.night, sizeof line.night, "%s", n->night);
     if (gmtime_r(&start, &when))

@@ -6,12 +6,12 @@
 
 #include "bench/output/html.h"
 #include "bench/output/night_table.h"
+#include "kernels/base/clock.h"
 #include "kernels/base/len.h"
 #include "tuner/sign.h"
 #include "tuner/verdict.h"
 
 #define GAP_MOST 7                   /* days of absence that a picture leaves room for */
-#define DAY_S 86400
 #define WIDE 360.0
 #define HIGH 120.0
 #define LEFT 46.0
@@ -35,7 +35,7 @@ const char *night_class(const char *word)
 /* Never "-0.0" when it is printed with one digit. */
 static double percent(double log_ratio)
 {
-    double x = 100 * expm1(log_ratio);
+    double x = night_percent(log_ratio);
     return fabs(x) < .05 ? 0 : x;
 }
 
@@ -64,7 +64,7 @@ static void place_nights(struct picture *p)
 {
     double slots = 0;
     for (size_t i = 0; i < p->count; i++) {
-        double days = i ? round((double)(p->nights[i].start_unix_s - p->nights[i - 1].start_unix_s) / DAY_S) : 0;
+        double days = i ? round((double)(p->nights[i].start_unix_s - p->nights[i - 1].start_unix_s) / CLOCK_DAY_S) : 0;
         slots += i ? fmin(fmax(days, 1), GAP_MOST) : 0;
         p->x[i] = slots;
     }

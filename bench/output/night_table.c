@@ -48,15 +48,15 @@ bool night_row_is_shown(const struct night_row *row)
     return row->target || *row->verdict;
 }
 
-static double percent(double log_ratio)
+double night_percent(double log_ratio)
 {
     return 100 * expm1(log_ratio);
 }
 
 static struct line line_of(const struct night_row *row)
 {
-    struct line line = { .images_per_s = row->target ? exp(row->v) : NAN, .change_percent = percent(row->dev),
-                         .again_percent = percent(row->dev_again), .scale_percent = 100 * row->S, .base = row->W,
+    struct line line = { .images_per_s = row->target ? exp(row->v) : NAN, .change_percent = night_percent(row->dev),
+                         .again_percent = night_percent(row->dev_again), .scale_percent = 100 * row->S, .base = row->W,
                          .executions = row->executions };
     memcpy(line.name, row->name, sizeof line.name);
     snprintf(line.verdict, sizeof line.verdict, "%s", night_row_word(row));

@@ -22,6 +22,8 @@ struct night_view {                  /* borrowed */
 
 /* Its word for people: why it says nothing, or its verdict. */
 const char *night_row_word(const struct night_row *row);
+/* A log ratio, as of dev, in percent: -5.0 for ln(0.95); NaN for NaN. */
+double night_percent(double log_ratio);
 /* Has it anything to tell? A MACHINE row where there are too few series has not. */
 bool night_row_is_shown(const struct night_row *row);
 

@@ -35,6 +35,7 @@ struct clock_quality clock_measure_quality(const struct clock *clk);
 
 /* Seconds since 1970 UTC from the wall clock: for records only, never for durations. */
 int64_t clock_unix_s(void);
+#define CLOCK_DAY_S 86400            /* seconds of a day */
 #define CLOCK_STAMP_SIZE 21
 /* Writes "YYYY-MM-DDTHH:MM:SSZ" into text[CLOCK_STAMP_SIZE]. */
 void clock_stamp(char *text, int64_t unix_s);
