@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/doctor/doctor.h"
 #include "bench/measure/campaign_begin.h"
 #include "bench/nightly/advice.h"
 #include "bench/nightly/alpha.h"
@@ -16,6 +17,7 @@
 #include "bench/nightly/told.h"
 #include "bench/nightly/watch.h"
 #include "kernels/base/clock.h"
+#include "kernels/base/nvml.h"
 
 struct night {
     const struct night_context *context;
@@ -172,22 +174,34 @@ static enum status confirm(struct night_report *out, struct night *n, struct err
     return st == ST_OK ? judge(out, n, &ask_again, err) : st;
 }
 
-/* Nothing is measured, and every target knows why. */
-static enum status give_up(struct night *n)
+/* A GPU of this machine: where another library stands in for NVML, its GPUs are on no bus and have no driver here. */
+static bool watches_gpu(const struct night *n)
 {
+    for (size_t i = 0; i < n->watch.count; i++)
+        if (strncmp(n->targets[i].t->plan->device, "cuda:", 5) == 0)
+            return !getenv(NVML_LIBRARY_VARIABLE);
+    return false;
+}
+
+/* Where a GPU is watched and none works, nothing is measured and every target knows why. */
+static enum status measure(struct night *n, struct err *err)
+{
+    char fault[ERR_TEXT_MAX] = "";
+    enum status st = watches_gpu(n) ? doctor_gpu_fault(fault, sizeof fault, NULL, n->context->stop, err) : ST_OK;
+    if (st != ST_OK || !*fault)
+        return st == ST_OK ? night_measure(n->c, n->targets, n->watch.count, NIGHT_EXECUTIONS, err) : st;
     for (size_t i = 0; i < n->watch.count; i++) {
         n->targets[i].failed = ST_ENVIRONMENT;
-        snprintf(n->targets[i].why, sizeof n->targets[i].why, "%s", n->context->broken);
+        memcpy(n->targets[i].why, fault, sizeof fault);
     }
     return ST_OK;
 }
 
 static enum status watch_all(struct night_report *out, struct night *n, struct err *err)
 {
-    bool ask_again = false, broken = n->context->broken && *n->context->broken;
+    bool ask_again = false;
     night_rows_choose_control(n->targets, n->watch.count, n->earlier, n->earlier_count);
-    enum status st = broken ? give_up(n)
-                            : night_measure(n->c, n->targets, n->watch.count, NIGHT_EXECUTIONS, err);
+    enum status st = measure(n, err);
     if (st == ST_OK)
         st = signs_record(n->c, n->targets, n->watch.count, err);
     if (st == ST_OK)

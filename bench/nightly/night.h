@@ -40,7 +40,6 @@ struct night_context {
     const struct progress *progress; /* may be NULL */
     const volatile sig_atomic_t *stop; /* may be NULL */
     const char *argv_text, *build, *variant;
-    const char *broken;              /* why nothing can be measured tonight: a GPU that does not work; NULL or "": nothing */
 };
 
 /* Measures, compares with the nights in the store, confirms what is flagged, stores, tells. *out is valid with

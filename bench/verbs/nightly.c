@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/doctor/doctor.h"
 #include "bench/nightly/night.h"
 #include "bench/nightly/page.h"
 #include "bench/output/night_table.h"
@@ -15,7 +14,6 @@
 #include "kernels/base/build.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/json.h"
-#include "kernels/base/nvml.h"
 
 static void write_plain(FILE *file, const struct night_view *night)
 {
@@ -70,30 +68,14 @@ static enum status retune(enum status st, const struct night_report *report, con
     return st;
 }
 
-/* A GPU of this machine: where another library stands in for NVML, its GPUs are on no bus and have no driver here. */
-static bool watches_gpu(const struct night_sources *sources)
-{
-    if (getenv(NVML_LIBRARY_VARIABLE))
-        return false;
-    for (size_t i = 0; i < sources->count; i++)
-        for (size_t k = 0; k < sources->tunes[i]->target_count; k++)
-            if (strncmp(sources->tunes[i]->targets[k].row.device, "cuda:", 5) == 0)
-                return true;
-    return false;
-}
-
 static enum status run(const struct invocation *inv, const struct night_sources *sources, struct store *store,
                        struct err *err)
 {
     const struct config *config = sources->list[0].config;
     struct progress_line line;
     struct night_report report;
-    char broken[ERR_TEXT_MAX] = "";
-    enum status st = watches_gpu(sources) ? doctor_gpu_fault(broken, sizeof broken, NULL, inv->stop, err) : ST_OK;
-    if (st != ST_OK)
-        return st;
     struct progress progress = progress_line_open(&line, stderr, config->quiet);
-    st = night_run(&report,
+    enum status st = night_run(&report,
                                &(struct night_context){ .sources = sources->list,
                                                         .source_count = sources->count,
                                                         .store = store,
@@ -101,7 +83,6 @@ static enum status run(const struct invocation *inv, const struct night_sources 
                                                         .stop = inv->stop,
                                                         .argv_text = inv->argv_text,
                                                         .build = build_text(),
-                                                        .broken = broken,
                                                         .variant = build_variant() },
                                err);
     progress_line_close(&line);

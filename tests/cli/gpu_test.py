@@ -133,6 +133,17 @@ def a_night_looks_at_the_gpu_first(folder):
     check(rows(folder, "SELECT DISTINCT validity FROM night WHERE target > 0") == [("INVALID",)], done.stdout)
 
 
+def a_night_on_the_cpu_asks_for_no_gpu(folder):
+    """CPU and GPU were tuned and the CPU is the faster one: it alone is watched, and no GPU is missed"""
+    engine = scripted(folder, script=BOTH.replace('"cuda:0": 12', '"cuda:0": 0.5'))
+    done = bench(*tune_arguments(folder, engine, "--device", "cpu:0,cuda:0", "--batches", "1,2", "--quiet"), cwd=folder)
+    check(done.returncode == 0, "exit %d: %s" % (done.returncode, done.stderr))
+    done = bench("nightly", "--out", os.path.join(folder, "out"), "--quiet", "--json", cwd=folder)
+    check(done.returncode == 0, "exit %d: %s" % (done.returncode, done.stderr))
+    night = json.loads(done.stdout)
+    check(night["verdict"] == "LEARNING" and all("cpu:0" in s["series"] for s in night["series"]), done.stdout)
+
+
 def a_missing_worker_is_one_sentence(folder):
     """a GPU target whose worker does not start is skipped with the reason, exit 3"""
     engine = write(os.path.join(folder, "gone.yaml"), "name: gone\ncommand: [no-such-worker]\ndevices: [cuda]\n")
@@ -145,7 +156,7 @@ def a_missing_worker_is_one_sentence(folder):
 
 
 if __name__ == "__main__":
-    tests = [a_missing_worker_is_one_sentence, what_an_engine_chose_is_stored]
+    tests = [a_missing_worker_is_one_sentence, what_an_engine_chose_is_stored, a_night_on_the_cpu_asks_for_no_gpu]
     if not os.path.exists("/dev/nvidiactl"):
         tests.append(a_night_looks_at_the_gpu_first)
     if os.access(FAKE, os.R_OK):
