@@ -204,9 +204,9 @@ static void look_isa(struct judge *j)
 #define BUSY_SHARE 0.10
 #define STEAL_SHARE 0.005
 static const struct outcome load_outcomes[] = {
-    { .name = "quiet", LEVEL_OK, "others used <busy> % of the processors within 1 s, steal <steal> %", NULL },
+    { .name = "quiet", LEVEL_OK, "others used <busy> % of the processors within 1 s, steal <steal> %; tasks waited for one: <waited>", NULL },
     { .name = "busy", LEVEL_WARN,
-      "others used <busy> % of the processors within 1 s (load <load>)",
+      "others used <busy> % of the processors within 1 s (load <load>; tasks waited for one: <waited>)",
       "stop them, or measure when they are done" },
     { .name = "steal", LEVEL_WARN,
       "the hypervisor took <steal> % of the processors' time within 1 s",
@@ -220,12 +220,14 @@ static void look_load(struct judge *j)
 {
     const struct facts_cpu *c = &j->facts->cpu;
     const double total = c->second.total - c->first.total, hot = c->second.hot - c->first.hot;
+    const double waited_us = c->second.waited_us - c->first.waited_us; /* within the second */
     const bool stood = !(total > 0); /* a tree without a second reading: nothing grew */
     const double busy = stood ? 0 : (c->second.busy - c->first.busy) / total;
     const double steal = stood ? 0 : (c->second.steal - c->first.steal) / total;
     const struct field_row *load = row_of(j, "load_1min");
     const struct gpu_fill b = { "busy", judge_text(j, "%.0f", 100 * busy) },
                           s = { "steal", judge_text(j, "%.1f", 100 * steal) },
+                          w = { "waited", isnan(waited_us) ? "not told" : judge_text(j, "%.1f %% of it", waited_us / 1e4) },
                           l = { "load",
                                 load && load->is_number ? judge_text(j, "%.2f", load->number) : "not told" };
     if (isnan(total)) {
@@ -233,13 +235,13 @@ static void look_load(struct judge *j)
         return;
     }
     if (busy > BUSY_SHARE)
-        SAY(j, "busy", b, s, l);
+        SAY(j, "busy", b, s, l, w);
     if (steal > STEAL_SHARE)
         SAY(j, "steal", b, s, l);
     if (hot > 0)
         SAY(j, "hot", { "events", judge_text(j, "%.0f", hot) });
     if (busy <= BUSY_SHARE && steal <= STEAL_SHARE && !(hot > 0))
-        SAY(j, "quiet", b, s, l);
+        SAY(j, "quiet", b, s, l, w);
 }
 
 /* --- memory --------------------------------------------------------------------------------------------- */

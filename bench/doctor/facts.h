@@ -95,6 +95,7 @@ struct fact_sample {                 /* one reading of the counters; a NaN is no
     double busy, steal, total;       /* processor time of the machine, in ticks */
     double throttled;                /* periods, over all levels of the control group */
     double hot;                      /* thermal throttle events, over all processors */
+    double waited_us;                /* some task was ready and had no processor (PSI) */
 };
 struct facts_cpu {
     struct field_row *environment;   /* of bench/telemetry */

@@ -141,6 +141,16 @@ static void sample_stat(struct fact_sample *s, const char *root, bool second)
     s->total = s->busy + idle + wait + steal;
 }
 
+/* A kernel without PSI has no such file: nothing is told. */
+static void sample_pressure(struct fact_sample *s, const char *root, bool second)
+{
+    char text[512];
+    double total_us;
+    const char *total = read_sample(text, sizeof text, root, "/proc/pressure/cpu", second) ? strstr(text, "total=") : NULL;
+    if (total && strncmp(text, "some ", strlen("some ")) == 0 && sscanf(total, "total=%lf", &total_us) == 1)
+        s->waited_us = total_us;
+}
+
 static void sample_group(struct fact_sample *s, const char *root, bool second)
 {
     struct cgroup level;
@@ -173,8 +183,9 @@ static void sample_heat(struct fact_sample *s, const char *root, bool second)
 
 static void sample(struct fact_sample *s, const char *root, bool second)
 {
-    *s = (struct fact_sample){ NAN, NAN, NAN, NAN, NAN };
+    *s = (struct fact_sample){ NAN, NAN, NAN, NAN, NAN, NAN };
     sample_stat(s, root, second);
+    sample_pressure(s, root, second);
     sample_group(s, root, second);
     sample_heat(s, root, second);
 }

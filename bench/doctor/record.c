@@ -62,6 +62,7 @@ static const struct row {
       { "processor", "model name", "CPU part", "microcode", "physical id", "core id", "flags", "Features" } },
     { "/proc/meminfo", HOW_LINES, false, { "MemTotal", "MemAvailable", "SwapTotal", "SwapFree" } },
     { "/proc/stat", HOW_LINES, true, { "cpu " } },
+    { "/proc/pressure/cpu", HOW_LINES, true, { "some " } },
     { "/proc/self/status", HOW_LINES, false, { "Cpus_allowed_list" } },
     { "/proc/self/limits", HOW_LINES, false, { "Max address space" } },
 };

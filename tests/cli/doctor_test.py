@@ -299,8 +299,10 @@ TREES = [
         "sys/bus/pci/devices/0000:01:00.0/numa_node": "1\n"}), [], 0, {"cpu.numa": "warn far_gpu"}),
     ("old processor", changed(no_gpu(), files={"proc/cpuinfo": "processor\t: 0\nflags\t\t: fpu sse4_1\n"}), [], 0,
      {"cpu.isa": "note none"}),
-    ("busy", changed(no_gpu(), files={"proc/stat@1": "cpu  1300 0 500 90500 0 0 0 0 0 0\n"}), [], 0,
-     {"cpu.load": "warn busy"}),  # 300 of 800 ticks
+    ("busy", changed(no_gpu(), files={"proc/stat@1": "cpu  1300 0 500 90500 0 0 0 0 0 0\n",
+                                      "proc/pressure/cpu@1": "some avg10=2.00 avg60=0.10 avg300=0.05 total=251000\n"}),
+     [], 0, {"cpu.load": "warn busy"}),  # 300 of 800 ticks; 250000 us of a second
+    ("no pressure told", changed(no_gpu(), "proc/pressure"), [], 0, {"cpu.load": "ok quiet"}),
     ("steal", changed(no_gpu(), files={"proc/stat@1": "cpu  1000 0 500 90790 0 0 0 10 0 0\n"}), [], 0,
      {"cpu.load": "warn steal"}),  # 10 of 800 ticks
     ("hot processor", changed(no_gpu(), files={CPU + "cpu0/thermal_throttle/core_throttle_count@1": "6\n"}), [], 0,

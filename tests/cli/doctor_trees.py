@@ -62,6 +62,8 @@ def no_gpu():
         "proc/cpuinfo": CPUINFO,
         "proc/meminfo": "MemTotal: 33554432 kB\nMemAvailable: 25165824 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n",
         "proc/stat": "cpu  1000 0 500 90000 0 0 0 0 0 0\n",
+        "proc/pressure/cpu": "some avg10=0.00 avg60=0.10 avg300=0.05 total=1000\n"
+                             "full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n",
         "proc/loadavg": "0.10 0.20 0.30 1/100 1234\n",
         "proc/sys/kernel/osrelease": "6.1.0-13-amd64\n",
         "proc/sys/kernel/perf_event_paranoid": "2\n",
