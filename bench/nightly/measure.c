@@ -72,7 +72,7 @@ static enum status run_job(struct campaign_state *c, const struct job *job, stru
     struct night_target *target = job->target;
     struct residents *r = calloc(1, sizeof *r);
     const struct residents_ask ask = { .label = label_of(job), .batches = target->watch->batches,
-                                       .count = target->watch->count, .gate = job->part == NIGHT_CONFIRM };
+                                       .count = target->watch->count, .gate = true };
     if (!r)
         return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for an execution");
     campaign_tell(c, target->t, job->part == NIGHT_CONFIRM ? "confirm" : "night", NULL, 0, job->pass);
