@@ -20,6 +20,13 @@ struct output_for { /* one row of output.for: which target a model's entry is ma
     char model[64], engine[64], device[64], precision[16];
 };
 
+/* One row of nightly.series: what the series have of their own whose names the pattern (of fnmatch) matches. */
+struct night_series {
+    char   pattern[256];             /* "hrnet *": a series is "hrnet onednn cpu:0 bf16 batch 8" */
+    double delta;                    /* the smallest change that counts, a fraction; 0: not given */
+    char   group[24];                /* what they have in common with others of the device; "": not given */
+};
+
 /* What is to be good. */
 enum objective { OBJECTIVE_THROUGHPUT, OBJECTIVE_LATENCY, OBJECTIVE_ENERGY, OBJECTIVE_COUNT };
 const char *objective_name(enum objective objective); /* "throughput" "latency" "energy" */
@@ -94,6 +101,8 @@ struct config {
     uint64_t every_ns;               /* a night is due */
     char  *fail_on;                  /* "nothing", "moved" */
     bool   retune;                   /* race again what moved */
+    struct night_series *night_series; /* [night_series_count] the first that matches and has the key counts */
+    size_t night_series_count;
     char  *format;                   /* export; NULL: not given */
     uint64_t keep_ns;                /* prune */
     bool   keep_set, dry_run;

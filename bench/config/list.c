@@ -322,19 +322,6 @@ static void for_release(struct config *c, const struct config_row *row)
     c->output_for_count = 0;
 }
 
-static enum status for_refuse(const struct config_row *row, const struct config_value *v,
-                              const struct yaml *at, const char *near, struct err *err)
-{
-    char where[4200];
-    snprintf(where, sizeof where, "%s:%d:%d", v->file, at->line, at->column);
-    struct config_value here = { .where = where, .key = v->key };
-    return config_refuse(row, &here,
-                         at->kind == YAML_SCALAR ? at->text
-                         : at->kind == YAML_LIST ? "a list"
-                                                 : "a map",
-                         near, err);
-}
-
 static enum status for_read_pair(struct output_for *one, const struct config_row *row,
                                  const struct config_value *v, const struct yaml *key,
                                  const struct yaml *value, struct err *err)
@@ -345,11 +332,11 @@ static enum status for_read_pair(struct output_for *one, const struct config_row
         if (strcmp(key->text, for_keys[i].name) != 0)
             continue;
         if (value->kind != YAML_SCALAR || !*value->text || strlen(value->text) >= for_keys[i].size)
-            return for_refuse(row, v, value, NULL, err);
+            return config_refuse_node(row, v, value, NULL, err);
         strcpy((char *)one + for_keys[i].offset, value->text);
         return ST_OK;
     }
-    return for_refuse(row, v, key, text_nearest(key->text, names, LEN(for_keys)), err);
+    return config_refuse_node(row, v, key, text_nearest(key->text, names, LEN(for_keys)), err);
 }
 
 static enum status for_read_row(struct output_for *one, const struct config_row *row,
@@ -357,9 +344,9 @@ static enum status for_read_row(struct output_for *one, const struct config_row 
                                 const struct yaml *map, struct err *err)
 {
     if (map->kind != YAML_MAP || map->count == 0)
-        return for_refuse(row, v, map, NULL, err);
+        return config_refuse_node(row, v, map, NULL, err);
     if (!*model->text || strlen(model->text) >= sizeof one->model)
-        return for_refuse(row, v, model, NULL, err);
+        return config_refuse_node(row, v, model, NULL, err);
     if (strcmp(model->text, "*") != 0)
         strcpy(one->model, model->text);
     enum status st = ST_OK;

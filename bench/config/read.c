@@ -18,6 +18,19 @@ enum status config_refuse(const struct config_row *row, const struct config_valu
                    near ? near : "", near ? "\"?)" : "");
 }
 
+enum status config_refuse_node(const struct config_row *row, const struct config_value *v, const struct yaml *at,
+                               const char *near, struct err *err)
+{
+    char where[4200];
+    snprintf(where, sizeof where, "%s:%d:%d", v->file, at->line, at->column);
+    struct config_value here = { .where = where, .key = v->key };
+    return config_refuse(row, &here,
+                         at->kind == YAML_SCALAR ? at->text
+                         : at->kind == YAML_LIST ? "a list"
+                                                 : "a map",
+                         near, err);
+}
+
 struct config_value config_item(char *where, size_t size, const struct config_value *v, size_t i)
 {
     struct config_value item = *v;

@@ -58,7 +58,7 @@ extern const struct config_type config_type_bool, config_type_int, config_type_t
     config_type_size, config_type_names, config_type_text, config_type_choice, config_type_either,
     config_type_percent, config_type_duration, config_type_counts, config_type_objective, config_type_limit,
     config_type_arrivals, config_type_rate, config_type_trace,
-    config_type_bytes, config_type_seed, config_type_output_for;
+    config_type_bytes, config_type_seed, config_type_output_for, config_type_night_series;
 
 const struct config_row *config_rows(size_t *count);
 /* look_up of models and engines: ST_OK, or the sentence with the nearest known name. */
@@ -77,6 +77,9 @@ static inline void *config_field(const struct config *c, const struct config_row
  * ST_CONFIG. near may be NULL. */
 enum status config_refuse(const struct config_row *row, const struct config_value *v, const char *got,
                           const char *near, struct err *err);
+/* The same of one node inside the value. */
+enum status config_refuse_node(const struct config_row *row, const struct config_value *v, const struct yaml *at,
+                               const char *near, struct err *err);
 
 /* Writes a time in the largest unit that holds it as a whole number: "90s", "300ms"; "0". */
 void config_write_duration(FILE *out, uint64_t ns);

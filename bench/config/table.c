@@ -220,6 +220,10 @@ static const struct config_row rows[] = {
     { .key = "nightly.retune", .flag = "retune", .type = &config_type_bool, .group = CONFIG_NIGHTLY, AT(retune),
       .preset = "false",
       .help = "race the targets again whose optimum moved and that are not slower, and write batch_sizes.json anew" },
+    { .key = "nightly.series", .type = &config_type_night_series, .group = CONFIG_NIGHTLY, .unit = "MAP",
+      AT(night_series), .min = .5, .max = 50, .preset_text = "none",
+      .help = "{PATTERN: {delta: 4%, group: WORD}}: of series whose names match, the smallest change that counts, "
+              "and which of the device's series share its ups and downs" },
     { .flag = "nightly", .type = &config_type_bool, .group = CONFIG_REPORT, AT(nightly), .preset = "false",
       .help = "the page of a night in place of a campaign's" },
     { .flag = "plot", .type = &config_type_text, .group = CONFIG_HISTORY, .unit = "FILE", AT(plot), .max = 4000,

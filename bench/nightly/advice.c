@@ -21,7 +21,8 @@ static bool is_slow(const struct night_row *row)
 bool advice_is_slower(const struct night_row *row, const struct night_row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        bool same = night_row_is_machine(&rows[i]) ? strcmp(rows[i].device, row->device) == 0
+        bool same = night_row_is_machine(&rows[i]) ? strcmp(rows[i].device, row->device) == 0 &&
+                                                         strcmp(rows[i].group_name, row->group_name) == 0
                                                    : rows[i].target == row->target;
         if (same && is_slow(&rows[i]))
             return true;

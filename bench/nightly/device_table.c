@@ -11,6 +11,11 @@ bool night_row_is_machine(const struct night_row *row)
     return strncmp(row->series, JUDGE_MACHINE, strlen(JUDGE_MACHINE)) == 0;
 }
 
+static bool is_of_table(const struct device_table *d, const struct night_row *row)
+{
+    return !night_row_is_machine(row) && strcmp(row->device, d->name) == 0 && strcmp(row->group_name, d->group) == 0;
+}
+
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -19,7 +24,7 @@ static int compare_names(const void *a, const void *b)
 static void collect_series(struct device_table *d, const struct night_row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (!night_row_is_machine(&rows[i]) && strcmp(rows[i].device, d->name) == 0)
+        if (is_of_table(d, &rows[i]))
             d->series[d->series_count++] = rows[i].series;
 }
 
@@ -52,15 +57,16 @@ size_t device_table_series(const struct device_table *d, const char *series)
 
 static void put(struct device_table *d, const struct night_row *row, size_t night)
 {
-    if (night_row_is_machine(row) || strcmp(row->device, d->name) != 0)
+    if (!isnan(row->control_z) && strcmp(row->device, d->name) == 0)
+        d->control[night] = row->control_z; /* of whatever group: one control speaks for the device */
+    if (!is_of_table(d, row))
         return;
-    size_t at = device_table_series(d, row->series) * d->nights + night;
+    size_t series = device_table_series(d, row->series), at = series * d->nights + night;
+    d->delta[series] = row->delta > 0 ? row->delta : 0;
     d->v[at] = *row->validity ? NAN : row->v;
     d->again[at] = row->again;
     d->error[at] = row->error;
     d->panel[at] = row->panel;
-    if (!isnan(row->control_z))
-        d->control[night] = row->control_z;
 }
 
 static int64_t start_of(const struct device_table *d, size_t night)
@@ -119,6 +125,7 @@ void device_table_free(struct device_table *d)
     free(d->again);
     free(d->error);
     free(d->control);
+    free(d->delta);
     free(d->panel);
     free(d->segment);
     free(d->machine_segment);
@@ -126,10 +133,10 @@ void device_table_free(struct device_table *d)
     free(d->common);
 }
 
-bool device_table_make(struct device_table *d, const char *name, const struct night_row *rows, size_t count,
-                       const struct judge_ask *ask)
+bool device_table_make(struct device_table *d, const char *name, const char *group, const struct night_row *rows,
+                       size_t count, const struct judge_ask *ask)
 {
-    *d = (struct device_table){ .ask = ask, .name = name };
+    *d = (struct device_table){ .ask = ask, .name = name, .group = group };
     d->series = calloc(ask->earlier_count + count + 1, sizeof *d->series);
     d->runs = calloc(ask->earlier_count + 1, sizeof *d->runs);
     if (!d->series || !d->runs)
@@ -143,13 +150,14 @@ bool device_table_make(struct device_table *d, const char *name, const struct ni
     d->v = calloc(values, sizeof *d->v);
     d->again = calloc(values, sizeof *d->again);
     d->error = calloc(values, sizeof *d->error);
+    d->delta = calloc(d->series_count + 1, sizeof *d->delta);
     d->panel = calloc(values, sizeof *d->panel);
     d->segment = calloc(values, sizeof *d->segment);
     d->control = calloc(d->nights, sizeof *d->control);
     d->machine_segment = calloc(d->nights, sizeof *d->machine_segment);
     d->verdicts = calloc(values + d->nights, sizeof *d->verdicts);
     d->common = calloc(d->nights, sizeof *d->common);
-    if (!d->v || !d->again || !d->error || !d->panel || !d->segment || !d->control || !d->machine_segment ||
+    if (!d->v || !d->again || !d->error || !d->delta || !d->panel || !d->segment || !d->control || !d->machine_segment ||
         !d->verdicts || !d->common)
         return false;
     fill(d, rows, count);
@@ -165,5 +173,6 @@ struct night_ask device_table_ask(const struct device_table *d)
                                .panel = d->panel,
                                .segment = d->segment,
                                .machine_segment = d->machine_segment,
-                               .control = d->control };
+                               .control = d->control,
+                               .delta = d->delta };
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char build_name[] = "bench";
+
 /* The value as text; what could not be read is no value. */
 static bool value_of(char out[RECORD_TEXT], const struct field_row *field)
 {
@@ -45,7 +47,8 @@ static size_t compare_builds(struct night_event *out, const struct run_row *then
 {
     if (strcmp(then->build, now->build) == 0)
         return 0;
-    *out = (struct night_event){ .name = "bench" };
+    *out = (struct night_event){ .name = "" };
+    memcpy(out->name, build_name, sizeof build_name);
     memcpy(out->was, then->build, sizeof then->build);
     memcpy(out->is, now->build, sizeof now->build);
     return 1;
@@ -69,5 +72,30 @@ enum status night_events(struct night_event **out, size_t *count, struct store *
     }
     free(before);
     free(after);
+    return st;
+}
+
+static bool is_as_then(const struct night_event *e, const struct field_row *then, size_t count, bool same_build)
+{
+    char was[RECORD_TEXT];
+    const struct field_row *field = find(then, count, e->name);
+    if (strcmp(e->name, build_name) == 0)
+        return same_build;
+    return field && value_of(was, field) && strcmp(was, e->is) == 0;
+}
+
+enum status night_events_drop(struct night_event *events, size_t *count, struct store *store,
+                              const struct run_row *then, const struct run_row *now, struct err *err)
+{
+    struct field_row *fields = NULL;
+    size_t field_count = 0, kept = 0;
+    if (*count == 0)
+        return ST_OK;
+    enum status st = store_load_fields(&fields, &field_count, store, STORE_FIELDS_RUN, then->id, err);
+    for (size_t i = 0; i < *count && st == ST_OK; i++)
+        if (!is_as_then(&events[i], fields, field_count, strcmp(then->build, now->build) == 0))
+            events[kept++] = events[i];
+    free(fields);
+    *count = st == ST_OK ? kept : *count;
     return st;
 }

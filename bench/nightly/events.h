@@ -12,5 +12,8 @@
  * store. */
 enum status night_events(struct night_event **out, size_t *count, struct store *store,
                          const struct run_row *then, const struct run_row *now, struct err *err);
+/* Takes out of events [*count] those that were on run `then` as they are now. Statuses of the store. */
+enum status night_events_drop(struct night_event *events, size_t *count, struct store *store,
+                              const struct run_row *then, const struct run_row *now, struct err *err);
 
 #endif

@@ -43,7 +43,7 @@ static bool tell_device(struct night_row *rows, size_t count, const struct devic
     bool again = false;
     for (size_t i = 0; i < count; i++) {
         struct night_row *row = &rows[i];
-        if (strcmp(row->device, d->name) != 0)
+        if (strcmp(row->device, d->name) != 0 || strcmp(row->group_name, d->group) != 0)
             continue;
         size_t s = night_row_is_machine(row) ? d->series_count : device_table_series(d, row->series);
         const struct verdict_answer *series = &d->verdicts[s * d->nights], *v = &series[last];
@@ -57,18 +57,19 @@ static bool tell_device(struct night_row *rows, size_t count, const struct devic
     return again;
 }
 
-static enum status judge_device(struct night_row *rows, size_t count, const char *name, bool *ask_again,
-                                const struct judge_ask *ask, struct err *err)
+static enum status judge_group(struct night_row *rows, size_t count, const struct night_row *machine, bool *ask_again,
+                               const struct judge_ask *ask, struct err *err)
 {
     struct device_table d;
-    bool enough = device_table_make(&d, name, rows, count, ask);
+    bool enough = device_table_make(&d, machine->device, machine->group_name, rows, count, ask);
     const struct night_ask nights = enough ? device_table_ask(&d) : (struct night_ask){ .nights = 0 };
     enough = enough && night_judge(d.verdicts, d.common, &nights);
     if (enough)
         *ask_again |= tell_device(rows, count, &d);
     device_table_free(&d);
     if (!enough)
-        return err_set(err, ST_OUT_OF_MEMORY, "not enough memory to judge the nights of %.60s", name);
+        return err_set(err, ST_OUT_OF_MEMORY, "not enough memory to judge the nights of %.60s",
+                       machine->device);
     return ST_OK;
 }
 
@@ -79,8 +80,18 @@ enum status judge_rows(struct night_row *rows, size_t count, bool *ask_again, co
     *ask_again = false;
     for (size_t i = 0; i < count && st == ST_OK; i++)
         if (night_row_is_machine(&rows[i]))
-            st = judge_device(rows, count, rows[i].device, ask_again, ask, err);
+            st = judge_group(rows, count, &rows[i], ask_again, ask, err);
     return st;
+}
+
+/* --- groups --------------------------------------------------------------------------------------------- */
+
+void judge_regroup(struct night_row *earlier, size_t earlier_count, const struct night_row *rows, size_t count)
+{
+    for (size_t i = 0; i < earlier_count; i++)
+        for (size_t k = 0; k < count; k++)
+            if (strcmp(earlier[i].series, rows[k].series) == 0)
+                memcpy(earlier[i].group_name, rows[k].group_name, sizeof earlier[i].group_name);
 }
 
 /* --- the panel ------------------------------------------------------------------------------------------ */
@@ -92,21 +103,27 @@ static bool same_model(const char *a, const char *b)
     return n == strcspn(b, " ") && strncmp(a, b, n) == 0;
 }
 
+static bool same_group(const struct night_row *a, const struct night_row *b)
+{
+    return strcmp(a->device, b->device) == 0 && strcmp(a->group_name, b->group_name) == 0;
+}
+
 static bool model_is_there(const struct night_row *rows, size_t count, const struct night_row *row)
 {
     for (size_t i = 0; i < count; i++)
-        if (rows[i].panel && strcmp(rows[i].device, row->device) == 0 && same_model(rows[i].name, row->name))
+        if (rows[i].panel && same_group(&rows[i], row) && same_model(rows[i].name, row->name))
             return true;
     return false;
 }
 
-/* The steadiest row of the device that is not on the panel; of a new model if new_model. NULL: none. */
-static struct night_row *steadiest(struct night_row *rows, size_t count, const char *device, bool new_model)
+/* The steadiest row of the machine's group that is not on the panel; of a new model if new_model. NULL: none. */
+static struct night_row *steadiest(struct night_row *rows, size_t count, const struct night_row *machine,
+                                   bool new_model)
 {
     struct night_row *best = NULL;
     for (size_t i = 0; i < count; i++) {
         struct night_row *row = &rows[i];
-        if (night_row_is_machine(row) || row->panel || *row->validity || strcmp(row->device, device) != 0 ||
+        if (night_row_is_machine(row) || row->panel || *row->validity || !same_group(row, machine) ||
             (new_model && model_is_there(rows, count, row)))
             continue;
         if (!best || row->S < best->S || (isnan(best->S) && !isnan(row->S)))
@@ -121,8 +138,8 @@ void judge_choose_panel(struct night_row *rows, size_t count)
         rows[i].panel = false;
     for (size_t i = 0; i < count; i++)
         for (int place = 0; night_row_is_machine(&rows[i]) && place <= JUDGE_PANEL; place++) {
-            struct night_row *next = steadiest(rows, count, rows[i].device, true);
-            next = next ? next : steadiest(rows, count, rows[i].device, false);
+            struct night_row *next = steadiest(rows, count, &rows[i], true);
+            next = next ? next : steadiest(rows, count, &rows[i], false);
             if (!next)
                 break;
             next->panel = true;

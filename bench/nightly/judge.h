@@ -12,7 +12,7 @@
 #define JUDGE_PANEL 8                /* series that tell a confirmation what the device has in common */
 #define JUDGE_BLIND 3                /* nights in a row without a verdict */
 #define JUDGE_RECOVERED "recovered"  /* the path of the first valid night after REGRESSED */
-#define JUDGE_MACHINE "MACHINE "     /* a MACHINE row's series: this and the device */
+#define JUDGE_MACHINE "MACHINE "     /* a MACHINE row's series: this, the device, and its group if it has a name */
 
 struct judge_ask {
     const struct night_row *earlier; /* [earlier_count] as store_load_nights gives them */
@@ -26,13 +26,18 @@ struct judge_ask {
     double  alpha;                   /* false alarms of a series and night, of alpha_load */
 };
 /* Fills verdict, path, y, M, S ... of the rows [count], which lie by series; v, error, again, panel,
- * control_z and validity are read. Each device has one MACHINE row. *ask_again: something is flagged that
+ * control_z and validity are read. Each
+ * device has one MACHINE row for each group of its series. *ask_again: something is flagged that
  * has no confirmation yet. ST_OUT_OF_MEMORY. */
 enum status judge_rows(struct night_row *rows, size_t count, bool *ask_again, const struct judge_ask *ask,
                        struct err *err);
 
+/* A series was on all nights in the group in which it is on the newest: rows of `earlier` take the group that their series
+ * has in rows [count]. */
+void judge_regroup(struct night_row *earlier, size_t earlier_count, const struct night_row *rows, size_t count);
+
 /* Marks the rows that a confirmation of tonight's flagged ones measures for the device's common mode: the
- * steadiest series of each device, every model once while places last; one more than JUDGE_PANEL, since
+ * steadiest series of each device and group, every model once while places last; one more than JUDGE_PANEL, since
  * none counts for itself. */
 void judge_choose_panel(struct night_row *rows, size_t count);
 

@@ -1,6 +1,7 @@
 #include "bench/nightly/night.h"
 
 #include <math.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "bench/nightly/measure.h"
 #include "bench/nightly/night_rows.h"
 #include "bench/nightly/signs.h"
+#include "bench/nightly/suspects.h"
 #include "bench/nightly/told.h"
 #include "bench/nightly/watch.h"
 #include "kernels/base/clock.h"
@@ -197,6 +199,22 @@ static enum status measure(struct night *n, struct err *err)
     return ST_OK;
 }
 
+/* A pattern that names nothing is a slip of its writer, not of the night. */
+static void tell_unmatched(const struct night *n, const struct night_row *rows, size_t count)
+{
+    for (size_t i = 0; i < n->config.night_series_count; i++) {
+        const char *pattern = n->config.night_series[i].pattern;
+        char text[400];
+        size_t k = 0;
+        while (k < count && (rows[k].target == 0 || fnmatch(pattern, rows[k].name, 0) != 0))
+            k++;
+        snprintf(text, sizeof text, "nightly.series: no series of tonight matches \"%s\"; bench history shows their names",
+                 pattern);
+        if (k == count)
+            campaign_tell(n->c, NULL, "warning", text, 0, 0);
+    }
+}
+
 static enum status watch_all(struct night_report *out, struct night *n, struct err *err)
 {
     bool ask_again = false;
@@ -205,8 +223,10 @@ static enum status watch_all(struct night_report *out, struct night *n, struct e
     if (st == ST_OK)
         st = signs_record(n->c, n->targets, n->watch.count, err);
     if (st == ST_OK)
-        st = night_rows_make(&out->rows, &out->count, n->targets, n->watch.count, n->earlier,
+        st = night_rows_make(&out->rows, &out->count, n->targets, n->watch.count, &n->config, n->earlier,
                              n->earlier_count, err);
+    judge_regroup(n->earlier, n->earlier_count, out->rows, out->count);
+    tell_unmatched(n, out->rows, out->count);
     if (st == ST_OK)
         st = judge(out, n, &ask_again, err);
     if (st == ST_OK && ask_again)
@@ -245,15 +265,13 @@ static enum status conclude(struct night_report *out, struct night *n, struct er
     const struct config *config = n->context->sources[0].config;
     const struct judge_ask ask = judge_ask_of(n);
     const struct run_row *before = night_before(n);
-    if (before) {
-        enum status st =
-            night_events(&out->events, &out->event_count, n->context->store, before, &n->c->run, err);
-        if (st != ST_OK)
-            return st;
-    }
+    const struct suspects_ask suspects = { out->rows, out->count, &ask, before, &n->c->run };
     snprintf(out->name, sizeof out->name, "%s", n->c->run.name);
     snprintf(out->tune, sizeof out->tune, "%s", n->context->sources[0].tune->run.name);
-    enum status st = list_moved(out, n, err);
+    enum status st = suspects_find(&out->events, &out->event_count, &out->events_of_base, n->context->store, &suspects,
+                                   err);
+    if (st == ST_OK)
+        st = list_moved(out, n, err);
     if (st == ST_OK)
         st = told_of(out, &ask, n->targets, n->watch.count, err);
     if (st == ST_OK && *out->advice && strcmp(config->fail_on, "moved") == 0)
@@ -295,7 +313,8 @@ struct night_view night_report_view(const struct night_report *r)
                                 .sentence = r->sentence, .gap = r->gap, .advice = r->advice, .rows = r->rows, .count = r->count,
                                 .nights = r->nights, .alpha = r->alpha, .alpha_tested = r->alpha > ALPHA_PUBLISHED,
                                 .alpha_budget = r->alpha_budget, .events = r->events,
-                                .event_count = r->event_count };
+                                .event_count = r->event_count,
+                                .events_of_base = r->events_of_base };
 }
 
 void night_report_free(struct night_report *r)

@@ -18,8 +18,9 @@ struct night_report {                /* night_report_free */
     char   tune[32];                 /* of the newest campaign whose decisions are watched; "": not known */
     struct night_row *rows;          /* [count] tonight's series by name, MACHINE of each device first */
     size_t count;
-    struct night_event *events;      /* [event_count] what is another on the machine since the night before */
+    struct night_event *events;      /* [event_count] what is another on the machine than on the nights of the base */
     size_t event_count;
+    bool   events_of_base;           /* else, as nothing is red, than on the night before */
     size_t nights;                   /* in the store, tonight's too */
     double alpha, alpha_budget;      /* false alarms to be expected: of a series and night; of the night */
     const char *verdict;             /* worst word of the night: "OK", "REGRESSED", "BLIND" ... */

@@ -1,5 +1,6 @@
 #include "bench/nightly/night_rows.h"
 
+#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,17 +49,33 @@ static const struct night_row *find_row(const struct night_row *rows, size_t cou
     return NULL;
 }
 
-static size_t add_machine(struct night_row *rows, size_t n, const char *device)
+/* MACHINE of the device and group of a row. */
+static size_t add_machine(struct night_row *rows, size_t n, const struct night_row *of)
 {
-    struct night_row row = empty_row(device);
-    snprintf(row.series, sizeof row.series, JUDGE_MACHINE "%.63s", device);
+    struct night_row row = empty_row(of->device);
+    snprintf(row.group_name, sizeof row.group_name, "%s", of->group_name);
+    snprintf(row.series, sizeof row.series, JUDGE_MACHINE "%.60s%s%s", of->device, *of->group_name ? " " : "",
+             of->group_name);
     snprintf(row.name, sizeof row.name, "%s", row.series);
     if (!find_row(rows, n, row.series))
         rows[n++] = row;
     return n;
 }
 
-static struct night_row row_of(const struct night_target *target, int batch)
+/* What the configuration says of series of that name: for either key the first pattern that matches and has it. */
+static void settle_series(struct night_row *row, const struct config *config)
+{
+    for (size_t i = config->night_series_count; i-- > 0;) {
+        const struct night_series *s = &config->night_series[i];
+        if (fnmatch(s->pattern, row->name, 0) != 0)
+            continue;
+        row->delta = s->delta > 0 ? s->delta : row->delta;
+        if (*s->group)
+            memcpy(row->group_name, s->group, sizeof row->group_name);
+    }
+}
+
+static struct night_row row_of(const struct night_target *target, int batch, const struct config *config)
 {
     const struct target_row *t = &target->t->row;
     struct night_row row = empty_row(t->device);
@@ -67,26 +84,27 @@ static struct night_row row_of(const struct night_target *target, int batch)
     name_series(row.series, *t->key_sha256 ? t : &target->watch->view->row,
                 batch); /* never loaded tonight: as it was */
     snprintf(row.name, sizeof row.name, "%s batch %d", target->t->plan->name, batch);
+    settle_series(&row, config);
     return row;
 }
 
 enum status night_rows_make(struct night_row **rows, size_t *count, const struct night_target *targets,
-                            size_t target_count, const struct night_row *earlier, size_t earlier_count,
-                            struct err *err)
+                            size_t target_count, const struct config *config, const struct night_row *earlier,
+                            size_t earlier_count, struct err *err)
 {
     size_t n = 0;
     *count = 0;
-    *rows = calloc(target_count * (MOVED_POINTS_MAX + 1) + 1, sizeof **rows);
+    *rows = calloc(2 * target_count * MOVED_POINTS_MAX + 1, sizeof **rows); /* each may be a group of its own */
     if (!*rows)
         return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the rows of a night");
     for (size_t i = 0; i < target_count; i++) {
         for (size_t k = 0; k < targets[i].watch->count; k++) {
             struct night_row *row = &(*rows)[n++];
-            *row = row_of(&targets[i], targets[i].watch->batches[k]);
+            *row = row_of(&targets[i], targets[i].watch->batches[k], config);
             const struct night_row *before = find_row(earlier, earlier_count, row->series);
             row->moved_way = before ? before->moved_way : 0;
+            n = add_machine(*rows, n, row);
         }
-        n = add_machine(*rows, n, targets[i].t->row.device);
     }
     qsort(*rows, n, sizeof **rows, compare_rows);
     *count = n;

@@ -1,19 +1,22 @@
-/* night_rows.h - the rows of a night: one for each watched size, one for each device. For bench/nightly/
+/* night_rows.h - the rows of a night: one for each watched size, one for each device
+ * and group. For bench/nightly/
  * only. */
 #ifndef NIGHTLY_NIGHT_ROWS_H
 #define NIGHTLY_NIGHT_ROWS_H
 
+#include "bench/config/config.h"
 #include "bench/nightly/measure.h"
 #include "bench/store/record.h"
 #include "kernels/base/err.h"
 
 #define NIGHT_KIND "night"           /* of the run */
 
-/* Makes the rows, by series, with names and nothing measured; free(*rows). The way that "moved" went the
+/* Makes the rows, by series, with names, what config->night_series says of them, and
+ * nothing measured; free(*rows). The way that "moved" went the
  * night before is taken over from `earlier`. ST_OUT_OF_MEMORY. */
 enum status night_rows_make(struct night_row **rows, size_t *count, const struct night_target *targets,
-                            size_t target_count, const struct night_row *earlier, size_t earlier_count,
-                            struct err *err);
+                            size_t target_count, const struct config *config, const struct night_row *earlier,
+                            size_t earlier_count, struct err *err);
 /* Values of what was measured so far: v, error, again, control_z, validity, and whether the optimum moved. */
 void night_rows_fill(struct night_row *rows, size_t count, const struct night_target *targets,
                      size_t target_count);

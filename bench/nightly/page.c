@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/config/config.h"
 #include "bench/nightly/alpha.h"
 #include "bench/nightly/past.h"
+#include "bench/nightly/suspects.h"
 #include "bench/nightly/told.h"
 #include "bench/output/night_page.h"
 
@@ -18,7 +18,7 @@ struct work {
     size_t first, count;             /* its rows */
     struct history_view *series;     /* up to that night */
     size_t series_count;
-    struct night_report report;      /* its rows and events are borrowed */
+    struct night_report report;      /* its rows are borrowed */
 };
 
 static void find_rows(struct work *w)
@@ -43,18 +43,6 @@ static void cut_series(struct work *w)
     }
 }
 
-/* Settings that cannot be read again are those of another version: a day, then. */
-static double every_of(const struct run_row *run)
-{
-    struct config config;
-    const char *text = run->config_text ? run->config_text : "";
-    if (config_read_text(&config, run->name, text, strlen(text), NULL) != ST_OK)
-        return 0;
-    double every_s = (double)config.every_ns / 1e9;
-    config_free(&config);
-    return every_s;
-}
-
 /* What a night at that time has before it: the first `rows` of all. */
 static struct judge_ask ask_before(const struct work *w, size_t rows, int64_t start_unix_s, double every_s)
 {
@@ -69,23 +57,22 @@ static struct judge_ask ask_before(const struct work *w, size_t rows, int64_t st
                                .alpha = w->alpha };
 }
 
-static enum status collect(struct work *w, struct err *err)
+static enum status collect(struct work *w, struct store *store, struct err *err)
 {
     size_t at = (size_t)(w->run - w->past.runs);
     w->series = calloc(w->past.series_count + 1, sizeof *w->series);
     if (!w->series)
         return err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the page of a night");
-    w->every_s = every_of(w->run);
+    w->every_s = past_every_s(w->run);
     find_rows(w);
     cut_series(w);
     const struct judge_ask ask = ask_before(w, w->first, w->run->start_unix_s, w->every_s);
     w->report = (struct night_report){ .rows = w->past.rows + w->first,
-                                       .count = w->count,
-                                       .events = w->past.events[at],
-                                       .event_count = w->past.event_counts[at] };
+                                       .count = w->count };
     snprintf(w->report.name, sizeof w->report.name, "%s", w->run->name);
     told_rows(&w->report, &ask);
-    return ST_OK;
+    const struct suspects_ask suspects = { w->report.rows, w->count, &ask, at ? w->run - 1 : NULL, w->run };
+    return suspects_find(&w->report.events, &w->report.event_count, &w->report.events_of_base, store, &suspects, err);
 }
 
 static void work_free(struct work *w)
@@ -93,6 +80,7 @@ static void work_free(struct work *w)
     if (!w)
         return;
     past_free(&w->past);
+    free(w->report.events);
     free(w->series);
     free(w);
 }
@@ -106,7 +94,7 @@ static enum status load(struct work **out, struct store *store, const char *nigh
         st = err_set(err, ST_USAGE, "there was no night \"%.80s\": bench history lists them", night);
     if (st == ST_OK)
         st = alpha_load(&w->alpha, store, err);
-    return st == ST_OK ? collect(w, err) : st;
+    return st == ST_OK ? collect(w, store, err) : st;
 }
 
 enum status night_page_of_store(const char *path, struct store *store, const char *night, const char *again,

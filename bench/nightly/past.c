@@ -62,14 +62,16 @@ static bool begins_accept(const struct past *p, const struct history_night *n, s
     return false;
 }
 
+/* Nights are due as the newest one says. */
 static void arrange(struct past *p, const struct night_row **order)
 {
+    const double every_s = p->run_count ? past_every_s(&p->runs[p->run_count - 1]) : 0;
     for (size_t i = 0; i < p->row_count; i++) {
         size_t run = run_index(p, order[i]->run);
         bool first = i == 0 || strcmp(order[i - 1]->series, order[i]->series) != 0;
         struct history_view *series = &p->series[first ? p->series_count++ : p->series_count - 1];
         if (first)
-            *series = (struct history_view){ .name = order[i]->name, .nights = &p->nights[i] };
+            *series = (struct history_view){ .name = order[i]->name, .nights = &p->nights[i], .every_s = every_s };
         series->count++;
         p->nights[i] = (struct history_night){ .row = order[i],
                                                .night = p->runs[run].name,
@@ -157,4 +159,16 @@ const struct run_row *past_night(const struct past *p, const char *text)
             return &p->runs[i];
     }
     return strcmp(text, "last") == 0 && p->run_count ? &p->runs[p->run_count - 1] : NULL;
+}
+
+/* Settings that cannot be read again are those of another version. */
+double past_every_s(const struct run_row *run)
+{
+    struct config config;
+    const char *text = run->config_text ? run->config_text : "";
+    if (config_read_text(&config, run->name, text, strlen(text), NULL) != ST_OK)
+        return 0;
+    double every_s = (double)config.every_ns / 1e9;
+    config_free(&config);
+    return every_s;
 }

@@ -26,6 +26,8 @@ struct past {
 /* ST_CONFIG: there was no night yet. Statuses of the store. */
 enum status past_load(struct past *out, struct store *store, struct err *err);
 void past_free(struct past *p);
+/* How often a night was due by the settings of that one; 0: they do not tell, a day. */
+double past_every_s(const struct run_row *run);
 /* A night by its name, by "last", or by its date (2026-11-23: the first of that day); NULL: none. */
 const struct run_row *past_night(const struct past *p, const char *text);
 

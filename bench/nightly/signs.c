@@ -236,12 +236,21 @@ static enum status judge_device(struct night_row *row, bool *ask_again, const st
     return ST_OK;
 }
 
+/* What a device tells of itself is one incident, however many groups its series are in. */
+static bool speaks_for_device(const struct night_row *rows, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (night_row_is_machine(&rows[i]) && strcmp(rows[i].device, rows[at].device) == 0)
+            return false;
+    return night_row_is_machine(&rows[at]);
+}
+
 enum status signs_judge(struct night_row *rows, size_t count, bool *ask_again, const struct signs_ask *ask,
                         struct err *err)
 {
     enum status st = ST_OK;
     for (size_t i = 0; i < count && st == ST_OK; i++)
-        if (night_row_is_machine(&rows[i]) && strcmp(rows[i].verdict, verdict_name(VERDICT_INCONCLUSIVE)) != 0)
+        if (speaks_for_device(rows, i) && strcmp(rows[i].verdict, verdict_name(VERDICT_INCONCLUSIVE)) != 0)
             st = judge_device(&rows[i], ask_again, ask, err);
     return st;
 }

@@ -137,7 +137,7 @@ static struct worst find_worst(const struct night_report *r, const struct judge_
 static void say(struct night_report *out, const struct worst *w)
 {
     char who[RECORD_TEXT + 32] = "";
-    const char *name = !w->row ? "" : is_machine(w->row) ? w->row->device : w->row->name;
+    const char *name = !w->row ? "" : is_machine(w->row) ? w->row->name + strlen(JUDGE_MACHINE) : w->row->name;
     if (w->count > 1)
         snprintf(who, sizeof who, "%s and %zu more", name, w->count - 1);
     else

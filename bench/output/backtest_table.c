@@ -93,7 +93,7 @@ void backtest_table_write(FILE *file, const struct backtest_view *v)
     struct alarm_line alarms[2];
     struct found_line found[BACKTEST_LOSSES];
     struct table table = table_of(alarm_fields, LEN(alarm_fields), alarms, sizeof *alarms, alarm_lines(alarms, v));
-    fprintf(file, "%s: %zu series, %zu nights\n", v->device, v->series, v->nights);
+    fprintf(file, "%s%s%s: %zu series, %zu nights\n", v->device, *v->group ? " " : "", v->group, v->series, v->nights);
     table_write_text(file, &table);
     if (!v->answer->enough) {
         fprintf(file, "shuffled histories need %d nights\n", BACKTEST_LEAST_NIGHTS);
@@ -117,6 +117,6 @@ json_t *backtest_table_json(const struct backtest_view *v)
         json_decref(f);
         return NULL;
     }
-    return json_pack("{s:s, s:I, s:I, s:o, s:o}", "device", v->device, "series", (json_int_t)v->series, "nights",
+    return json_pack("{s:s, s:s, s:I, s:I, s:o, s:o}", "device", v->device, "group", v->group, "series", (json_int_t)v->series, "nights",
                      (json_int_t)v->nights, "alarms", a, "losses", f);
 }

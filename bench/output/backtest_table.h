@@ -8,7 +8,7 @@
 #include "tuner/backtest.h"
 
 struct backtest_view {
-    const char *device;
+    const char *device, *group;      /* group: of its series; "": those that have no name for it */
     size_t series, nights;           /* MACHINE not counted */
     const struct backtest_answer *answer;
 };

@@ -62,7 +62,7 @@ void night_format_markdown(FILE *file, const struct night_view *night)
         fputc('\n', file);
     }
     for (size_t i = 0; i < night->event_count; i++) {
-        fprintf(file, "%s* changed since the night before: ", i == 0 ? "\n" : "");
+        fprintf(file, "%s* %s: ", i == 0 ? "\n" : "", night_changes_since(night));
         write_cell(file, night->events[i].name);
         fprintf(file, ": ");
         write_cell(file, night->events[i].was);

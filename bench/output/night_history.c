@@ -53,11 +53,12 @@ static void list_events(char out[RECORD_TEXT], const struct history_night *n, in
                                  n->events[i].name, n->events[i].was, n->events[i].is);
 }
 
-/* Days without a night before this one. */
+/* Nights that were due before this one and did not come; half of the time between two may be late. */
 static int absent_before(const struct history_view *series, const struct history_night *n)
 {
-    int64_t s = n == series->nights ? 0 : n->start_unix_s - n[-1].start_unix_s;
-    return s > CLOCK_DAY_S ? (int)((s + CLOCK_DAY_S / 2) / CLOCK_DAY_S) - 1 : 0;
+    const double every_s = series->every_s > 0 ? series->every_s : CLOCK_DAY_S;
+    double s = n == series->nights ? 0 : (double)(n->start_unix_s - n[-1].start_unix_s);
+    return s > every_s ? (int)(s / every_s + .5) - 1 : 0;
 }
 
 static struct line line_of(const struct history_view *series, const struct history_night *n)

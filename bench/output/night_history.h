@@ -20,6 +20,7 @@ struct history_view {                /* one series, oldest night first */
     const char *name;
     const struct history_night *nights;
     size_t count;
+    double every_s;                  /* a night is due; 0: a day */
 };
 
 void night_history_write(FILE *file, const struct history_view *series, bool colour);

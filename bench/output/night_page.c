@@ -20,6 +20,30 @@ static void write_title(FILE *file, const void *context)
     html_text(file, p->tonight.verdict);
 }
 
+static void write_change(FILE *file, const char *name, const char *was, const char *is)
+{
+    fprintf(file, "<span>");
+    html_text(file, name);
+    fprintf(file, " ");
+    html_text(file, was);
+    fprintf(file, " &rarr; ");
+    html_text(file, is);
+    fprintf(file, "</span>");
+}
+
+/* What may be the cause of a red night: its changes since the night before stand below, with those of all nights. */
+static void write_suspects(FILE *file, const struct night_view *n)
+{
+    if (!n->events_of_base || n->event_count == 0)
+        return;
+    fprintf(file, "<p>As on no night of the base: ");
+    for (size_t i = 0; i < n->event_count; i++) {
+        fputs(i ? ", " : "", file);
+        write_change(file, n->events[i].name, n->events[i].was, n->events[i].is);
+    }
+    fprintf(file, "</p>");
+}
+
 static void write_verdict(FILE *file, const void *context)
 {
     const struct night_view *n = &((const struct night_page *)context)->tonight;
@@ -32,6 +56,7 @@ static void write_verdict(FILE *file, const void *context)
     html_text(file, n->name);
     fprintf(file, ", number %zu; %zu series, one false alarm in %.0f nights</p>", n->nights, n->count,
             1 / n->alpha_budget);
+    write_suspects(file, n);
     if (*n->gap && strcmp(n->gap, n->sentence) != 0) {
         fprintf(file, "<p class=\"warn\">");
         html_text(file, n->gap);
@@ -55,17 +80,6 @@ static const struct history_view *longest(const struct night_page *p)
         if (!found || p->series[i].count > found->count)
             found = &p->series[i];
     return found;
-}
-
-static void write_change(FILE *file, const char *name, const char *was, const char *is)
-{
-    fprintf(file, "<span>");
-    html_text(file, name);
-    fprintf(file, " ");
-    html_text(file, was);
-    fprintf(file, " &rarr; ");
-    html_text(file, is);
-    fprintf(file, "</span>");
 }
 
 /* Series whose new level begins with this night. */

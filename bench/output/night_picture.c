@@ -11,7 +11,7 @@
 #include "tuner/sign.h"
 #include "tuner/verdict.h"
 
-#define GAP_MOST 7                   /* days of absence that a picture leaves room for */
+#define GAP_MOST 7                   /* absent nights that a picture leaves room for */
 #define WIDE 360.0
 #define HIGH 120.0
 #define LEFT 46.0
@@ -55,17 +55,18 @@ struct picture {
     FILE *file;
     const struct history_night *nights; /* [count] */
     size_t count;
+    double every_s;                  /* a night is due */
     double low, high;                /* of y */
     double x[NIGHT_PICTURE_MOST];
 };
 
-/* Nights stand side by side in the order of measuring; days without one leave their room. */
+/* Nights stand side by side in the order of measuring; those that were due and did not come leave their room. */
 static void place_nights(struct picture *p)
 {
     double slots = 0;
     for (size_t i = 0; i < p->count; i++) {
-        double days = i ? round((double)(p->nights[i].start_unix_s - p->nights[i - 1].start_unix_s) / CLOCK_DAY_S) : 0;
-        slots += i ? fmin(fmax(days, 1), GAP_MOST) : 0;
+        double s = i ? (double)(p->nights[i].start_unix_s - p->nights[i - 1].start_unix_s) : 0;
+        slots += i ? fmin(fmax(round(s / p->every_s), 1), GAP_MOST) : 0;
         p->x[i] = slots;
     }
     for (size_t i = 0; i < p->count; i++)
@@ -87,7 +88,7 @@ static bool has_band(const struct night_row *row)
 /* Half the width of what the night was allowed. */
 static double allowed(const struct night_row *row)
 {
-    return fmax(VERDICT_DELTA, 5 * row->S);
+    return fmax(row->delta > 0 ? row->delta : VERDICT_DELTA, 5 * row->S);
 }
 
 static void include(struct picture *p, double y)
@@ -207,7 +208,8 @@ static void write_axis(const struct picture *p)
 void night_picture_write(FILE *file, const struct history_view *series, size_t most)
 {
     size_t skip = series->count > most ? series->count - most : 0;
-    struct picture p = { .file = file, .nights = series->nights + skip, .count = series->count - skip };
+    struct picture p = { .file = file, .nights = series->nights + skip, .count = series->count - skip,
+                         .every_s = series->every_s > 0 ? series->every_s : CLOCK_DAY_S };
     const struct night_row *last = p.nights[p.count - 1].row;
     place_nights(&p);
     find_range(&p);

@@ -93,6 +93,11 @@ static const char *colour_of(const struct paint *paint, const char *verdict)
     return paint->warn;
 }
 
+const char *night_changes_since(const struct night_view *night)
+{
+    return night->events_of_base ? "as on no night of the base" : "changed since the night before";
+}
+
 void night_table_write(FILE *file, const struct night_view *night, bool colour)
 {
     const struct paint paint = paint_of(colour);
@@ -109,7 +114,7 @@ void night_table_write(FILE *file, const struct night_view *night, bool colour)
     if (*night->advice)
         fprintf(file, "%s\n", night->advice);
     for (size_t i = 0; i < night->event_count; i++) {
-        fprintf(file, "changed since the night before: %s: ", night->events[i].name);
+        fprintf(file, "%s: %s: ", night_changes_since(night), night->events[i].name);
         paint_plain(file, night->events[i].was);
         fputs(" -> ", file);
         paint_plain(file, night->events[i].is);
@@ -166,10 +171,10 @@ json_t *night_table_json(const struct night_view *night)
     free(lines);
     if (!rows)
         return NULL;
-    return json_pack("{s:i, s:s, s:s?, s:s, s:s, s:s?, s:s?, s:I, s:f, s:s, s:f, s:o, s:o}", "schema", 1, "night",
+    return json_pack("{s:i, s:s, s:s?, s:s, s:s, s:s?, s:s?, s:I, s:f, s:s, s:f, s:s, s:o, s:o}", "schema", 1, "night",
                      night->name, "campaign", night->tune, "verdict", night->verdict, "sentence", night->sentence,
                      "gap", *night->gap ? night->gap : NULL, "advice", *night->advice ? night->advice : NULL,
                      "nights", (json_int_t)night->nights, "alpha", night->alpha, "alpha_source",
-                     night->alpha_tested ? "backtest" : "published", "n_alpha", night->alpha_budget, "changes",
-                     events_json(night), "series", rows);
+                     night->alpha_tested ? "backtest" : "published", "n_alpha", night->alpha_budget, "changes_since",
+                     night->events_of_base ? "base" : "night before", "changes", events_json(night), "series", rows);
 }

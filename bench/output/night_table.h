@@ -14,8 +14,9 @@ struct night_view {                  /* borrowed */
     const char *tune;                /* campaign whose decisions are watched; not needed for a page or a format */
     const struct night_row *rows;
     size_t count, nights;
-    const struct night_event *events; /* [event_count] since the night before: suspects */
+    const struct night_event *events; /* [event_count] suspects */
     size_t event_count;
+    bool   events_of_base;           /* no night of the base had them; else the night before had not */
     double alpha, alpha_budget;      /* false alarms to be expected: of a series and night; of the night */
     bool   alpha_tested;             /* by a backtest of this store; else published */
 };
@@ -24,6 +25,8 @@ struct night_view {                  /* borrowed */
 const char *night_row_word(const struct night_row *row);
 /* A log ratio, as of dev, in percent: -5.0 for ln(0.95); NaN for NaN. */
 double night_percent(double log_ratio);
+/* What the events are held against, in words for people. */
+const char *night_changes_since(const struct night_view *night);
 /* Has it anything to tell? A MACHINE row where there are too few series has not. */
 bool night_row_is_shown(const struct night_row *row);
 

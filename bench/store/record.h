@@ -230,11 +230,13 @@ struct accuracy_row {
     char    detail[RECORD_TEXT];
 };
 
-struct night_row {                   /* one series on one night; MACHINE: what all series of a device have in common */
+struct night_row {                   /* one series on one night; MACHINE: what those of a device and group have in common */
     int64_t run, target;             /* target 0: MACHINE */
-    char    series[96];              /* comparability key and batch: "3f0a.../8"; "MACHINE cpu:0" */
+    char    series[96];              /* comparability key and batch: "3f0a.../8"; "MACHINE cpu:0", "MACHINE cpu:0 memory" */
     char    name[RECORD_TEXT];       /* for people: "hrnet onednn cpu:0 bf16 batch 8" */
     char    device[RECORD_NAME];
+    char    group_name[24];          /* of the device's series that share ups and downs; "": all that have no other */
+    double  delta;                   /* the smallest change that counts; 0: VERDICT_DELTA */
     int     batch;
     char    validity[16];            /* "", INVALID, THROTTLED */
     int     executions, blocks;      /* that counted */

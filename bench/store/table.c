@@ -214,7 +214,8 @@ TABLE(import_model, TABLE_RAW, .known = KNOWN_IN_ORDER, .known_by = { "import" }
 
 static const struct column night_columns[] = {
     REF(night_row, run), REF(night_row, target), CHARS(night_row, series), CHARS(night_row, name),
-    CHARS(night_row, device), INT(night_row, batch), CHARS(night_row, validity), INT(night_row, executions),
+    CHARS(night_row, device), CHARS(night_row, group_name), REAL(night_row, delta), INT(night_row, batch),
+    CHARS(night_row, validity), INT(night_row, executions),
     INT(night_row, blocks), REAL(night_row, v), REAL(night_row, error), REAL(night_row, again), BOOL(night_row, panel),
     REAL(night_row, control_z), CHARS(night_row, verdict), CHARS(night_row, path), INT(night_row, rule_version),
     REAL(night_row, y), REAL(night_row, M), REAL(night_row, S), REAL(night_row, dev), REAL(night_row, dev_again),

@@ -42,9 +42,9 @@ static void settle_errors(struct device_table *d)
         d->error[i] = isnan(d->error[i]) ? 0 : d->error[i];
 }
 
-/* *alpha: raised to what the shuffled histories of the device say. */
-static enum status test_device(json_t *all, double *alpha, const struct past *past, const char *device,
-                               struct chance *chance, struct err *err)
+/* The series of the device and group of a row. *alpha: raised to what their shuffled histories say. */
+static enum status test_group(json_t *all, double *alpha, const struct past *past, const struct night_row *of,
+                              struct chance *chance, struct err *err)
 {
     const struct judge_ask ask = { .earlier = past->rows,
                                    .earlier_count = past->row_count,
@@ -54,7 +54,7 @@ static enum status test_device(json_t *all, double *alpha, const struct past *pa
                                    .run_count = past->run_count };
     struct backtest_answer answer;
     struct device_table d;
-    bool enough = device_table_make(&d, device, NULL, 0, &ask);
+    bool enough = device_table_make(&d, of->device, of->group_name, NULL, 0, &ask);
     if (enough) {
         const struct night_ask nights = device_table_ask(&d);
         settle_errors(&d);
@@ -65,7 +65,7 @@ static enum status test_device(json_t *all, double *alpha, const struct past *pa
                                                            .go_on = go_on,
                                                            .context = chance });
     }
-    const struct backtest_view view = { device, d.series_count, d.nights, &answer };
+    const struct backtest_view view = { of->device, of->group_name, d.series_count, d.nights, &answer };
     if (enough && answer.enough)
         *alpha = fmax(isnan(*alpha) ? 0 : *alpha, answer.shuffled.alpha);
     if (enough && all)
@@ -76,12 +76,22 @@ static enum status test_device(json_t *all, double *alpha, const struct past *pa
     return enough ? ST_OK : err_set(err, ST_OUT_OF_MEMORY, "not enough memory for the backtest");
 }
 
-static bool is_first_of_device(const struct past *past, size_t at)
+static bool is_first_of_group(const struct past *past, size_t at)
 {
     for (size_t i = 0; i < at; i++)
-        if (strcmp(past->rows[i].device, past->rows[at].device) == 0)
+        if (strcmp(past->rows[i].device, past->rows[at].device) == 0 &&
+            strcmp(past->rows[i].group_name, past->rows[at].group_name) == 0)
             return false;
     return true;
+}
+
+/* Into the groups of the newest night, which are those that a night judges by. */
+static void regroup(struct past *past)
+{
+    size_t last = past->row_count;
+    while (last > 0 && past->rows[last - 1].run == past->rows[past->row_count - 1].run)
+        last--;
+    judge_regroup(past->rows, last, past->rows + last, past->row_count - last);
 }
 
 static enum status test_all(json_t *all, double *alpha, const struct past *past, const struct invocation *inv,
@@ -91,8 +101,8 @@ static enum status test_all(json_t *all, double *alpha, const struct past *past,
                              .inv = inv };
     enum status st = ST_OK;
     for (size_t i = 0; i < past->row_count && st == ST_OK; i++)
-        if (is_first_of_device(past, i))
-            st = test_device(all, alpha, past, past->rows[i].device, &chance, err);
+        if (is_first_of_group(past, i))
+            st = test_group(all, alpha, past, &past->rows[i], &chance, err);
     return st;
 }
 
@@ -130,6 +140,8 @@ enum status verb_backtest(const struct invocation *inv, struct err *err)
     enum status st = files_open_store(&store, inv->config->out, STORE_READ, err);
     if (st == ST_OK)
         st = past_load(&past, store, err);
+    if (st == ST_OK)
+        regroup(&past);
     if (st == ST_OK)
         st = test_all(all, &alpha, &past, inv, err);
     if (st == ST_OK && all)

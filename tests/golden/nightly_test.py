@@ -126,6 +126,30 @@ def a_gross_loss_is_told_at_once(folder):
     check(sorted(labels) == [("AA-1", 10), ("AA-2", 10), ("confirm", 5)], "%s" % labels)  # two nights, one confirmation
 
 
+def a_series_may_have_a_limit_of_its_own(folder):
+    """nightly.series: where 8 % count, a loss of 5 % does not; groups have a MACHINE each; a pattern that matches nothing is told"""
+    home = learn(folder)
+    config = write(os.path.join(folder, "nightly.yaml"),
+                   'nightly:\n  series: {"* batch 4": {delta: 8%}, "* batch 16": {group: small}, "unet *": {delta: 4%}}\n')
+    script(home, factor=0.95)
+    try:
+        done = bench("nightly", "--out", os.path.join(folder, "out"), "--config", config, "--json", cwd=folder)
+    finally:
+        script(home)
+    night = json.loads(done.stdout)
+    check(done.returncode == 0 and night["verdict"] == "SUSPECT", done.stdout + done.stderr)
+    words = {s["series"].split("batch ")[1]: s["verdict"] for s in night["series"]}
+    check(words["4"] == "OK" and set(words.values()) == {"OK", "SUSPECT"}, "%s" % words)
+    check('no series of tonight matches "unet *"' in done.stderr, done.stderr)
+    store = store_of(folder)
+    check(store.execute("SELECT DISTINCT delta FROM night WHERE name LIKE '% batch 4' ORDER BY delta").fetchall()
+          == [(0,), (0.08,)], "delta is not stored")
+    machines = store.execute("SELECT series FROM night WHERE target = 0 AND run = (SELECT max(run) FROM night) ORDER BY series")
+    check([m for m, in machines] == ["MACHINE cpu:0", "MACHINE cpu:0 small"], "groups have no MACHINE")
+    told = bench("backtest", "--out", os.path.join(folder, "out"), "--quiet", cwd=folder)
+    check(told.returncode == 0 and "cpu:0 small: " in told.stdout, told.stdout + told.stderr)
+
+
 def a_small_loss_needs_two_nights(folder):
     """5 % slower: SUSPECT with exit 0, then REGRESSED with exit 1"""
     done, night = run_here(folder, factor=0.95)
@@ -371,6 +395,10 @@ def a_night_may_be_due_every_hour(folder):
     check(done.returncode == 1 and night["verdict"] == "BLIND", done.stdout + done.stderr)
     done, night = nightly(folder, "--every", "7s")
     check(done.returncode == 2 and night is None, done.stdout + done.stderr)
+    done, night = nightly(folder, "--every", "8h")  # a day after the newest copy: nights of hour 8 and 16 are missing
+    check(done.returncode == 0, done.stdout + done.stderr)
+    lines = bench("history", "--out", os.path.join(folder, "out"), "--csv", cwd=folder).stdout.splitlines()
+    check("2 nights absent before" in lines[-1], lines[-1])
 
 
 def a_broken_engine_is_the_environment(folder):
@@ -404,7 +432,8 @@ def the_table_is_for_people(folder):
 
 
 if __name__ == "__main__":
-    status = run_tests([a_quiet_night_is_ok, a_gross_loss_is_told_at_once, a_small_loss_needs_two_nights,
+    status = run_tests([a_quiet_night_is_ok, a_gross_loss_is_told_at_once, a_series_may_have_a_limit_of_its_own,
+                        a_small_loss_needs_two_nights,
                         an_accept_ends_the_red, history_names_what_changed, the_backtest_counts, other_programs_read_it,
                         the_status_measures_nothing,
                         a_gain_never_fails, what_moved_is_raced_again, what_moved_and_is_slower_is_repaired_first,

@@ -141,6 +141,15 @@ static const struct { const char *text; enum status want; const char *message; }
       "{engine: E, device: D, precision: P}}, got \"engin\" (did you mean \"engine\"?)" },
     { "output:\n  for: {hrnet: onednn}", ST_CONFIG, "t.yaml:2:16: output.for must be a map {MODEL or \"*\": "
       "{engine: E, device: D, precision: P}}, got \"onednn\"" },
+    { "nightly:\n  series: {\"hrnet *\": {delta: 4%, group: memory}, \"* batch 1\": {group: compute}}", ST_OK, "" },
+    { "nightly:\n  series: {hrnet: {delat: 4%}}", ST_CONFIG, "t.yaml:2:20: nightly.series must be a map {PATTERN: {delta: "
+      "0.5%..50%, group: WORD}}, got \"delat\" (did you mean \"delta\"?)" },
+    { "nightly:\n  series: {hrnet: {delta: 60}}", ST_CONFIG, "t.yaml:2:27: nightly.series must be a map {PATTERN: {delta: "
+      "0.5%..50%, group: WORD}}, got \"60\"" },
+    { "nightly:\n  series: {hrnet: {group: Big One}}", ST_CONFIG, "t.yaml:2:27: nightly.series must be a map {PATTERN: "
+      "{delta: 0.5%..50%, group: WORD}}, got \"Big One\"" },
+    { "nightly:\n  series: [hrnet]", ST_CONFIG, "t.yaml:2:11: nightly.series must be a map {PATTERN: {delta: "
+      "0.5%..50%, group: WORD}}, got \"a list\"" },
     { "output:\n  dri: x", ST_CONFIG, "t.yaml:2:3: there is no key \"output.dri\" (did you mean \"output.dir\"?)" },
     { "bathces: 1", ST_CONFIG, "t.yaml:1:1: there is no key \"bathces\" (did you mean \"batches\"?)" },
     { "model: hrnet", ST_CONFIG, "t.yaml:1:1: there is no key \"model\" (did you mean \"models\"?)" },

@@ -1,6 +1,6 @@
 /* (32) What is another on the machine between two nights is named: facts of class event, and our own build. Facts that say
  * what is compared with what (key), and those that only explain (context), are not. */
-#include "bench/nightly/events.h"
+#include "bench/nightly/suspects.h"
 
 #include "tests/unit/store_fixture.h"
 
@@ -92,11 +92,56 @@ static void the_newest_fact_of_a_night_counts(void **state)
     store_close(s);
 }
 
+/* A driver that came with the night before tonight is no change of tonight, and the first suspect all the same; a governor
+ * that was the same on some night of the base is none. */
+static void a_red_night_is_held_against_its_base(void **state)
+{
+    enum { BASE = 4 };
+    struct store *s = fixture_open(*state, STORE_WRITE);
+    struct err err = { 0 };
+    struct run_row runs[BASE + 2];
+    struct night_row earlier[BASE + 1], red = { .series = "key/4", .device = "cpu:0", .verdict = "REGRESSED" };
+    struct night_event *events;
+    size_t count;
+    bool of_base;
+    for (int i = 0; i < BASE + 2; i++) {
+        const struct field_row governor = field_of("governor", "event", i == 1 || i > BASE ? "powersave" : "performance");
+        runs[i] = night(s, i >= BASE, "b"); /* another driver, kernel and power limit from night 4 on */
+        assert_int_equal(store_append_environment(s, runs[i].id, 0, &governor, 1, &err), ST_OK);
+        if (i <= BASE) {
+            earlier[i] = red;
+            earlier[i].run = runs[i].id;
+            strcpy(earlier[i].verdict, i < BASE ? "OK" : "SUSPECT");
+            earlier[i].flagged = i == BASE;
+        }
+    }
+    const struct judge_ask past = { .earlier = earlier, .earlier_count = BASE + 1, .runs = runs, .run_count = BASE + 1 };
+    struct suspects_ask ask = { &red, 1, &past, &runs[BASE], &runs[BASE + 1] };
+    assert_int_equal(suspects_find(&events, &count, &of_base, s, &ask, &err), ST_OK);
+    assert_true(of_base);
+    assert_int_equal(count, 3);
+    for (size_t i = 0; i < count; i++)
+        assert_string_not_equal(events[i].name, "governor");
+    free(events);
+    strcpy(red.verdict, "SUSPECT"); /* not red: what changed since the night before */
+    assert_int_equal(suspects_find(&events, &count, &of_base, s, &ask, &err), ST_OK);
+    assert_false(of_base);
+    assert_int_equal(count, 1);
+    assert_string_equal(events[0].name, "governor");
+    free(events);
+    ask.before = NULL;
+    assert_int_equal(suspects_find(&events, &count, &of_base, s, &ask, &err), ST_OK);
+    assert_int_equal(count, 0);
+    assert_null(events);
+    store_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_changed_is_named, place_make, place_drop),
         cmocka_unit_test_setup_teardown(the_newest_fact_of_a_night_counts, place_make, place_drop),
+        cmocka_unit_test_setup_teardown(a_red_night_is_held_against_its_base, place_make, place_drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
