@@ -1,7 +1,7 @@
 /* lines.h - rows of a store as lines of JSON, lossless: out of one store, into another, and out again gives
  * the same bytes.
  *
- *   {"store":"bench","schema":4}
+ *   {"store":"bench","schema":5}
  *   {"table":"run","id":1,"name":"20260301-014502-7f3a","kind":"tune",...}
  *   {"table":"samples","block":1,"iteration_ns":[100,101],"h2d_ns":null,...}
  *   {"end":true,"rows":2}

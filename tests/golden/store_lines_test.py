@@ -183,7 +183,7 @@ def broken_lines_are_refused(folder):
              ("changed samples", change("samples", "iteration_ns", [1, 2, 3]), "do not match their digest"),
              ("a new column", change("decision", "colour", "red"), "are known"),
              ("one row less", ("".join(whole[:-2] + whole[-1:]), len(whole) - 1), "rows were written"),
-             ("a newer schema", (text.replace('"schema":4', '"schema":5', 1), 1), "schema 5, this program knows 4"),
+             ("a newer schema", (text.replace('"schema":5', '"schema":6', 1), 1), "schema 6, this program knows 5"),
              ("another file", ('{"batch_configurations":{}}\n', 1), "the first line must be")]
     run(folder, "import", write(os.path.join(folder, "all.jsonl"), text), out=other)
     before = lines(folder, out=other)
