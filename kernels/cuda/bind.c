@@ -60,6 +60,11 @@ static void *part_data(const struct binding *w, size_t offset)
 
 #define LIMITS(w) (&(w)->net->device->card.limits)
 
+static enum gpu_shape shape_of(const struct binding *w, struct place_in_segment at, enum gpu_shaped kernel)
+{
+    return at.shaped >= 0 ? w->choices[at.shaped].shapes.of[kernel] : GPU_SHAPE_EVEN;
+}
+
 static void bind_pack(struct bound *b, const struct binding *w, const struct pack_step *s)
 {
     const struct placement m = placement_of(w);
@@ -125,7 +130,8 @@ static void bind_stats(struct bound *b, const struct binding *w, const struct st
     }
     const struct placement m = placement_of(w);
     b->u.stats = placed_stats(&m, s);
-    b->scratch_bytes = gpu_stats_scratch(&b->u.stats, LIMITS(w));
+    b->shape = shape_of(w, at, GPU_SHAPED_STATS);
+    b->scratch_bytes = gpu_stats_scratch(&b->u.stats, LIMITS(w), b->shape);
 }
 
 static void bind_apply(struct bound *b, const struct binding *w, const struct apply_step *s,
@@ -137,12 +143,22 @@ static void bind_apply(struct bound *b, const struct binding *w, const struct ap
     }
     const struct placement m = placement_of(w);
     placed_apply(&b->u.apply, &m, s);
-    b->scratch_bytes = gpu_apply_scratch(&b->u.apply.op, LIMITS(w));
+    b->shape = shape_of(w, at, GPU_SHAPED_APPLY);
+    b->scratch_bytes = gpu_apply_scratch(&b->u.apply.op, LIMITS(w), b->shape);
+}
+
+static void bind_survey(struct bound *b, const struct binding *w, const struct survey_step *s,
+                        struct place_in_segment at)
+{
+    const struct placement m = placement_of(w);
+    b->u.survey = placed_survey(&m, s);
+    b->shape = shape_of(w, at, GPU_SHAPED_SURVEY);
+    b->scratch_bytes = gpu_survey_scratch(&b->u.survey, LIMITS(w), b->shape);
 }
 
 /* Kinds that need nothing but their operation and its scratch. */
 #define SIMPLE(X) \
-    X(survey) X(se) X(gate) X(triplet) X(map_norm) X(map_resize) X(scatter)
+    X(se) X(gate) X(triplet) X(map_norm) X(map_resize) X(scatter)
 #define X(name) \
     static void bind_##name(struct bound *b, const struct binding *w, const struct name##_step *s) \
     { \
@@ -184,7 +200,7 @@ enum status bind_step(struct bound *b, const struct binding *w, int index, struc
         break;
     case STEP_STATS:      bind_stats(b, w, &s->u.stats, at); break;
     case STEP_APPLY:      bind_apply(b, w, &s->u.apply, at); break;
-    case STEP_SURVEY:     bind_survey(b, w, &s->u.survey); break;
+    case STEP_SURVEY:     bind_survey(b, w, &s->u.survey, at); break;
     case STEP_SE:         bind_se(b, w, &s->u.se); break;
     case STEP_GATE:       bind_gate(b, w, &s->u.gate); break;
     case STEP_TRIPLET:    bind_triplet(b, w, &s->u.triplet); break;
@@ -208,10 +224,13 @@ static int run_unpack(const struct placed_unpack *u, const struct gpu_place *at)
     return code;
 }
 
-enum status bound_run(const struct bound *b, const struct gpu_place *at, struct err *err)
+enum status bound_run(const struct bound *b, const struct gpu_place *where, struct err *err)
 {
+    struct gpu_place shaped = *where;
+    const struct gpu_place *at = &shaped;
     int code = 0;
     const char *name = "";
+    shaped.shape = b->shape;
     switch (b->kind) {
 #define CASE(upper, lower, op) case BOUND_##upper: name = #lower; code = gpu_##lower(op, at); break
     CASE(PACK, pack, &b->u.pack);
@@ -245,6 +264,8 @@ void bound_name(const struct bound *b, char *text, size_t size)
         conv_name(b->u.conv.way, text, size);
     else if (b->kind == BOUND_ATTENTION)
         attention_name(b->u.attention.attention, text, size);
+    else if (b->shape != GPU_SHAPE_EVEN)
+        snprintf(text, size, "ours:%s", gpu_shape_name(b->shape));
     else
         snprintf(text, size, "%s", b->kind == BOUND_NOTHING ? "-" : b->kind == BOUND_FOLD ? "ours:fold" : "ours");
 }

@@ -26,6 +26,7 @@ struct gpu_net {
     int segment_count;
     struct place_in_segment {       /* [step_count] of the plan; segment -1: belongs to none */
         int segment, slot;
+        int shaped;                 /* the segment, lone ones too, whose choice has the step's block shape; -1: none */
     } *places;
     struct uploads *uploads;
     unsigned *tickets;              /* [GPU_LANES_MAX][GPU_TICKETS] */
@@ -37,6 +38,7 @@ struct gpu_net {
 struct choice {
     int level[SEGMENT_SLOTS];               /* [parts] enum tune_level */
     struct conv_way *way[SEGMENT_SLOTS];    /* [parts], borrowed */
+    struct gpu_shapes shapes;               /* of the segment's own kernels */
 };
 
 /* What a part leaves for later steps besides its tensor; n times for n images. */
@@ -72,6 +74,7 @@ enum bound_kind {
 
 struct bound {
     enum bound_kind kind;
+    enum gpu_shape shape;         /* of kinds that have one; else the default */
     size_t scratch_bytes;
     union {
         struct fused_pack pack;
@@ -108,7 +111,7 @@ bool bind_leaves_out(const struct gpu_net *net, const struct choice *choices, in
 enum status bind_step(struct bound *b, const struct binding *with, int index, struct err *err);
 /* Enqueues. at->scratch has as many bytes as the largest step needs. ST_* as the libraries say. */
 enum status bound_run(const struct bound *b, const struct gpu_place *at, struct err *err);
-/* "cudnn:62", "cublaslt:3", "ours": what computes it; "-" if nothing does. */
+/* "cudnn:62", "cublaslt:3", "ours", "ours:small" in another block shape: what computes it; "-" if nothing does. */
 void bound_name(const struct bound *b, char *text, size_t size);
 int  bound_launches(const struct bound *b);
 

@@ -36,7 +36,7 @@ enum fused_type net_storage(enum gpu_math math)
 static void put_place(struct gpu_net *net, int step, int segment, int slot)
 {
     if (step != PLAN_NONE)
-        net->places[step] = (struct place_in_segment){ segment, slot };
+        net->places[step] = (struct place_in_segment){ segment, slot, segment };
 }
 
 static enum status cut_segments(struct gpu_net *net, struct err *err)

@@ -35,7 +35,8 @@ static enum status stopwatch_new(struct stopwatch *out, int steps, struct gpu_de
 static enum status run_steps(struct stopwatch *w, const struct exec *e, const struct pool *pool, struct err *err)
 {
     struct gpu_device *d = e->net->device;
-    const struct gpu_place place = { pool->workspace.data, e->net->tickets, &d->card.limits, d->stream };
+    const struct gpu_place place = { .scratch = pool->workspace.data, .tickets = e->net->tickets,
+                                     .limits = &d->card.limits, .stream = d->stream };
     enum status st = gpu_check(d, cudaEventRecord(w->events[0], d->stream), "cudaEventRecord", NULL, err);
     for (int i = 0; i < w->steps && st == ST_OK; i++) {
         st = bound_run(&e->steps[0][i], &place, err);

@@ -209,7 +209,8 @@ static enum status fill(struct trial *t, const struct passage *p, int segment, s
 static enum status enqueue(const struct trial *t, const struct passage *p, struct err *err)
 {
     struct gpu_device *d = t->net->device;
-    const struct gpu_place place = { t->pool->workspace.data, t->net->tickets, &d->card.limits, d->stream };
+    const struct gpu_place place = { .scratch = t->pool->workspace.data, .tickets = t->net->tickets,
+                                     .limits = &d->card.limits, .stream = d->stream };
     enum status st = ST_OK;
     for (int i = 0; i < p->count && st == ST_OK; i++)
         st = p->steps[i].scratch_bytes > t->pool->workspace.bytes

@@ -82,7 +82,8 @@ void outputs_make(apply_case &c, const apply_plan &plan, enum fused_type type, r
     op.norm = (any ? random_bool(r) : plan.norm) ? &c.norm : nullptr;
 }
 
-void case_make(apply_case &c, const apply_plan &plan, int n, int h, int w, int c_real, rng *r)
+void case_make(apply_case &c, const apply_plan &plan, int n, int h, int w, int c_real, rng *r,
+               gpu_shape shape = GPU_SHAPE_EVEN)
 {
     const enum fused_type type = random_type(r);
     fused_apply &op = c.op;
@@ -95,7 +96,7 @@ void case_make(apply_case &c, const apply_plan &plan, int n, int h, int w, int c
         op.term[i] = term_make(c, plan, i, mixed ? random_type(r) : type, 2, r);
     outputs_make(c, plan, type, r);
     gpu_limits limits = test_limits();
-    c.at = c.memory.place(gpu_apply_scratch(&op, &limits));
+    c.at = c.memory.place(gpu_apply_scratch(&op, &limits, shape), shape);
 }
 
 /* --- the oracle ---------------------------------------------------------------------------------- */
@@ -189,7 +190,7 @@ size_t case_misses(const apply_case &c)
 
 /* --- the tests ----------------------------------------------------------------------------------- */
 
-void random_cases_agree(void **)
+void random_cases_agree_in(gpu_shape shape)
 {
     for (int seed = 1; seed <= 66; seed++) {
         rng r = rng_seeded((uint64_t)seed);
@@ -197,12 +198,18 @@ void random_cases_agree(void **)
         plan.random = true, plan.terms = 1 + seed % 4;
         apply_case c;
         case_make(c, plan, 1 + seed % 3, random_int(&r, 1, 9), 1 + seed % 33,
-                  random_int(&r, 1, seed % 11 ? 70 : 300), &r);
+                  random_int(&r, 1, seed % 11 ? 70 : 300), &r, shape);
         c.memory.run([&] { return gpu_apply(&c.op, &c.at); });
         size_t misses = case_misses(c);
         if (misses)
-            fail_msg("seed %d, %dx%dx%dx%d: %zu misses", seed, c.op.n, c.op.h, c.op.w, c.op.c_real, misses);
+            fail_msg("seed %d, shape %s, %dx%dx%dx%d: %zu misses", seed, gpu_shape_name(shape), c.op.n, c.op.h, c.op.w, c.op.c_real, misses);
     }
+}
+
+void random_cases_agree(void **)
+{
+    for (gpu_shape shape : all_shapes())
+        random_cases_agree_in(shape);
 }
 
 constexpr bool yes = true, no = false;
@@ -236,19 +243,20 @@ const apply_plan point_plans[] = {
       yes, no, FUSED_RELU },
 };
 
-void plan_agrees(const apply_plan &plan, int row, enum apply_pass pass)
+void plan_agrees(const apply_plan &plan, int row, enum apply_pass pass, gpu_shape shape)
 {
     for (int seed = 1; seed <= 6; seed++) {
         rng r = rng_seeded((uint64_t)(1000 * row + seed));
         apply_case c;
         const int side = pass == APPLY_POINTS ? 2 * seed : 3 + 3 * seed; /* wide ones are even */
-        case_make(c, plan, 1 + seed % 3, side, side + 2, random_int(&r, 1, seed % 3 ? 70 : 300), &r);
+        case_make(c, plan, 1 + seed % 3, side, side + 2, random_int(&r, 1, seed % 3 ? 70 : 300), &r,
+                  shape);
         assert_int_equal(apply_choose(&c.op, pass), row);
         c.memory.run([&] { return gpu_apply(&c.op, &c.at); });
         size_t misses = case_misses(c);
         if (misses)
-            fail_msg("row %d, seed %d, %dx%dx%dx%d: %zu misses", row, seed, c.op.n, c.op.h, c.op.w,
-                     c.op.c_real, misses);
+            fail_msg("row %d, seed %d, shape %s, %dx%dx%dx%d: %zu misses", row, seed, gpu_shape_name(shape),
+                     c.op.n, c.op.h, c.op.w, c.op.c_real, misses);
         for (int i = 0; i < c.op.terms; i++) /* the wrong twin: each term matters */
             if (c.op.term[i].scale) {
                 const float *scale = c.op.term[i].scale;
@@ -261,10 +269,12 @@ void plan_agrees(const apply_plan &plan, int row, enum apply_pass pass)
 
 void kernels_made_for_the_networks_agree(void **)
 {
-    for (int i = 0; i < (int)(sizeof plans / sizeof *plans); i++)
-        plan_agrees(plans[i], i, plans[i].norm ? APPLY_NORM : APPLY_VALUES);
-    for (int i = 0; i < (int)(sizeof point_plans / sizeof *point_plans); i++)
-        plan_agrees(point_plans[i], i, APPLY_POINTS);
+    for (gpu_shape shape : all_shapes()) {
+        for (int i = 0; i < (int)(sizeof plans / sizeof *plans); i++)
+            plan_agrees(plans[i], i, plans[i].norm ? APPLY_NORM : APPLY_VALUES, shape);
+        for (int i = 0; i < (int)(sizeof point_plans / sizeof *point_plans); i++)
+            plan_agrees(point_plans[i], i, APPLY_POINTS, shape);
+    }
 }
 
 /* dst may be the src of a term, also where a norm and maps are wanted of the same sum. */
@@ -290,14 +300,14 @@ void works_in_place(void **)
 }
 
 /* Image i of a batch equals the image alone, bit for bit: no sum depends on how many blocks there are. */
-void images_are_independent(void **)
+void images_are_independent_in(gpu_shape shape)
 {
     rng r = rng_seeded(9);
     apply_plan plan = { 2,    false, { 1, 0 }, { 1, 0 }, false, false, { same, same },
                         true, false, true,     true,     true,  true,  FUSED_RELU };
     apply_case c;
     const int n = 5, h = 37, w = 41, k = 24;
-    case_make(c, plan, n, h, w, k, &r);
+    case_make(c, plan, n, h, w, k, &r, shape);
     assert_int_equal(gpu_apply(&c.op, &c.at), 0);
     fused_apply whole = c.op;
     const size_t pixels = (size_t)h * (size_t)w;
@@ -320,6 +330,12 @@ void images_are_independent(void **)
         assert_memory_equal(whole.channel_mean, mean.data() + i * k, (size_t)k * sizeof(float));
         assert_memory_equal(c.norm.scale, scale.data() + i * k, (size_t)k * sizeof(float));
     }
+}
+
+void images_are_independent(void **)
+{
+    for (gpu_shape shape : all_shapes())
+        images_are_independent_in(shape);
 }
 
 /* Not a number in a value is not hidden by ReLU, nor by the maximum of a square. */

@@ -54,6 +54,15 @@ inline gpu_limits test_limits()
     return l;
 }
 
+/* Every block shape, for a loop over them. */
+inline std::vector<gpu_shape> all_shapes()
+{
+    std::vector<gpu_shape> shapes;
+    for (int i = 0; i < GPU_SHAPES; i++)
+        shapes.push_back((gpu_shape)i);
+    return shapes;
+}
+
 inline int random_int(rng *r, int lo, int hi) { return lo + (int)(rng_next(r) % (uint64_t)(hi - lo + 1)); }
 inline bool random_bool(rng *r) { return rng_next(r) % 2 == 0; }
 inline enum fused_type random_type(rng *r) { return (enum fused_type)random_int(r, 0, 2); }
@@ -138,7 +147,7 @@ public:
                       k < c_real ? (float)(mean + spread * rng_normal(r)) : 0);
         return v;
     }
-    gpu_place place(size_t scratch_bytes)
+    gpu_place place(size_t scratch_bytes, gpu_shape shape = GPU_SHAPE_EVEN)
     {
         limits = test_limits();
         tickets = static_cast<unsigned *>(bytes(GPU_TICKETS * sizeof(unsigned), 0));
@@ -146,6 +155,7 @@ public:
         at.scratch = bytes(scratch_bytes, 0xff);
         at.tickets = tickets;
         at.limits = &limits;
+        at.shape = shape;
         return at;
     }
 

@@ -31,12 +31,11 @@ static size_t cells_misses(const struct pixel_split *s, int cells)
     return misses;
 }
 
-/* Groups of channels, likewise. A points split goes over them `lanes` at a time. */
+/* Groups of channels, likewise. A points split goes over them `lanes` at a time, in whole warps. */
 static size_t groups_misses(const struct pixel_split *s, int groups, bool points)
 {
     if (points)
-        return s->slices != 1 || s->lanes > 32 || (s->lanes & (s->lanes - 1)) ||
-               s->lanes * s->rows != SPLIT_THREADS;
+        return s->slices != 1 || s->lanes > 32 || (s->lanes & (s->lanes - 1)) || s->lanes * s->rows % 32 != 0;
     return s->lanes * s->slices < groups || s->lanes * (s->slices - 1) >= groups;
 }
 
@@ -68,10 +67,12 @@ static void small_images_are_covered(void **state)
         const int groups = 1 + (int)(rng_next(&r) % 256), cells = 1 + (int)(rng_next(&r) % 3000);
         const int unroll = 1 << rng_next(&r) % 3, n = batches[rng_next(&r) % LEN(batches)];
         const struct gpu_limits *limits = &device_limits[rng_next(&r) % LEN(device_limits)];
-        struct pixel_split splits[] = { split_for_sums(groups, cells, unroll, limits),
-                                        split_for_values(groups, cells, unroll, n, limits),
-                                        split_for_points(groups, cells, unroll, n, limits) };
+        const enum gpu_shape shape = (enum gpu_shape)(i % GPU_SHAPES);
+        struct pixel_split splits[] = { split_for_sums(groups, cells, unroll, limits, shape),
+                                        split_for_values(groups, cells, unroll, n, limits, shape),
+                                        split_for_points(groups, cells, unroll, n, limits, shape) };
         for (size_t j = 0; j < LEN(splits); j++) {
+            assert_true(splits[j].lanes * splits[j].rows <= gpu_shape_row(shape)->threads);
             assert_int_equal(
                 cells_misses(&splits[j], cells) + split_misses(&splits[j], groups, cells, j == 2), 0);
             splits[j].chunks--; /* the wrong twin */
@@ -88,18 +89,19 @@ struct tally {
 };
 
 /* Sums must not depend on the batch. */
-static size_t stats_misses(const struct layer *l, int n, const struct gpu_limits *limits)
+static size_t stats_misses(const struct layer *l, int n, const struct gpu_limits *limits, enum gpu_shape shape)
 {
     struct fused_stats op = { .src = layer_view(l, l->step->u.stats.src, n) }, one = op;
     one.src.n = 1;
-    const struct pixel_split s = gpu_stats_split(&op, limits), alone = gpu_stats_split(&one, limits);
+    const struct pixel_split s = gpu_stats_split(&op, limits, shape);
+    const struct pixel_split alone = gpu_stats_split(&one, limits, shape);
     const int images = sums_images(&s, n);
     const struct gpu_launch launch = gpu_stats_launch(&s, images);
     size_t misses = memcmp(&s, &alone, sizeof s) != 0 || images * s.slices > GPU_TICKETS;
     misses += launch.grid[0] != (unsigned)s.chunks || launch.grid[1] != (unsigned)images ||
               launch.grid[2] != (unsigned)s.slices;
-    misses += gpu_stats_scratch(&op, limits) != (size_t)images * gpu_stats_scratch(&one, limits);
-    misses += gpu_stats_scratch(&one, limits) / sizeof(float) !=
+    misses += gpu_stats_scratch(&op, limits, shape) != (size_t)images * gpu_stats_scratch(&one, limits, shape);
+    misses += gpu_stats_scratch(&one, limits, shape) / sizeof(float) !=
               (size_t)s.chunks * (size_t)s.slices * (size_t)s.lanes * STATS_SUMS;
     return misses + split_misses(&s, op.src.c / 8, op.src.h * op.src.w, false) +
            limits_misses(launch, limits);
@@ -131,11 +133,13 @@ static struct fused_apply apply_of(const struct layer *l, int n, const struct fu
     return op;
 }
 
-static size_t pass_misses(const struct fused_apply *op, enum apply_pass pass, const struct gpu_limits *limits)
+static size_t pass_misses(const struct fused_apply *op, enum apply_pass pass, const struct gpu_limits *limits,
+                          enum gpu_shape shape)
 {
     struct fused_apply one = *op;
     one.n = 1;
-    const struct pixel_split s = apply_split(op, pass, limits), alone = apply_split(&one, pass, limits);
+    const struct pixel_split s = apply_split(op, pass, limits, shape);
+    const struct pixel_split alone = apply_split(&one, pass, limits, shape);
     const int images = apply_images(op, pass, &s);
     const int cells = apply_square(op, pass) ? (op->h + 1) / 2 * ((op->w + 1) / 2) : op->h * op->w;
     const struct gpu_launch launch = apply_launch(op, pass, &s, images);
@@ -146,14 +150,14 @@ static size_t pass_misses(const struct fused_apply *op, enum apply_pass pass, co
 }
 
 /* Every apply of the networks has a kernel made for it. */
-static size_t apply_misses(const struct layer *l, int n, const struct gpu_limits *limits)
+static size_t apply_misses(const struct layer *l, int n, const struct gpu_limits *limits, enum gpu_shape shape)
 {
     const struct fused_norm norm = { .gamma = NULL };
     const struct fused_apply op = apply_of(l, n, &norm);
     size_t misses = 0, passes = 0;
     for (int pass = 0; pass < APPLY_PASSES; pass++)
         if (apply_wants(&op, (enum apply_pass)pass)) {
-            misses += pass_misses(&op, (enum apply_pass)pass, limits);
+            misses += pass_misses(&op, (enum apply_pass)pass, limits, shape);
             misses += apply_choose(&op, (enum apply_pass)pass) == APPLY_GENERAL && op.terms < 4;
             passes++;
         }
@@ -176,13 +180,13 @@ static size_t threads_misses(const struct gpu_launch *l, const struct fused_view
            l->grid[2] != (unsigned)(channels + 7) / 8;
 }
 
-static size_t step_misses(const struct layer *l, int n, const struct gpu_limits *limits)
+static size_t step_misses(const struct layer *l, int n, const struct gpu_limits *limits, enum gpu_shape shape)
 {
     const struct step *s = l->step;
     if (s->kind == STEP_STATS)
-        return stats_misses(l, n, limits);
+        return stats_misses(l, n, limits, shape);
     if (s->kind == STEP_APPLY)
-        return apply_misses(l, n, limits);
+        return apply_misses(l, n, limits, shape);
     if (s->kind == STEP_SCATTER)
         return scatter_misses(l, n, limits);
     if (s->kind == STEP_PACK) {
@@ -204,12 +208,15 @@ static void layer_visit(const struct layer *l, void *context)
         return;
     for (size_t b = 0; b < LEN(batches); b++)
         for (size_t d = 0; d < LEN(device_limits); d++) {
-            size_t misses = step_misses(l, batches[b], &device_limits[d]);
-            if (misses && !t->misses[kind])
-                print_message("%s, node %d, %s, batch %d, device %zu\n", l->model, l->step->node,
-                              step_kind_name(kind), batches[b], d);
-            t->misses[kind] += misses;
-            t->tried[kind]++;
+            bool shaped = kind == STEP_STATS || kind == STEP_APPLY;
+            for (int shape = 0; shape < (shaped ? GPU_SHAPES : 1); shape++) {
+                size_t misses = step_misses(l, batches[b], &device_limits[d], (enum gpu_shape)shape);
+                if (misses && !t->misses[kind])
+                    print_message("%s, node %d, %s, batch %d, device %zu, shape %d\n", l->model, l->step->node,
+                                  step_kind_name(kind), batches[b], d, shape);
+                t->misses[kind] += misses;
+                t->tried[kind]++;
+            }
         }
 }
 
@@ -245,11 +252,37 @@ static void beyond_two_to_the_31_elements(void **state)
     (void)state;
     struct fused_stats op = { .src = {
                                   .type = FUSED_F16, .n = 64, .h = 4096, .w = 4096, .c = 48, .stride = 48 } };
-    for (size_t d = 0; d < LEN(device_limits); d++) {
-        const struct pixel_split s = gpu_stats_split(&op, &device_limits[d]);
-        assert_int_equal(split_misses(&s, 6, 4096 * 4096, false), 0);
-        assert_int_equal(limits_misses(gpu_stats_launch(&s, 64), &device_limits[d]), 0);
+    for (size_t d = 0; d < LEN(device_limits); d++)
+        for (int shape = 0; shape < GPU_SHAPES; shape++) {
+            const struct pixel_split s = gpu_stats_split(&op, &device_limits[d], (enum gpu_shape)shape);
+            assert_int_equal(split_misses(&s, 6, 4096 * 4096, false), 0);
+            assert_int_equal(limits_misses(gpu_stats_launch(&s, 64), &device_limits[d]), 0);
+        }
+}
+
+/* A layer of every network on an H100: what ran before there were shapes, and each other shape something else. */
+static void shapes_differ_from_the_default(void **state)
+{
+    (void)state;
+    const struct fused_stats op = { .src = { .n = 1, .h = 512, .w = 512, .c = 64, .stride = 64 } };
+    const struct gpu_limits *h100 = &device_limits[2];
+    const struct pixel_split sums = gpu_stats_split(&op, h100, GPU_SHAPE_EVEN),
+                             values = split_for_values(8, 512 * 512, 2, 1, h100, GPU_SHAPE_EVEN);
+    const struct pixel_split sums_before = { .lanes = 8, .rows = 32, .slices = 1, .unroll = 4, .rounds = 4,
+                                             .chunks = 512 };
+    const struct pixel_split values_before = { .lanes = 8, .rows = 32, .slices = 1, .unroll = 2, .rounds = 3,
+                                               .chunks = 1366 };
+    assert_memory_equal(&sums, &sums_before, sizeof sums);
+    assert_memory_equal(&values, &values_before, sizeof values);
+    for (int shape = 1; shape < GPU_SHAPES; shape++) {
+        const struct pixel_split s = gpu_stats_split(&op, h100, (enum gpu_shape)shape),
+                                 v = split_for_values(8, 1 << 22, 2, 1, h100, (enum gpu_shape)shape),
+                                 even = split_for_values(8, 1 << 22, 2, 1, h100, GPU_SHAPE_EVEN);
+        assert_true(memcmp(&s, &sums, sizeof s) != 0 && memcmp(&v, &even, sizeof v) != 0);
+        assert_int_equal(gpu_shape_of(gpu_shape_name((enum gpu_shape)shape)), shape);
     }
+    assert_int_equal(gpu_shape_of("square"), -1);
+    assert_string_equal(gpu_shape_name(GPU_SHAPES), "unknown");
 }
 
 int main(void)
@@ -258,6 +291,7 @@ int main(void)
         cmocka_unit_test(small_images_are_covered),
         cmocka_unit_test(every_layer_fits_every_device),
         cmocka_unit_test(folds_are_covered),
+        cmocka_unit_test(shapes_differ_from_the_default),
         cmocka_unit_test(beyond_two_to_the_31_elements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

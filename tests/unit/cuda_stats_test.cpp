@@ -14,7 +14,7 @@ struct stats_case {
     gpu_place at = {};
 };
 
-void case_make(stats_case &c, rng *r, int seed)
+void case_make(stats_case &c, rng *r, int seed, gpu_shape shape)
 {
     const int n = 1 + seed % 3, h = random_int(r, 1, 33), w = 1 + seed % 33,
               k = 8 * random_int(r, 1, seed % 4 ? 6 : 40);
@@ -34,7 +34,7 @@ void case_make(stats_case &c, rng *r, int seed)
         c.op.norm.rate = c.memory.floats(all);
     }
     gpu_limits limits = test_limits();
-    c.at = c.memory.place(gpu_stats_scratch(&c.op, &limits));
+    c.at = c.memory.place(gpu_stats_scratch(&c.op, &limits, shape), shape);
 }
 
 size_t case_misses(const stats_case &c, double variance_factor)
@@ -66,24 +66,29 @@ size_t case_misses(const stats_case &c, double variance_factor)
     return misses;
 }
 
+void statistics_agree_at(int seed, gpu_shape shape)
+{
+    rng r = rng_seeded((uint64_t)seed);
+    stats_case c;
+    case_make(c, &r, seed, shape);
+    c.memory.run([&] { return gpu_stats(&c.op, &c.at); });
+    size_t misses = case_misses(c, 1);
+    if (misses)
+        fail_msg("seed %d, shape %s, %dx%dx%dx%d: %zu misses", seed, gpu_shape_name(shape), c.op.src.n,
+                 c.op.src.h, c.op.src.w, c.op.src.c, misses);
+    if (c.op.src.h * c.op.src.w > 1)
+        assert_true(case_misses(c, 1.001) > 0); /* the wrong twin: a variance 0.1 % too large */
+}
+
 void statistics_agree(void **)
 {
-    for (int seed = 1; seed <= 50; seed++) {
-        rng r = rng_seeded((uint64_t)seed);
-        stats_case c;
-        case_make(c, &r, seed);
-        c.memory.run([&] { return gpu_stats(&c.op, &c.at); });
-        size_t misses = case_misses(c, 1);
-        if (misses)
-            fail_msg("seed %d, %dx%dx%dx%d: %zu misses", seed, c.op.src.n, c.op.src.h, c.op.src.w, c.op.src.c,
-                     misses);
-        if (c.op.src.h * c.op.src.w > 1)
-            assert_true(case_misses(c, 1.001) > 0); /* the wrong twin: a variance 0.1 % too large */
-    }
+    for (gpu_shape shape : all_shapes())
+        for (int seed = 1; seed <= 50; seed++)
+            statistics_agree_at(seed, shape);
 }
 
 /* Image i of a batch equals the image alone, bit for bit. */
-void images_are_independent(void **)
+void images_are_independent_at(gpu_shape shape)
 {
     rng r = rng_seeded(5);
     case_memory memory;
@@ -95,7 +100,7 @@ void images_are_independent(void **)
     op.norm = {
         memory.normals(c, &r, 1, 0.2), memory.normals(c, &r, 0, 0.2), out, out + n * c, nullptr, nullptr
     };
-    gpu_place at = memory.place(gpu_stats_scratch(&op, &limits));
+    gpu_place at = memory.place(gpu_stats_scratch(&op, &limits, shape), shape);
     assert_int_equal(gpu_stats(&op, &at), 0);
     for (int i = 0; i < n; i++) {
         fused_stats alone = op;
@@ -109,6 +114,12 @@ void images_are_independent(void **)
     memory.check();
 }
 
+void images_are_independent(void **)
+{
+    for (gpu_shape shape : all_shapes())
+        images_are_independent_at(shape);
+}
+
 /* More images than tickets: several launches, nothing forgotten. */
 void many_images_take_several_launches(void **)
 {
@@ -120,7 +131,7 @@ void many_images_take_several_launches(void **)
     op.src = memory.tensor(FUSED_BF16, n, 1, 1, c, c, 0, &r, 0, 1);
     float *center = memory.floats((size_t)(n * c)), *rate = memory.floats((size_t)(n * c));
     op.norm.center = center, op.norm.rate = rate;
-    gpu_place at = memory.place(gpu_stats_scratch(&op, &limits));
+    gpu_place at = memory.place(gpu_stats_scratch(&op, &limits, GPU_SHAPE_EVEN));
     assert_int_equal(gpu_stats(&op, &at), 0);
     for (int i = 0; i < n * c; i++)
         assert_true((double)center[i] == view_get(op.src, (size_t)(i / c), i % c));

@@ -104,16 +104,26 @@ int survey_run(const survey_case &t, gpu_place at)
     return gpu_survey(&t.op, &at);
 }
 
-void survey_agrees_at(rng *r, enum fused_type type, const shape &s, double mean)
+void survey_agrees_in(gpu_shape blocks, rng *r, enum fused_type type, const shape &s, double mean)
 {
     case_memory memory;
     survey_case t = survey_new(memory, r, type, s, mean);
-    gpu_place at = memory.place(gpu_survey_scratch(&t.op, &t.limits));
+    gpu_place at = memory.place(gpu_survey_scratch(&t.op, &t.limits, blocks), blocks);
     memory.run([&] { return survey_run(t, at); });
     size_t misses = survey_misses(t);
     if (misses)
-        fail_msg("type %d, %dx%dx%dx%d(%d), mean %g: %zu misses", type, s.n, s.h, s.w, s.c, s.c_real, mean,
-                 misses);
+        fail_msg("type %d, shape %s, %dx%dx%dx%d(%d), mean %g: %zu misses", type, gpu_shape_name(blocks), s.n,
+                 s.h, s.w, s.c, s.c_real, mean, misses);
+}
+
+/* The same case in every block shape. */
+void survey_agrees_at(rng *r, enum fused_type type, const shape &s, double mean)
+{
+    const rng before = *r;
+    for (gpu_shape blocks : all_shapes()) {
+        *r = before;
+        survey_agrees_in(blocks, r, type, s, mean);
+    }
 }
 
 void survey_agrees(void **)
@@ -149,14 +159,14 @@ void exchanged_descriptors_are_caught(void **)
     t.op.c_real = 24;
     t.op.row = memory.floats(24), t.op.column = memory.floats(24);
     t.v = survey_values(t.op);
-    gpu_place at = memory.place(gpu_survey_scratch(&t.op, &t.limits));
+    gpu_place at = memory.place(gpu_survey_scratch(&t.op, &t.limits, GPU_SHAPE_EVEN));
     memory.run([&] { return survey_run(t, at); });
     assert_int_equal(survey_misses(t), 0);
     std::swap(t.op.row, t.op.column);
     assert_true(survey_misses(t) > 20);
 }
 
-void an_image_of_a_batch_equals_itself_alone(void **)
+void an_image_of_a_batch_equals_itself_in(gpu_shape blocks)
 {
     rng r = rng_seeded(14);
     const int n = 3, h = 39, w = 31, c = 48;
@@ -168,7 +178,7 @@ void an_image_of_a_batch_equals_itself_alone(void **)
     op.center = memory.coefficients(n, c, c, &r, 0, 0.3), op.rate = memory.coefficients(n, c, c, &r, 1, 0.2);
     op.row = memory.floats(2 * (size_t)(n * h)), op.column = memory.floats(2 * (size_t)(n * w));
     op.point = memory.floats(2 * (size_t)n * pixels);
-    gpu_place at = memory.place(gpu_survey_scratch(&op, &limits));
+    gpu_place at = memory.place(gpu_survey_scratch(&op, &limits, blocks), blocks);
     at.limits = &limits;
     memory.run([&] { return gpu_survey(&op, &at); });
     for (int i = 0; i < n; i++) {
@@ -179,13 +189,19 @@ void an_image_of_a_batch_equals_itself_alone(void **)
         one.center += i * c, one.rate += i * c;
         one.row = alone.floats(2 * (size_t)h), one.column = alone.floats(2 * (size_t)w);
         one.point = alone.floats(2 * pixels);
-        gpu_place place = alone.place(gpu_survey_scratch(&one, &limits));
+        gpu_place place = alone.place(gpu_survey_scratch(&one, &limits, blocks), blocks);
         place.limits = &limits;
         alone.run([&] { return gpu_survey(&one, &place); });
         assert_memory_equal(one.row, op.row + 2 * h * i, 2 * (size_t)h * sizeof(float));
         assert_memory_equal(one.column, op.column + 2 * w * i, 2 * (size_t)w * sizeof(float));
         assert_memory_equal(one.point, op.point + 2 * pixels * (size_t)i, 2 * pixels * sizeof(float));
     }
+}
+
+void an_image_of_a_batch_equals_itself_alone(void **)
+{
+    for (gpu_shape blocks : all_shapes())
+        an_image_of_a_batch_equals_itself_in(blocks);
 }
 
 /* SimAM with mean and variance of the reference is the reference's SimAM; a rate of the deviation itself,
@@ -208,7 +224,7 @@ size_t simam_misses(double lambda)
     }
     op.center = center, op.rate = rate;
     const gpu_limits limits = test_limits();
-    gpu_place at = memory.place(gpu_survey_scratch(&op, &limits));
+    gpu_place at = memory.place(gpu_survey_scratch(&op, &limits, GPU_SHAPE_EVEN));
     memory.run([&] { return gpu_survey(&op, &at); });
     return view_misses(op.dst, want, s.c, 1e-6);
 }

@@ -22,7 +22,7 @@ inline apply_args apply_args_of(const fused_apply &op, enum apply_pass pass, con
     for (int i = 0; i < op.terms; i++)
         a.term[i] = apply_term_of(op.term[i], op.h, op.w);
     a.terms = op.terms, a.h = op.h, a.w = op.w, a.c = op.c, a.c_real = op.c_real;
-    a.split = apply_split(&op, pass, at.limits);
+    a.split = apply_split(&op, pass, at.limits, at.shape);
     const bool square = apply_square(&op, pass);
     a.width = divider_of(square ? (op.w + 1) / 2 : op.w);
     a.cells = square ? ((op.h + 1) / 2) * a.width.by : op.h * op.w;

@@ -4,7 +4,7 @@
  *
  * Every function only enqueues: it returns the CUDA error of its launch (cudaError_t as int, 0 is success), waits for
  * nothing, allocates nothing, may be captured. Results repeat bit for bit, do not depend on the batch (image i of a
- * batch equals the image alone) and use no floating-point atomics.
+ * batch equals the image alone, under the same block shape) and use no floating-point atomics.
  *
  * Scratch holds nothing from one call to the next; it is shared by all calls on one stream. tickets are
  * zero before and after every call.
@@ -15,6 +15,7 @@
 #define CUDA_KERNELS_H
 
 #include "kernels/cuda/passes/limits.h"
+#include "kernels/cuda/passes/shape.h"
 #include "kernels/lower/fused.h"
 
 #ifdef __cplusplus
@@ -32,6 +33,7 @@ struct gpu_place {
     unsigned *tickets;              /* device memory [GPU_TICKETS] */
     const struct gpu_limits *limits;
     struct CUstream_st *stream;
+    enum gpu_shape shape;           /* of the kernels that have one */
 };
 
 /* Sums of a convolution's epilogue turned into coefficients: m = sum / pixels, v = square / pixels - m^2 (at least 0),
@@ -55,14 +57,15 @@ struct gpu_row_softmax {
 };
 
 /*        name         operation */
+#define GPU_SHAPED_KERNEL_LIST(X) \
+    X(stats,       struct fused_stats) \
+    X(apply,       struct fused_apply) \
+    X(survey,      struct fused_survey)
 #define GPU_KERNEL_LIST(X) \
     X(pack,        struct fused_pack) \
     X(unpack,      struct fused_unpack) \
-    X(stats,       struct fused_stats) \
     X(fold,        struct gpu_fold) \
-    X(apply,       struct fused_apply) \
     X(scatter,     struct fused_scatter) \
-    X(survey,      struct fused_survey) \
     X(se,          struct fused_se) \
     X(gate,        struct fused_gate) \
     X(triplet,     struct fused_triplet) \
@@ -70,11 +73,16 @@ struct gpu_row_softmax {
     X(map_resize,  struct fused_map_resize) \
     X(row_softmax, struct gpu_row_softmax)
 
-/* gpu_NAME enqueues; gpu_NAME_scratch gives the bytes of scratch from shape and device alone. */
+/* gpu_NAME enqueues; gpu_NAME_scratch gives the bytes of scratch from operation, device and block shape alone. */
 #define X(name, operation) \
     int gpu_##name(const operation *op, const struct gpu_place *at); \
     size_t gpu_##name##_scratch(const operation *op, const struct gpu_limits *limits);
 GPU_KERNEL_LIST(X)
+#undef X
+#define X(name, operation) \
+    int gpu_##name(const operation *op, const struct gpu_place *at); \
+    size_t gpu_##name##_scratch(const operation *op, const struct gpu_limits *limits, enum gpu_shape shape);
+GPU_SHAPED_KERNEL_LIST(X)
 #undef X
 
 #ifdef __cplusplus

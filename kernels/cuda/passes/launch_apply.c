@@ -75,15 +75,15 @@ static int unroll_of(const struct fused_apply *op, enum apply_pass pass)
 }
 
 struct pixel_split apply_split(const struct fused_apply *op, enum apply_pass pass,
-                               const struct gpu_limits *limits)
+                               const struct gpu_limits *limits, enum gpu_shape shape)
 {
     int groups = op->c / GPU_CHANNEL_BLOCK, unroll = unroll_of(op, pass);
     int cells = apply_square(op, pass) ? ((op->h + 1) / 2) * ((op->w + 1) / 2) : op->h * op->w;
     if (pass == APPLY_POINTS)
-        return split_for_points(groups, cells, unroll, op->n, limits);
+        return split_for_points(groups, cells, unroll, op->n, limits, shape);
     if (apply_sums_of(op, pass) != APPLY_NO_SUMS)
-        return split_for_sums(groups, cells, unroll, limits);
-    return split_for_values(groups, cells, unroll, op->n, limits);
+        return split_for_sums(groups, cells, unroll, limits, shape);
+    return split_for_values(groups, cells, unroll, op->n, limits, shape);
 }
 
 static int sums_count(const struct fused_apply *op, enum apply_pass pass)
@@ -104,14 +104,14 @@ struct gpu_launch apply_launch(const struct fused_apply *op, enum apply_pass pas
     return split_launch(split, images, count ? sums_shared_bytes(split, count) : 0);
 }
 
-size_t gpu_apply_scratch(const struct fused_apply *op, const struct gpu_limits *limits)
+size_t gpu_apply_scratch(const struct fused_apply *op, const struct gpu_limits *limits, enum gpu_shape shape)
 {
     size_t most = 0;
     for (int pass = 0; pass < APPLY_PASSES; pass++) {
         int count = sums_count(op, (enum apply_pass)pass);
         if (!apply_wants(op, (enum apply_pass)pass) || !count)
             continue;
-        struct pixel_split split = apply_split(op, (enum apply_pass)pass, limits);
+        struct pixel_split split = apply_split(op, (enum apply_pass)pass, limits, shape);
         size_t bytes = (size_t)sums_images(&split, op->n) * sums_scratch_bytes(&split, count);
         most = bytes > most ? bytes : most;
     }

@@ -56,7 +56,7 @@ enum apply_sums apply_sums_of(const struct fused_apply *op, enum apply_pass pass
 #define POINTS_UNROLL_RESIZED 1         /* in the others */
 
 struct pixel_split apply_split(const struct fused_apply *op, enum apply_pass pass,
-                               const struct gpu_limits *limits);
+                               const struct gpu_limits *limits, enum gpu_shape shape);
 /* Images of one launch; its grid. */
 int apply_images(const struct fused_apply *op, enum apply_pass pass, const struct pixel_split *split);
 struct gpu_launch apply_launch(const struct fused_apply *op, enum apply_pass pass,

@@ -2,8 +2,8 @@
  * (rows and columns) whose partial sums the tiles left in scratch.
  *
  * A tile has all channels of w x h pixels. Its block is (lanes, across) threads: a thread owns 8 channels of
- * SURVEY_COLUMNS columns, `across` apart, and goes down the rows. Tiles depend on one image's shape and the
- * device, never on the batch. Scratch: [images][h][nx][c] sums of rows, then [images][w][ny][c]
+ * SURVEY_COLUMNS columns, `across` apart, and goes down the rows. Tiles depend on one image's size, the
+ * device and the block shape, never on the batch. Scratch: [images][h][nx][c] sums of rows, then [images][w][ny][c]
  * of columns. */
 #ifndef CUDA_LAUNCH_SURVEY_H
 #define CUDA_LAUNCH_SURVEY_H
@@ -28,7 +28,8 @@ struct survey_tiles {
     size_t row_floats, column_floats; /* scratch of one image; 0 where op has no such output */
 };
 
-struct survey_tiles gpu_survey_tiles(const struct fused_survey *op, const struct gpu_limits *limits);
+struct survey_tiles gpu_survey_tiles(const struct fused_survey *op, const struct gpu_limits *limits,
+                                     enum gpu_shape shape);
 struct gpu_launch gpu_survey_launch(const struct survey_tiles *tiles, int images);
 struct gpu_launch gpu_survey_lines_launch(const struct fused_survey *op, int images);
 

@@ -3,16 +3,15 @@
 #define SUM_LANES 16     /* 256 bytes of each pixel in half precision, and still 16 rows */
 #define VALUE_LANES 32
 #define SUM_CELLS 128    /* sums of a chunk are then at most 1/8 of what it reads */
-#define VALUE_ROUNDS 8   /* coefficients are read once for so many turns */
 
 static int ceil_div(int a, int b) { return a / b + (a % b != 0); }
 static int at_least_one(int a) { return a < 1 ? 1 : a; }
 
-static struct pixel_split split_of_groups(int groups, int most_lanes, int unroll)
+static struct pixel_split split_of_groups(int groups, int most_lanes, int unroll, enum gpu_shape shape)
 {
     struct pixel_split s = { .slices = ceil_div(groups, most_lanes), .unroll = unroll };
     s.lanes = ceil_div(groups, s.slices);
-    s.rows = SPLIT_THREADS / s.lanes;
+    s.rows = gpu_shape_row(shape)->threads / s.lanes;
     return s;
 }
 
@@ -22,41 +21,43 @@ static void split_rounds(struct pixel_split *s, int cells, int rounds)
     s->chunks = at_least_one(ceil_div(cells, s->rows * s->unroll * s->rounds));
 }
 
-struct pixel_split split_for_sums(int groups, int cells, int unroll, const struct gpu_limits *limits)
+struct pixel_split split_for_sums(int groups, int cells, int unroll, const struct gpu_limits *limits,
+                                  enum gpu_shape shape)
 {
-    struct pixel_split s = split_of_groups(groups, SUM_LANES, unroll);
+    struct pixel_split s = split_of_groups(groups, SUM_LANES, unroll, shape);
     int turns = ceil_div(cells, s.rows * unroll),
-        blocks = at_least_one(4 * limits->multiprocessors / s.slices);
+        blocks = at_least_one(gpu_shape_row(shape)->sum_blocks * limits->multiprocessors / s.slices);
     int rounds = ceil_div(turns, blocks), least = ceil_div(SUM_CELLS, s.rows * unroll);
     split_rounds(&s, cells, rounds < least ? least : rounds);
     return s;
 }
 
-/* As long as eight blocks stay for each multiprocessor. */
+/* As long as eight blocks stay for each multiprocessor. Coefficients are read once for so many turns. */
 static int rounds_of_values(const struct pixel_split *s, int cells, int images,
-                            const struct gpu_limits *limits)
+                            const struct gpu_limits *limits, enum gpu_shape shape)
 {
+    int most = gpu_shape_row(shape)->rounds;
     long turns = (long)ceil_div(cells, s->rows * s->unroll) * images * s->slices;
     long rounds = turns / (8L * limits->multiprocessors);
-    return rounds > VALUE_ROUNDS ? VALUE_ROUNDS : (int)rounds;
+    return rounds > most ? most : (int)rounds;
 }
 
 struct pixel_split split_for_values(int groups, int cells, int unroll, int images,
-                                    const struct gpu_limits *limits)
+                                    const struct gpu_limits *limits, enum gpu_shape shape)
 {
-    struct pixel_split s = split_of_groups(groups, VALUE_LANES, unroll);
-    split_rounds(&s, cells, rounds_of_values(&s, cells, images, limits));
+    struct pixel_split s = split_of_groups(groups, VALUE_LANES, unroll, shape);
+    split_rounds(&s, cells, rounds_of_values(&s, cells, images, limits, shape));
     return s;
 }
 
 struct pixel_split split_for_points(int groups, int cells, int unroll, int images,
-                                    const struct gpu_limits *limits)
+                                    const struct gpu_limits *limits, enum gpu_shape shape)
 {
     struct pixel_split s = { .slices = 1, .lanes = 1, .unroll = unroll };
     while (s.lanes < groups && s.lanes < 32)
         s.lanes *= 2;
-    s.rows = SPLIT_THREADS / s.lanes;
-    split_rounds(&s, cells, rounds_of_values(&s, cells, images, limits));
+    s.rows = gpu_shape_row(shape)->threads / s.lanes;
+    split_rounds(&s, cells, rounds_of_values(&s, cells, images, limits, shape));
     return s;
 }
 

@@ -8,6 +8,7 @@
 #define CUDA_SPLIT_H
 
 #include "kernels/cuda/passes/limits.h"
+#include "kernels/cuda/passes/shape.h"
 
 #ifdef __CUDACC__
 #define SPLIT_INLINE static __host__ __device__ inline
@@ -29,18 +30,19 @@ struct pixel_split {
 };
 
 /* Chunks as for one image alone: they do not depend on the batch, which keeps sums over an image the same in
- * every batch. At most about four blocks per multiprocessor, each of at least 128 cells. `groups` of eight
- * channels. */
-struct pixel_split split_for_sums(int groups, int cells, int unroll, const struct gpu_limits *limits);
+ * every batch. At most about as many blocks per multiprocessor as the shape says, each of at least 128 cells.
+ * `groups` of eight channels. */
+struct pixel_split split_for_sums(int groups, int cells, int unroll, const struct gpu_limits *limits,
+                                  enum gpu_shape shape);
 
 /* Chunks for values that need no sums: shorter the less work there is. */
 struct pixel_split split_for_values(int groups, int cells, int unroll, int images,
-                                    const struct gpu_limits *limits);
+                                    const struct gpu_limits *limits, enum gpu_shape shape);
 
 /* For values made of all channels of a pixel: its threads lie in one warp (lanes is a power of two, at most
  * 32), one slice; a thread takes groups lane, lane + lanes, ... */
 struct pixel_split split_for_points(int groups, int cells, int unroll, int images,
-                                    const struct gpu_limits *limits);
+                                    const struct gpu_limits *limits, enum gpu_shape shape);
 
 /* Grid: chunks, images, slices. */
 struct gpu_launch split_launch(const struct pixel_split *split, int images, size_t shared_bytes);

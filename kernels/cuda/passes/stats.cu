@@ -8,7 +8,7 @@ int gpu_stats(const struct fused_stats *op, const struct gpu_place *at)
                                                    stats_kernel<h16> };
     stats_args a = {};
     a.op = *op;
-    a.split = gpu_stats_split(op, at->limits);
+    a.split = gpu_stats_split(op, at->limits, at->shape);
     a.place = { static_cast<float *>(at->scratch), at->tickets, a.split.chunks };
     int error = 0, most = sums_images(&a.split, op->src.n);
     for (; !error && a.first_image < op->src.n; a.first_image += most) {

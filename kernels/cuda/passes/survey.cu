@@ -24,7 +24,7 @@ int gpu_survey(const struct fused_survey *op, const struct gpu_place *at)
     const int invalid = 1;      /* cudaErrorInvalidValue */
     if (op->dst.data && op->dst.type != op->src.type)
         return invalid;
-    survey_args a = { *op, gpu_survey_tiles(op, at->limits), 0, nullptr, nullptr };
+    survey_args a = { *op, gpu_survey_tiles(op, at->limits, at->shape), 0, nullptr, nullptr };
     float *scratch = static_cast<float *>(at->scratch);
     a.rows = op->row ? scratch : nullptr;
     a.columns = op->column ? scratch + a.tiles.row_floats * (size_t)a.tiles.images : nullptr;
