@@ -22,6 +22,12 @@ static int written_by(int *ids, const struct step *s)
         PUT(n->center);
         PUT(n->rate);
     }
+    if (s->kind == STEP_SURVEY) {
+        PUT(s->u.survey.dst);
+        PUT(s->u.survey.row);
+        PUT(s->u.survey.column);
+        PUT(s->u.survey.point);
+    }
     if (s->kind == STEP_APPLY) {
         PUT(s->u.apply.dst);
         PUT(s->u.apply.pool);

@@ -42,6 +42,8 @@ static void put_place(struct gpu_net *net, int step, int segment, int slot)
 static enum status cut_segments(struct gpu_net *net, struct err *err)
 {
     enum status st = segments_of_plan(&net->segments, &net->segment_count, net->plan, net->math, err);
+    if (st == ST_OK)
+        st = segments_add_lone(&net->segments, &net->segment_count, net->plan, net->math, err);
     if (st != ST_OK)
         return st;
     net->places = calloc((size_t)net->plan->step_count + 1, sizeof *net->places);
@@ -49,13 +51,16 @@ static enum status cut_segments(struct gpu_net *net, struct err *err)
         return err_set(err, ST_OUT_OF_MEMORY, "no memory for the places of %d steps", net->plan->step_count);
     for (int i = 0; i < net->plan->step_count; i++)
         put_place(net, i, -1, 0);
-    for (int i = 0; i < net->segment_count; i++)
+    for (int i = 0; i < net->segment_count; i++) {
+        if (net->segments[i].parts == 0)
+            net->places[net->segments[i].lone].shaped = i;
         for (int slot = 0; slot < net->segments[i].parts; slot++) {
             const struct segment_part *part = &net->segments[i].part[slot];
             put_place(net, part->conv, i, slot);
             put_place(net, part->stats, i, slot);
             put_place(net, part->apply, i, slot);
         }
+    }
     return ST_OK;
 }
 

@@ -12,7 +12,7 @@
 #define PIXELS_MAX 256              /* read back of one tensor */
 #define SAMPLE_NS 1e6
 #define REPEATS_MAX 1000
-#define STEPS_MAX (3 * SEGMENT_SLOTS)
+#define STEPS_MAX (3 * SEGMENT_SLOTS)   /* 1 where there is no part */
 #define POISON 0xff                 /* a NaN in every type */
 
 /* --- life ------------------------------------------------------------------------------------------------------ */
@@ -83,6 +83,8 @@ static int by_number(const void *a, const void *b)
 static void list_steps(struct passage *p, const struct segment *s)
 {
     p->count = 0;
+    if (s->parts == 0)
+        p->index[p->count++] = s->lone;
     for (int slot = 0; slot < s->parts; slot++) {
         const int steps[] = { s->part[slot].conv, s->part[slot].stats, s->part[slot].apply };
         for (int i = 0; i < 3; i++)
@@ -292,13 +294,44 @@ static enum status read_norm(struct readings *r, const struct fused_norm *norm, 
                              struct err *err)
 {
     enum status st = read_floats(r, norm->scale, count, d, err);
-    return st == ST_OK ? read_floats(r, norm->shift, count, d, err) : st;
+    if (st == ST_OK)
+        st = read_floats(r, norm->shift, count, d, err);
+    if (st == ST_OK)
+        st = read_floats(r, norm->center, count, d, err);
+    return st == ST_OK ? read_floats(r, norm->rate, count, d, err) : st;
+}
+
+static enum status read_survey(struct readings *r, const struct fused_survey *s, struct gpu_device *d, struct err *err)
+{
+    size_t n = (size_t)s->src.n, h = (size_t)s->src.h, w = (size_t)s->src.w;
+    enum status st = read_floats(r, s->row, 2 * n * h, d, err);
+    if (st == ST_OK)
+        st = read_floats(r, s->column, 2 * n * w, d, err);
+    if (st == ST_OK)
+        st = read_floats(r, s->point, 2 * n * h * w, d, err);
+    return st == ST_OK ? read_tensor(r, &s->dst, d, err) : st;
+}
+
+/* What a step by itself leaves. */
+static enum status read_lone(struct readings *r, const struct bound *b, struct gpu_device *d, struct err *err)
+{
+    const struct fused_apply *a = &b->u.apply.op;
+    enum status st = ST_OK;
+    if (b->kind == BOUND_SURVEY)
+        st = read_survey(r, &b->u.survey, d, err);
+    if (b->kind == BOUND_STATS)
+        st = read_norm(r, &b->u.stats.norm, (size_t)b->u.stats.src.n * (size_t)b->u.stats.src.c, d, err);
+    if (b->kind == BOUND_APPLY && a->norm)
+        st = read_norm(r, a->norm, (size_t)a->n * (size_t)a->c, d, err);
+    return b->kind == BOUND_APPLY && st == ST_OK ? read_apply(r, a, d, err) : st;
 }
 
 /* What the last part leaves: its pass's output, or the raw tensor and its coefficients where there is no such pass. */
 static enum status read_results(struct readings *r, const struct trial *t, const struct passage *p, struct err *err)
 {
     const struct segment *s = &t->net->segments[t->segment];
+    if (s->parts == 0)
+        return read_lone(r, &p->steps[0], t->net->device, err);
     const struct segment_part *last = &s->part[s->parts - 1];
     struct gpu_device *d = t->net->device;
     const struct conv_step *conv = &t->net->plan->steps[last->conv].u.conv;

@@ -148,7 +148,7 @@ static enum status serialise(void *context, int segment, int way, void **bytes, 
 
 static struct choice choice_of(const struct tuning *t, int segment, const struct tune_choice *c)
 {
-    struct choice choice = { .way = { NULL } };
+    struct choice choice = { .way = { NULL }, .shapes = c->shapes };
     for (int slot = 0; slot < net_of(t)->segments[segment].parts; slot++) {
         choice.way[slot] = t->candidates[segment].way[c->way[slot]];
         choice.level[slot] = t->candidates[segment].level[c->way[slot]];
@@ -290,6 +290,9 @@ static enum status predict_all(struct questions *q, const struct gpu_net *net, i
         return err_set(err, ST_OUT_OF_MEMORY, "no memory to predict %d segments", net->segment_count);
     for (int i = 0; i < net->segment_count; i++) {
         double image_ns[SEGMENT_SLOTS] = { 0 };
+        if (net->segments[i].parts == 0)
+            q->predicted_ns[i] = predict_pass_ns((size_t)net->plan->steps[net->segments[i].lone].bytes * (size_t)batch,
+                                                 &net->device->card.speed);
         for (int slot = 0; slot < net->segments[i].parts; slot++) {
             struct conv_shape shape = net->plan->steps[net->segments[i].part[slot].conv].u.conv.shape;
             shape.n = 1;

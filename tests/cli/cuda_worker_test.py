@@ -3,6 +3,7 @@
 a GPU, where it starts, says what is missing and ends with 0."""
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -65,5 +66,66 @@ def without_a_gpu():
     tell(done.returncode == 0 and done.stderr == "", "and it ends with 0 on quit", (done.returncode, done.stderr))
 
 
+def session(folder, script, tune):
+    """(answer of prepare, bytes of the output of one image) of a worker on a fake device with this script"""
+    worker, model = os.path.join(FAKE, "bench-worker-cuda"), os.path.join(folder, "tiny.yaml")
+    output = os.path.join(folder, "output.npy")
+    options = {"tune": tune, "workspace_cap_bytes": 4 << 20, "cache_dir": os.path.join(folder, "cache")}
+    requests = [dict(op="hello", protocol=1),
+                dict(op="load", model=model, shape=[3, 32, 32], precision="f32", device="cuda:0", weights="seeded", seed=1,
+                     max_batch=1, options=options),
+                dict(op="prepare", batch=1), dict(op="output", batch=1, images=[1], path=output), dict(op="quit")]
+    env = dict(os.environ, BENCH_HOME=ROOT, BENCH_CUDA_LIBRARY_PATH=FAKE, OMP_NUM_THREADS="1", BENCH_FAKE_CUDA=script,
+               BENCH_NVML_LIBRARY=os.path.join(FAKE, "libnvidia-ml.so.1"))
+    with open(model, "w") as f:
+        f.write(TINY)
+    done = subprocess.run([worker], input="".join(json.dumps(dict(r, id=i)) + "\n" for i, r in enumerate(requests)),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, env=env, timeout=300)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    if len(answers) != len(requests) or not all(a["ok"] for a in answers) or done.returncode:
+        return done.stdout + done.stderr, b""
+    with open(output, "rb") as f:
+        return answers[2]["tune"], f.read()
+
+
+def values_of(npy):
+    return [v for (v,) in struct.iter_unpack("<f", npy[128:])]
+
+
+def apart(a, b):
+    """The largest difference over the largest value."""
+    return max(abs(x - y) for x, y in zip(a, b)) / max(map(abs, b))
+
+
+def shapes_in(folder):
+    """{kernel: the shapes that winners in the cache have}"""
+    found = {}
+    cache = os.path.join(folder, "cache")
+    for name in (n for n in os.listdir(cache) if n.endswith(".jsonl")):
+        with open(os.path.join(cache, name)) as f:
+            for line in f:
+                for kernel, shape in json.loads(line)["winner"]["shapes"].items():
+                    found.setdefault(kernel, set()).add(shape)
+    return found
+
+
+def block_shapes():
+    """A device on which blocks of more than 128 threads are slow: small ones are chosen, and compute the same"""
+    if not os.path.exists(os.path.join(FAKE, "bench-worker-cuda")):
+        tell(True, "block shapes on a fake CUDA # SKIP no CUDA toolkit here: there is no worker on the fakes")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        off, plain = session(folder, "", "off")
+        tuned, first = session(folder, "wide=1500", "auto")
+        cached, second = session(folder, "", "cache")
+        shapes = shapes_in(folder) if first else {}
+    tell(first and second and "small" in shapes["stats"] and "small" in shapes["apply"],
+         "blocks of 128 threads are chosen where wider ones are slow", (tuned, cached, shapes))
+    tell(first == second and tuned["plan_hash"] == cached["plan_hash"] != off["plan_hash"] and tuned["rejected"] == 0,
+         "what the cache keeps runs the same, and its hash says so", (tuned, cached, off))
+    tell(plain and first and apart(values_of(first), values_of(plain)) < 1e-4, "and computes what the default does")
+
+
 without_a_gpu()
 conformance()
+block_shapes()

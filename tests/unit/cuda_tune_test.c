@@ -56,6 +56,8 @@ struct world {
     double whole_clock[2];
     enum status restore_status;
     size_t workspace_change;    /* a restored plan asks for so much more */
+    double shape_ns[SEGMENTS][GPU_SHAPED_KERNELS][GPU_SHAPES];     /* added to the time of a choice */
+    bool shape_lies[SEGMENTS][GPU_SHAPED_KERNELS][GPU_SHAPES];
     enum status fatal;          /* the sample number fatal_at ends with it */
     int fatal_at;
 };
@@ -148,7 +150,9 @@ static double time_of(const struct world *w, int segment, const struct tune_choi
     }
     for (int slot = w->segments[segment].parts; slot < SEGMENT_SLOTS; slot++)
         assert_int_equal(c->way[slot], -1);
-    return ns;
+    for (int kernel = 0; kernel < GPU_SHAPED_KERNELS; kernel++)
+        ns += w->shape_ns[segment][kernel][c->shapes.of[kernel]];
+    return w->segments[segment].parts ? ns : ns + PASS_NS;
 }
 
 static enum status values(void *context, int segment, const struct tune_choice *c, float *out, size_t room,
@@ -179,6 +183,9 @@ static enum status values(void *context, int segment, const struct tune_choice *
             return err_set(err, ST_UNSUPPORTED, "this one does not run");
         }
     }
+    for (int kernel = 0; kernel < GPU_SHAPED_KERNELS; kernel++)
+        if (w->shape_lies[segment][kernel][c->shapes.of[kernel]])
+            out[VALUES / 2] = NAN;
     return ST_OK;
 }
 
@@ -556,6 +563,136 @@ static void modes_have_names(void **state)
     assert_non_null(strstr(err.text, "auto, cache, fresh or off"));
 }
 
+/* --- block shapes --------------------------------------------------------------------------------------- */
+
+#define STATS_AND_APPLY (1u << GPU_SHAPED_STATS | 1u << GPU_SHAPED_APPLY)
+
+/* `plain` (F0) is faster with small statistics and long applies; `single` (F1, no statistics of ours) would be with
+ * small ones that it does not run; `pair` has no kernel of ours in this table. */
+static struct world shaped_world(void)
+{
+    struct world w = world_new();
+    w.segments[0].shaped = w.segments[1].shaped = STATS_AND_APPLY;
+    for (int i = 0; i < 2; i++) {
+        w.shape_ns[i][GPU_SHAPED_STATS][GPU_SHAPE_SMALL] = -1000;
+        w.shape_ns[i][GPU_SHAPED_STATS][GPU_SHAPE_SHORT] = 500;
+        w.shape_ns[i][GPU_SHAPED_APPLY][GPU_SHAPE_LONG] = -900;
+    }
+    return w;
+}
+
+static void faster_shapes_are_chosen(void **state)
+{
+    (void)state;
+    struct world w = shaped_world(), even = world_new();
+    struct tune_result r = tune_mode(&w, TUNE_FRESH, NULL), before = tune_mode(&even, TUNE_FRESH, NULL);
+    const struct gpu_shapes *plain_shapes = &r.outcomes[1].choice.shapes, *single_shapes = &r.outcomes[0].choice.shapes;
+    assert_string_equal(r.outcomes[1].name[0], "b1");
+    assert_int_equal(plain_shapes->of[GPU_SHAPED_STATS], GPU_SHAPE_SMALL);
+    assert_int_equal(plain_shapes->of[GPU_SHAPED_APPLY], GPU_SHAPE_LONG);
+    assert_true(fabs(r.outcomes[1].median_ns - 8100) < 1e-6);
+    assert_int_equal(single_shapes->of[GPU_SHAPED_STATS], GPU_SHAPE_EVEN);
+    assert_int_equal(single_shapes->of[GPU_SHAPED_APPLY], GPU_SHAPE_LONG);
+    for (int i = 0; i < GPU_SHAPED_KERNELS; i++)
+        assert_int_equal(r.outcomes[2].choice.shapes.of[i], GPU_SHAPE_EVEN);
+    assert_true(strcmp(r.plan_hash, before.plan_hash) != 0);
+    assert_int_equal(r.rejected, before.rejected);
+    tune_free(&r);
+    tune_free(&before);
+}
+
+/* A lead of 1 % is a tie, and a tie is the default's: the hash is that of a run without shapes. */
+static void a_tie_is_the_defaults(void **state)
+{
+    (void)state;
+    struct world w = world_new(), even = world_new();
+    w.segments[1].shaped = STATS_AND_APPLY;
+    for (int shape = 1; shape < GPU_SHAPES; shape++)
+        w.shape_ns[1][GPU_SHAPED_STATS][shape] = w.shape_ns[1][GPU_SHAPED_APPLY][shape] = -100;
+    struct tune_result r = tune_mode(&w, TUNE_FRESH, NULL), before = tune_mode(&even, TUNE_FRESH, NULL);
+    assert_true(w.sampled > even.sampled);
+    assert_string_equal(r.plan_hash, before.plan_hash);
+    tune_free(&r);
+    tune_free(&before);
+}
+
+static void a_wrong_shape_is_rejected(void **state)
+{
+    (void)state;
+    struct world w = { .rng = rng_seeded(3), .whole_ns = { 2, 1 } };
+    add_segment(&w, "plain", plain, LEN(plain), 1, 1, 2, 5000);
+    w.segments[0].shaped = STATS_AND_APPLY;
+    w.shape_ns[0][GPU_SHAPED_APPLY][GPU_SHAPE_SMALL] = -4000;
+    w.shape_ns[0][GPU_SHAPED_APPLY][GPU_SHAPE_SHORT] = -1000;
+    w.shape_lies[0][GPU_SHAPED_APPLY][GPU_SHAPE_SMALL] = true;
+    struct tune_result r = tune_mode(&w, TUNE_FRESH, NULL);
+    assert_int_equal(r.outcomes[0].choice.shapes.of[GPU_SHAPED_APPLY], GPU_SHAPE_SHORT);
+    assert_int_equal(r.rejected, 1);
+    assert_string_equal(r.first_rejected, "plain: apply small");
+    tune_free(&r);
+}
+
+/* A step by itself has no way to choose, only the shape of its kernel. */
+static void a_lone_step_has_its_shape_tuned(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/tune_test_XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct cache *c = cache_open(dir, &(struct cache_device){ "Test GPU", 90, 91900, 13000 },
+                                 &(struct cache_build){ 130100, "build" });
+    static const enum tune_source sources[] = { TUNE_MEASURED, TUNE_CACHED };
+    for (int life = 0; life < 2; life++) {
+        struct world w = { .rng = rng_seeded(3), .whole_ns = { 2, 1 } };
+        add_segment(&w, "survey", NULL, 0, 0, 1, 2, 5000);
+        w.segments[0].shaped = 1u << GPU_SHAPED_SURVEY;
+        w.shape_ns[0][GPU_SHAPED_SURVEY][GPU_SHAPE_LONG] = -1000;
+        struct tune_result r = tune_mode(&w, TUNE_AUTO, c);
+        assert_int_equal(r.outcomes[0].source, sources[life]);
+        assert_int_equal(r.outcomes[0].choice.shapes.of[GPU_SHAPED_SURVEY], GPU_SHAPE_LONG);
+        assert_true(fabs(r.outcomes[0].median_ns - 2000) < 1e-6);
+        tune_free(&r);
+    }
+    cache_close(c);
+    char command[64];
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
+/* Whenever time is up, no sample of a shape is taken any more. */
+static void shapes_are_paid_from_the_budget(void **state)
+{
+    (void)state;
+    int chosen = 0, enough = 0;
+    for (uint64_t ms = 0; ms < 400; ms += 5) {
+        struct world w = shaped_world();
+        struct tune_request request = request_of(&w, TUNE_FRESH);
+        request.budget_ns = ms * 1000000;
+        w.whole_cost_ns = 0;
+        struct tune_result r = tune(&w, &request, NULL);
+        /* one sample or check begun in time, then the guesses of the other segments are built */
+        assert_true(w.now_ns <= request.budget_ns + 5000000);
+        chosen += r.outcomes[1].choice.shapes.of[GPU_SHAPED_STATS] == GPU_SHAPE_SMALL;
+        enough += r.outcomes[1].source == TUNE_MEASURED;
+        tune_free(&r);
+    }
+    assert_true(chosen > 0 && chosen < enough);
+}
+
+static void shapes_are_taken_back_with_the_rest(void **state)
+{
+    (void)state;
+    struct world w = shaped_world(), off = shaped_world();
+    w.whole_ns[1] = 2000;
+    struct tune_result r = tune_mode(&w, TUNE_FRESH, NULL), guesses = tune_mode(&off, TUNE_OFF, NULL);
+    assert_false(r.winners_used);
+    assert_string_equal(r.plan_hash, guesses.plan_hash);
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < GPU_SHAPED_KERNELS; k++)
+            assert_int_equal(r.outcomes[i].choice.shapes.of[k] + guesses.outcomes[i].choice.shapes.of[k], 0);
+    tune_free(&r);
+    tune_free(&guesses);
+}
+
 /* --- the whole pass ------------------------------------------------------------------------------------- */
 
 static void not_faster_is_not_used(void **state)
@@ -675,6 +812,23 @@ static void what_was_found_is_found_again(void **state)
     remove_folder(dir);
 }
 
+static void shapes_are_found_again(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/tune_test_XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct world cold = shaped_world(), warm = shaped_world();
+    struct tune_result a = tune_with(&cold, dir, TUNE_AUTO), b = tune_with(&warm, dir, TUNE_CACHE);
+    assert_int_equal(b.cached, 3);
+    assert_int_equal(b.outcomes[1].choice.shapes.of[GPU_SHAPED_STATS], GPU_SHAPE_SMALL);
+    assert_string_equal(a.plan_hash, b.plan_hash);
+    for (int i = 0; i < 3; i++)
+        assert_memory_equal(&a.outcomes[i].choice.shapes, &b.outcomes[i].choice.shapes, sizeof(struct gpu_shapes));
+    tune_free(&a);
+    tune_free(&b);
+    remove_folder(dir);
+}
+
 /* A plan that does not load, or asks for another workspace, is tuned anew in `auto` and a guess in
  * `cache`. */
 static void a_plan_that_does_not_load_is_a_miss(void **state)
@@ -777,6 +931,13 @@ int main(void)
         cmocka_unit_test(the_final_check_ends_in_time),
         cmocka_unit_test(off_takes_the_first_guess),
         cmocka_unit_test(modes_have_names),
+        cmocka_unit_test(faster_shapes_are_chosen),
+        cmocka_unit_test(a_tie_is_the_defaults),
+        cmocka_unit_test(a_wrong_shape_is_rejected),
+        cmocka_unit_test(a_lone_step_has_its_shape_tuned),
+        cmocka_unit_test(shapes_are_paid_from_the_budget),
+        cmocka_unit_test(shapes_are_taken_back_with_the_rest),
+        cmocka_unit_test(shapes_are_found_again),
         cmocka_unit_test(not_faster_is_not_used),
         cmocka_unit_test(what_fails_as_a_whole_is_not_used),
         cmocka_unit_test(pairs_at_different_clocks_do_not_count),

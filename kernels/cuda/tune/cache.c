@@ -64,6 +64,15 @@ const char *cache_path(const struct cache *c)
 
 /* --- one entry as JSON ---------------------------------------------------------------------------------- */
 
+static json_t *shapes_json(const struct gpu_shapes *shapes)
+{
+    json_t *object = json_object();
+    for (int i = 0; i < GPU_SHAPED_KERNELS; i++)
+        json_object_set_new(object, gpu_shaped_name((enum gpu_shaped)i),
+                            json_string(gpu_shape_name(shapes->of[i])));
+    return object;
+}
+
 static json_t *choice_json(const struct cache_choice *choice)
 {
     json_t *parts = json_array();
@@ -72,8 +81,8 @@ static json_t *choice_json(const struct cache_choice *choice)
         json_array_append_new(parts, json_pack("{s:i, s:s, s:I, s:s}", "level", p->level, "name", p->name,
                                                "workspace", (json_int_t)p->workspace, "plan", p->plan));
     }
-    return json_pack("{s:i, s:f, s:i, s:o}", "level", choice->level, "median_ns", choice->median_ns,
-                     "samples", choice->samples, "parts", parts);
+    return json_pack("{s:i, s:f, s:i, s:o, s:o}", "level", choice->level, "median_ns", choice->median_ns,
+                     "samples", choice->samples, "shapes", shapes_json(&choice->shapes), "parts", parts);
 }
 
 /* First half of the SHA-256 over the line without it: a changed digit would be a wrong plan, not a broken
@@ -95,7 +104,7 @@ static bool is_plan_name(const char *text)
 
 static bool all_named(const struct cache_choice *choice)
 {
-    bool named = choice->parts >= 1 && isfinite(choice->median_ns);
+    bool named = isfinite(choice->median_ns);
     for (int i = 0; i < choice->parts; i++)
         named = named && is_plan_name(choice->part[i].plan);
     return named;
@@ -136,12 +145,26 @@ static bool read_part(struct cache_part *p, const json_t *object)
     return true;
 }
 
+static bool read_shapes(struct gpu_shapes *shapes, const json_t *choice)
+{
+    const json_t *object = json_object_get(choice, "shapes");
+    for (int i = 0; i < GPU_SHAPED_KERNELS; i++) {
+        const char *name = json_string_value(json_object_get(object, gpu_shaped_name((enum gpu_shaped)i)));
+        int shape = name ? gpu_shape_of(name) : -1;
+        if (shape < 0)
+            return false;
+        shapes->of[i] = (enum gpu_shape)shape;
+    }
+    return true;
+}
+
+/* All but its shapes. */
 static bool read_choice(struct cache_choice *choice, const json_t *object)
 {
     int64_t level = 0, samples = 0;
     const json_t *parts = json_object_get(object, "parts"), *median = json_object_get(object, "median_ns");
     size_t count = json_array_size(parts);
-    if (!json_is_object(object) || count < 1 || count > SEGMENT_SLOTS || !json_is_number(median) ||
+    if (!json_is_object(object) || !json_is_array(parts) || count > SEGMENT_SLOTS || !json_is_number(median) ||
         json_get_int(&level, object, "choice", "level", 0, LEVEL_MAX, NULL) != ST_OK ||
         json_get_int(&samples, object, "choice", "samples", 0, 1000000, NULL) != ST_OK)
         return false;
@@ -177,7 +200,9 @@ static enum line_is read_entry(struct cache_entry *e, const struct cache *c, jso
     if (!runner_up)
         e->runner_up.level = -1;
     e->batch = (int)batch;
-    return cublaslt == c->cublaslt && strcmp(kernels, c->kernels) == 0 ? LINE_OURS : LINE_FOREIGN;
+    bool known = read_shapes(&e->winner.shapes, json_object_get(object, "winner")) &&
+                 (!runner_up || read_shapes(&e->runner_up.shapes, runner_up)); /* else of another version of us */
+    return known && cublaslt == c->cublaslt && strcmp(kernels, c->kernels) == 0 ? LINE_OURS : LINE_FOREIGN;
 }
 
 /* --- the table ------------------------------------------------------------------------------------------ */

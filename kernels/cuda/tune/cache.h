@@ -14,6 +14,7 @@
 
 #include "kernels/base/err.h"
 #include "kernels/base/sha256.h"
+#include "kernels/cuda/passes/shape.h"
 #include "kernels/cuda/tune/signature.h"
 
 #define CACHE_NAME_MAX 96
@@ -42,7 +43,8 @@ struct cache_choice {
     int level;                      /* enum tune_level; -1: there is none (runner-up of a single candidate) */
     double median_ns;
     int samples;
-    int parts;
+    struct gpu_shapes shapes;       /* by name in the line; one without them, or with a name not known, is a miss */
+    int parts;                      /* 0: a segment without convolutions */
     struct cache_part part[SEGMENT_SLOTS];
 };
 struct cache_entry {

@@ -163,6 +163,15 @@ static void grow_segment(struct segment *s, const struct plan *p, int conv, bool
     }
 }
 
+static unsigned shaped_in(const struct segment *s)
+{
+    unsigned shaped = 0;
+    for (int i = 0; i < s->parts; i++)
+        shaped |= (s->part[i].stats != PLAN_NONE ? 1u << GPU_SHAPED_STATS : 0u) |
+                  (s->part[i].apply != PLAN_NONE ? 1u << GPU_SHAPED_APPLY : 0u);
+    return shaped;
+}
+
 /* --- text ----------------------------------------------------------------------------------------------- */
 
 struct line {
@@ -287,6 +296,7 @@ enum status segments_of_plan(struct segment **segments, int *count, const struct
         if (p->steps[i].kind != STEP_CONV || taken[i])
             continue;
         grow_segment(&list[n], p, i, taken);
+        list[n].shaped = shaped_in(&list[n]);
         write_text(&list[n], p, math);
         find_same(list, (int)n);
         n++;
@@ -294,6 +304,115 @@ enum status segments_of_plan(struct segment **segments, int *count, const struct
     free(taken);
     *segments = list;
     *count = (int)n;
+    return ST_OK;
+}
+
+/* --- steps by themselves --------------------------------------------------------------------------------- */
+
+/* Nothing here holds a step but the outputs' and inputs' sizes and which of them there are. */
+static void put_tensor(struct line *l, const struct plan *p, const char *name, int id)
+{
+    const struct buffer *b = &p->buffers[id];
+    if (id != PLAN_NONE)
+        put(l, " %s=c%dh%dw%dld%d", name, b->c, b->h, b->w, stride_of(p, id, b->c));
+}
+
+static void put_bits(struct line *l, const char *name, const int *ids, int count)
+{
+    put(l, " %s=", name);
+    for (int i = 0; i < count; i++)
+        put(l, "%d", ids[i] != PLAN_NONE);
+}
+
+static void put_survey(struct line *l, const struct plan *p, const struct survey_step *s)
+{
+    const int there[] = { s->scale, s->center, s->pixel, s->row, s->column, s->point };
+    put(l, "survey c%d", s->c_real);
+    put_tensor(l, p, "src", s->src);
+    put_tensor(l, p, "dst", s->dst);
+    put_bits(l, "with", there, 6);
+}
+
+static void put_stats(struct line *l, const struct plan *p, const struct stats_step *s)
+{
+    const int there[] = { s->pixel, s->norm.scale, s->norm.center };
+    put(l, "stats");
+    put_tensor(l, p, "src", s->src);
+    put_bits(l, "with", there, 3);
+}
+
+static void put_apply(struct line *l, const struct plan *p, const struct apply_step *a)
+{
+    const int there[] = { a->channel_mean, a->point, a->dot, a->has_norm ? a->norm.scale : PLAN_NONE };
+    put(l, "apply c%d h%d w%d act%d", a->c_real, a->h, a->w, (int)a->act);
+    for (int i = 0; i < a->terms; i++) {
+        const struct term_ref *t = &a->term[i];
+        const int parts[] = { t->scale, t->shift, t->pixel, t->relu ? 0 : PLAN_NONE };
+        put_tensor(l, p, "src", t->src);
+        put(l, " resize%d", (int)t->resize);
+        put_bits(l, "with", parts, 4);
+    }
+    put_tensor(l, p, "dst", a->dst);
+    put_tensor(l, p, "pool", a->pool);
+    put_bits(l, "and", there, 4);
+}
+
+static bool writes_over(const struct plan *p, const struct apply_step *a)
+{
+    bool over = false;
+    for (int i = 0; i < a->terms; i++)
+        over = over || (a->dst != PLAN_NONE && same_memory(p, a->term[i].src, a->dst)) ||
+               (a->pool != PLAN_NONE && same_memory(p, a->term[i].src, a->pool));
+    return over;
+}
+
+/* false: no step whose block shape can be tuned by itself. */
+static bool lone_of(struct segment *s, const struct plan *p, int index, enum gpu_math math)
+{
+    struct line l = { s->text, sizeof s->text, 0 };
+    const struct step *step = &p->steps[index];
+    *s = (struct segment){ .lone = index };
+    switch (step->kind) {
+    case STEP_STATS:
+        s->shaped = 1u << GPU_SHAPED_STATS;
+        put_stats(&l, p, &step->u.stats);
+        break;
+    case STEP_APPLY:
+        s->shaped = 1u << GPU_SHAPED_APPLY;
+        put_apply(&l, p, &step->u.apply);
+        break;
+    case STEP_SURVEY:
+        s->shaped = 1u << GPU_SHAPED_SURVEY;
+        put_survey(&l, p, &step->u.survey);
+        break;
+    default:
+        return false;
+    }
+    put(&l, " %s", gpu_math_name(math));
+    return step->kind != STEP_APPLY || !writes_over(p, &step->u.apply);
+}
+
+static bool in_a_part(const struct segment *segments, int count, int step)
+{
+    for (int i = 0; i < count; i++)
+        for (int slot = 0; slot < segments[i].parts; slot++)
+            if (step == segments[i].part[slot].stats || step == segments[i].part[slot].apply)
+                return true;
+    return false;
+}
+
+enum status segments_add_lone(struct segment **segments, int *count, const struct plan *p, enum gpu_math math,
+                              struct err *err)
+{
+    int parts = *count;
+    size_t room = (size_t)parts + (size_t)p->step_count + 1;
+    struct segment *list = realloc(*segments, room * sizeof *list);
+    if (!list)
+        return err_set(err, ST_OUT_OF_MEMORY, "no memory for %zu segments of the network", room);
+    *segments = list;
+    for (int i = 0; i < p->step_count; i++)
+        if (!in_a_part(list, parts, i) && lone_of(&list[*count], p, i, math))
+            find_same(list, (*count)++);
     return ST_OK;
 }
 

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "kernels/cuda/library/conv.h"
+#include "kernels/cuda/passes/shape.h"
 #include "kernels/lower/plan.h"
 
 #define SIGNATURE_STEP_MAX 192
@@ -32,7 +33,9 @@ struct segment_part {
  * convolutions, these form one segment, since the choice moves cost from one to the other. */
 struct segment {
     struct segment_part part[SEGMENT_SLOTS];
-    int parts;      /* >= 1 */
+    int parts;      /* >= 1; 0: no convolution but one step of ours by itself, see segments_add_lone */
+    int lone;       /* that step, where parts is 0 */
+    unsigned shaped;            /* bits 1 << enum gpu_shaped: kernels in it that have a block shape */
     int same;       /* index of the first segment with the same text: itself, unless it repeats */
     int count;      /* how many have the same text; valid where same is itself */
     char text[SIGNATURE_MAX];   /* lines of the parts, " > " between */
@@ -42,6 +45,11 @@ struct segment {
  * array for free(). ST_OUT_OF_MEMORY. */
 enum status segments_of_plan(struct segment **segments, int *count, const struct plan *p, enum gpu_math math,
                              struct err *err);
+/* Adds the statistics, applies and surveys that belong to no convolution, each a segment of its own, so that
+ * their block shapes can be tuned like the others'. Left out: an apply that writes over what it reads, which
+ * gives other values each time it runs. Arguments and status as above. */
+enum status segments_add_lone(struct segment **segments, int *count, const struct plan *p, enum gpu_math math,
+                              struct err *err);
 /* The line of one part. */
 void signature_part(char text[SIGNATURE_STEP_MAX], const struct plan *p, const struct segment_part *part,
                     enum gpu_math math);

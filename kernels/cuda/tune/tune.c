@@ -80,6 +80,7 @@ static enum status look_up(struct tuner *t, struct tune_work *w)
     enum status st = ST_OK;
     w->ways.count = 0;
     w->winner = (struct tune_timed){ tune_no_choice(), e->winner.median_ns, e->winner.samples, true };
+    w->winner.choice.shapes = e->winner.shapes;
     for (int slot = 0; slot < s->parts && st == ST_OK; slot++)
         st = restore_part(t, w, slot, &e->winner.part[slot]);
     t->run.build_ns += d->now_ns(d->context) - start_ns;
@@ -98,7 +99,8 @@ static bool describe(struct tuner *t, const struct tune_work *w, const struct tu
 {
     const struct tune_device *d = t->run.device;
     *out = (struct cache_choice){ .level = timed->choice.level, .median_ns = timed->median_ns,
-                                  .samples = timed->samples, .parts = segment_of(t, w)->parts };
+                                  .samples = timed->samples, .shapes = timed->choice.shapes,
+                                  .parts = segment_of(t, w)->parts };
     for (int slot = 0; slot < out->parts; slot++) {
         const struct tune_way *way = &w->ways.way[timed->choice.way[slot]];
         struct cache_part *part = &out->part[slot];
@@ -303,7 +305,20 @@ static void add_text(struct sha256 *hash, const char *text)
     sha256_add(hash, text, strlen(text) + 1);
 }
 
-/* Everything that tells which kernels run: batch, signatures, levels, names, workspaces. */
+/* Those that are not the default, with the segment's signature. */
+static void add_shapes(struct sha256 *hash, const struct gpu_shapes *shapes, const char *signature)
+{
+    char line[SIGNATURE_MAX + CACHE_NAME_MAX];
+    for (int i = 0; i < GPU_SHAPED_KERNELS; i++)
+        if (shapes->of[i] != GPU_SHAPE_EVEN) {
+            snprintf(line, sizeof line, "%s: %s %s", signature, gpu_shaped_name((enum gpu_shaped)i),
+                     gpu_shape_name(shapes->of[i]));
+            add_text(hash, line);
+        }
+}
+
+/* Everything that tells which kernels run: batch, signatures, levels, names, workspaces, block shapes. Where
+ * all shapes are the default it is what it was before there were any. */
 static enum status hash_of(const struct tuner *t, char hex[SHA256_HEX_SIZE], struct err *err)
 {
     struct sha256 *hash = sha256_open();
@@ -314,13 +329,15 @@ static enum status hash_of(const struct tuner *t, char hex[SHA256_HEX_SIZE], str
     add_text(hash, line);
     for (int i = 0; i < t->count; i++) {
         const struct tune_work *w = &t->works[i];
-        add_text(hash, segment_of(t, w)->text);
+        if (segment_of(t, w)->parts > 0)
+            add_text(hash, segment_of(t, w)->text);
         for (int slot = 0; slot < segment_of(t, w)->parts; slot++) {
             const struct tune_way *way = &w->ways.way[w->winner.choice.way[slot]];
             snprintf(line, sizeof line, "%s %s %zu", tune_level_name((int)way->level), way->name,
                      way->workspace);
             add_text(hash, line);
         }
+        add_shapes(hash, &w->winner.choice.shapes, segment_of(t, w)->text);
     }
     sha256_close(hash, hex);
     return ST_OK;

@@ -46,10 +46,12 @@ struct tune_ways {
 };
 
 /* A segment with one way for each part: indices into its tune_ways. What a part does is said by the level of
- * its way, and levels may be mixed: a way of F2 stands only behind one of F1 or F2. */
+ * its way, and levels may be mixed: a way of F2 stands only behind one of F1 or F2. Its own kernels run in the
+ * given block shapes, the default unless they were raced. */
 struct tune_choice {
     int level;                                    /* the highest of its ways */
     int way[SEGMENT_SLOTS];                       /* [parts]; parts behind that are -1 */
+    struct gpu_shapes shapes;
 };
 
 /* What the tuner asks of a device. `segment` is an index into the request's. Each function may fail without
@@ -123,7 +125,7 @@ struct tune_result {
     double whole_winners_ns, whole_guess_ns;      /* medians of its pairs; 0 without */
     int whole_pairs;                              /* pairs that counted, of 10 */
     size_t workspace;                             /* the largest of all choices */
-    char plan_hash[SHA256_HEX_SIZE];              /* over all choices: batch, signatures, levels, names */
+    char plan_hash[SHA256_HEX_SIZE];              /* over all choices: batch, signatures, levels, names, shapes */
     char first_rejected[256];                     /* signature and name of the first wrong candidate, or "" */
 };
 

@@ -35,7 +35,7 @@ struct tune_choice tune_no_choice(void)
 
 bool tune_same_choice(const struct tune_choice *a, const struct tune_choice *b)
 {
-    return memcmp(a->way, b->way, sizeof a->way) == 0;
+    return memcmp(a->way, b->way, sizeof a->way) == 0 && memcmp(&a->shapes, &b->shapes, sizeof a->shapes) == 0;
 }
 
 static int parts_of(const struct tune_run_state *run, const struct tune_work *w)
@@ -177,8 +177,12 @@ static bool alone(struct tune_choice *out, const struct tune_work *w, int index)
     return true;
 }
 
-static enum status check_way(struct tune_run_state *run, struct tune_work *w, int index, size_t want,
-                             struct err *err)
+static bool got_agrees(const struct tune_run_state *run, size_t count)
+{
+    return count == run->want_count && tune_agree(run->want, run->got, count, run->request->limit);
+}
+
+static enum status check_way(struct tune_run_state *run, struct tune_work *w, int index, struct err *err)
 {
     struct tune_choice choice;
     size_t count = 0;
@@ -193,7 +197,7 @@ static enum status check_way(struct tune_run_state *run, struct tune_work *w, in
         w->state[index] = WAY_UNUSABLE;
         return ST_OK;
     }
-    if (count != want || !tune_agree(run->want, run->got, want, run->request->limit)) {
+    if (!got_agrees(run, count)) {
         w->state[index] = WAY_WRONG;
         if (w->rejected++ == 0)
             snprintf(w->first_rejected, sizeof w->first_rejected, "%s", w->ways.way[index].name);
@@ -204,13 +208,12 @@ static enum status check_way(struct tune_run_state *run, struct tune_work *w, in
 /* Lower levels first: higher ones stand on them. Once time is up nothing is raced, so nothing is checked. */
 static enum status check_all(struct tune_run_state *run, struct tune_work *w, struct err *err)
 {
-    size_t want = 0;
-    enum status st = reference(run, w, &want, err);
+    enum status st = reference(run, w, &run->want_count, err);
     for (int level = TUNE_F0; level < TUNE_LEVELS && st == ST_OK; level++)
         for (int i = 0; i < w->ways.count && st == ST_OK && tune_time_left(run); i++) {
             const struct tune_way *way = &w->ways.way[i];
             if ((int)way->level == level && w->state[i] == WAY_GOOD && i != w->guess.choice.way[way->slot])
-                st = check_way(run, w, i, want, err);
+                st = check_way(run, w, i, err);
         }
     return st;
 }
@@ -360,6 +363,64 @@ static enum status race_all(struct tune_run_state *run, struct tune_work *w, str
     return st == ST_OK && decided ? final_race(w, &last, err) : st;
 }
 
+/* --- block shapes --------------------------------------------------------------------------------------- */
+
+/* Does the winner run this kernel of ours? Statistics are ours at F0 alone. */
+static bool runs_kernel(const struct tune_run_state *run, const struct tune_work *w, enum gpu_shaped kernel)
+{
+    bool ours = kernel != GPU_SHAPED_STATS || parts_of(run, w) == 0;
+    for (int slot = 0; slot < parts_of(run, w); slot++)
+        ours = ours || w->ways.way[w->winner.choice.way[slot]].level == TUNE_F0;
+    return ours && (run->request->segments[w->segment].shaped >> kernel & 1u);
+}
+
+/* *good: it runs and its values are the guess's. */
+static enum status check_shape(struct tune_run_state *run, struct tune_work *w, const struct tune_choice *choice,
+                               enum gpu_shaped kernel, bool *good)
+{
+    size_t count = 0;
+    enum status st = values_of(run, w, choice, run->got, &count, NULL);
+    *good = st == ST_OK && got_agrees(run, count);
+    if (st == ST_OK && !*good && w->rejected++ == 0)
+        snprintf(w->first_rejected, sizeof w->first_rejected, "%s %s", gpu_shaped_name(kernel),
+                 gpu_shape_name(choice->shapes.of[kernel]));
+    return race_fatal(st) ? st : ST_OK;
+}
+
+/* The shapes of one kernel against each other; the default is first, so a tie is its. */
+static enum status race_shapes(struct tune_run_state *run, struct tune_work *w, enum gpu_shaped kernel,
+                               struct err *err)
+{
+    struct heat h = { .run = run, .work = w };
+    enter(&h, &w->winner.choice);
+    for (int shape = GPU_SHAPE_EVEN + 1; shape < GPU_SHAPES && tune_time_left(run); shape++) {
+        struct tune_choice choice = w->winner.choice;
+        bool good = false;
+        choice.shapes.of[kernel] = (enum gpu_shape)shape;
+        enum status st = check_shape(run, w, &choice, kernel, &good);
+        if (st != ST_OK)
+            return err_set(err, st, "block shape %s", gpu_shape_name((enum gpu_shape)shape));
+        if (good)
+            enter(&h, &choice);
+    }
+    if (h.race.count < 2)
+        return ST_OK;
+    enum status st = run_heat(&h, err);
+    int winner = race_winner(&h.race);
+    if (st == ST_OK && winner > 0)
+        w->winner = timed(&h, winner);
+    return st;
+}
+
+static enum status race_all_shapes(struct tune_run_state *run, struct tune_work *w, struct err *err)
+{
+    enum status st = ST_OK;
+    for (int kernel = 0; kernel < GPU_SHAPED_KERNELS && st == ST_OK && tune_time_left(run); kernel++)
+        if (runs_kernel(run, w, (enum gpu_shaped)kernel))
+            st = race_shapes(run, w, (enum gpu_shaped)kernel, err);
+    return st;
+}
+
 enum status tune_measure(struct tune_run_state *run, struct tune_work *w, struct err *err)
 {
     const struct tune_device *d = run->device;
@@ -367,6 +428,8 @@ enum status tune_measure(struct tune_run_state *run, struct tune_work *w, struct
     enum status st = check_all(run, w, err);
     if (st == ST_OK)
         st = race_all(run, w, err);
+    if (st == ST_OK && w->source == TUNE_MEASURED)
+        st = race_all_shapes(run, w, err);
     run->measure_ns += d->now_ns(d->context) - start_ns;
     return st;
 }

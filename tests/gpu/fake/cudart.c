@@ -44,7 +44,10 @@ static const struct card *card_of(int sm)
 
 static void run_kernel(void *argument)
 {
-    shim_run(argument);
+    const struct shim_call *call = argument;
+    if (fake.script.wide_us && call->launch.block[0] * call->launch.block[1] * call->launch.block[2] > 128)
+        usleep(fake.script.wide_us);
+    shim_run(call);
 }
 
 /* What a device refuses. The shim's kernels come here. */

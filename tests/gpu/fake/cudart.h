@@ -22,6 +22,7 @@
  *                     code comes back from whatever waits and from every call after
  *   hang=KIND:N       the N-th operation never ends
  *   slow=MICROSECONDS every kernel and library operation takes so much longer
+ *   wide=MICROSECONDS every kernel of more than 128 threads a block takes so much longer
  *   fill=BYTE         what new device memory holds, 0 to 255; preset 205 (0xCD)
  *   protect=0         the host may touch device memory (under valgrind); preset 1
  *   leaks=0           say nothing of leaks; preset 1

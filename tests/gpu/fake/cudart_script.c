@@ -94,6 +94,8 @@ static void read_word(struct fake_script *script, const char *word)
         }
     if (strcmp(key, "slow") == 0)
         script->slow_us = (unsigned)read_int(word, text);
+    else if (strcmp(key, "wide") == 0)
+        script->wide_us = (unsigned)read_int(word, text);
     else if (strcmp(key, "protect") == 0)
         script->protect = read_int(word, text);
     else if (strcmp(key, "leaks") == 0)

@@ -27,7 +27,7 @@ struct fake_rule {
 struct fake_script {
     size_t memory, context_bytes, foreign;
     int devices, sm, driver, count_code, open_code, fill;
-    unsigned slow_us;
+    unsigned slow_us, wide_us;
     bool protect, leaks;
     char trace[256];
     struct fake_rule rules[FAKE_RULES_MAX];
