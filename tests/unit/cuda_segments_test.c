@@ -345,9 +345,70 @@ static void networks_are_cut(void **state)
     }
 }
 
+/* Steps of a kind that has shapes which are neither in a part nor exactly once alone; applies that write over what
+ * they read may be left out. `written_over` counts those. */
+static int lone_wrong(const struct plan *p, const struct segment *s, int count, int *written_over)
+{
+    int wrong = 0;
+    *written_over = 0;
+    for (int i = 0; i < p->step_count; i++) {
+        const struct step *step = &p->steps[i];
+        bool shaped = step->kind == STEP_STATS || step->kind == STEP_APPLY || step->kind == STEP_SURVEY, over = false;
+        int held = 0;
+        for (int k = 0; k < count; k++) {
+            held += s[k].parts == 0 && s[k].lone == i;
+            for (int part = 0; part < s[k].parts; part++)
+                held += s[k].part[part].stats == i || s[k].part[part].apply == i;
+        }
+        for (int t = 0; step->kind == STEP_APPLY && t < step->u.apply.terms; t++)
+            over = over || step->u.apply.term[t].src == step->u.apply.dst;
+        wrong += held > 1 || (held == 1) != (shaped && !(over && held == 0));
+        *written_over += over && held == 0;
+    }
+    return wrong;
+}
+
+/* Equal lines stand for equal work. */
+static int lines_wrong(const struct plan *p, const struct segment *s, int count)
+{
+    int wrong = 0;
+    for (int k = 0; k < count; k++) {
+        const struct step *a = &p->steps[s[k].lone], *b = &p->steps[s[s[k].same].lone];
+        if (s[k].parts == 0)
+            wrong += strlen(s[k].text) + 1 >= SIGNATURE_MAX || s[s[k].same].parts != 0 || a->kind != b->kind ||
+                     a->bytes != b->bytes || strcmp(s[k].text, s[s[k].same].text) != 0 ||
+                     s[k].shaped != s[s[k].same].shaped;
+    }
+    return wrong;
+}
+
+static void steps_of_no_convolution_stand_alone(void **state)
+{
+    (void)state;
+    struct err err = { .status = ST_OK };
+    for (size_t i = 0; i < LEN(networks); i++) {
+        struct plan *p = plan_of_model(networks[i].model, 64);
+        struct segment *s;
+        int parts, count, distinct = 0, written_over;
+        MUST(segments_of_plan(&s, &count, p, GPU_F16, &err));
+        parts = count;
+        assert_true(lone_wrong(p, s, count, &written_over) > 0); /* the wrong twin: none added */
+        MUST(segments_add_lone(&s, &count, p, GPU_F16, &err));
+        for (int k = parts; k < count; k++)
+            distinct += s[k].same == k;
+        assert_int_equal(lone_wrong(p, s, count, &written_over), 0);
+        assert_int_equal(lines_wrong(p, s, count), 0);
+        print_message("%s: %d steps by themselves, %d distinct, %d more write over what they read\n",
+                      networks[i].model, count - parts, distinct, written_over);
+        free(s);
+        plan_free(p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(steps_of_no_convolution_stand_alone),
         cmocka_unit_test(each_change_counts),     cmocka_unit_test(the_line_says_everything),
         cmocka_unit_test(wants_follow_the_level), cmocka_unit_test(small_layers_stay_at_f0),
         cmocka_unit_test(networks_are_cut),

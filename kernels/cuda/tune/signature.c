@@ -309,7 +309,7 @@ enum status segments_of_plan(struct segment **segments, int *count, const struct
 
 /* --- steps by themselves --------------------------------------------------------------------------------- */
 
-/* Nothing here holds a step but the outputs' and inputs' sizes and which of them there are. */
+/* The time of such a step follows from the sizes of what it reads and writes, and from which of these there are. */
 static void put_tensor(struct line *l, const struct plan *p, const char *name, int id)
 {
     const struct buffer *b = &p->buffers[id];
