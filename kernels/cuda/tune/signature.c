@@ -312,9 +312,10 @@ enum status segments_of_plan(struct segment **segments, int *count, const struct
 /* The time of such a step follows from the sizes of what it reads and writes, and from which of these there are. */
 static void put_tensor(struct line *l, const struct plan *p, const char *name, int id)
 {
+    if (id == PLAN_NONE)
+        return;
     const struct buffer *b = &p->buffers[id];
-    if (id != PLAN_NONE)
-        put(l, " %s=c%dh%dw%dld%d", name, b->c, b->h, b->w, stride_of(p, id, b->c));
+    put(l, " %s=c%dh%dw%dld%d", name, b->c, b->h, b->w, stride_of(p, id, b->c));
 }
 
 static void put_bits(struct line *l, const char *name, const int *ids, int count)
