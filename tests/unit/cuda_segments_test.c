@@ -236,12 +236,12 @@ static void small_layers_stay_at_f0(void **state)
     (void)state;
     struct segment s = { .parts = 2, .part = { { .sums = true }, { .sums = true, .prologue = true } } };
     const double large[] = { 20e3, 25e3 }, small[] = { 20e3, 19e3 };
-    assert_int_equal(segment_levels(&s, large), 7);
-    assert_int_equal(segment_levels(&s, small), 1);
+    assert_int_equal(segment_levels(&s, large, 1), 7);
+    assert_int_equal(segment_levels(&s, small, 1), 1);
     s.part[1].prologue = false;
-    assert_int_equal(segment_levels(&s, large), 3);
+    assert_int_equal(segment_levels(&s, large, 1), 3);
     s.part[0].sums = s.part[1].sums = false;
-    assert_int_equal(segment_levels(&s, large), 1);
+    assert_int_equal(segment_levels(&s, large, 1), 1);
 }
 
 /* --- the networks --------------------------------------------------------------------------------------- */

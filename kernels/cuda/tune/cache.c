@@ -64,13 +64,20 @@ const char *cache_path(const struct cache *c)
 
 /* --- one entry as JSON ---------------------------------------------------------------------------------- */
 
+static json_t *part_json(const struct cache_part *p)
+{
+    return json_pack("{s:i, s:s, s:I, s:s}", "level", p->level, "name", p->name, "workspace",
+                     (json_int_t)p->workspace, "plan", p->plan);
+}
+
 static json_t *choice_json(const struct cache_choice *choice)
 {
     json_t *parts = json_array();
     for (int i = 0; i < choice->parts; i++) {
-        const struct cache_part *p = &choice->part[i];
-        json_array_append_new(parts, json_pack("{s:i, s:s, s:I, s:s}", "level", p->level, "name", p->name,
-                                               "workspace", (json_int_t)p->workspace, "plan", p->plan));
+        json_t *part = part_json(&choice->part[i]);
+        if (choice->norm[i].plan[0])
+            json_object_set_new(part, "norm", part_json(&choice->norm[i]));
+        json_array_append_new(parts, part);
     }
     return json_pack("{s:i, s:f, s:i, s:o}", "level", choice->level, "median_ns", choice->median_ns,
                      "samples", choice->samples, "parts", parts);
@@ -97,7 +104,8 @@ static bool all_named(const struct cache_choice *choice)
 {
     bool named = choice->parts >= 1 && isfinite(choice->median_ns);
     for (int i = 0; i < choice->parts; i++)
-        named = named && is_plan_name(choice->part[i].plan);
+        named = named && is_plan_name(choice->part[i].plan) &&
+                (!choice->norm[i].plan[0] || is_plan_name(choice->norm[i].plan));
     return named;
 }
 
@@ -147,9 +155,11 @@ static bool read_choice(struct cache_choice *choice, const json_t *object)
         return false;
     *choice = (struct cache_choice){ .level = (int)level, .median_ns = json_number_value(median),
                                      .samples = (int)samples, .parts = (int)count };
-    for (size_t i = 0; i < count; i++)
-        if (!read_part(&choice->part[i], json_array_get(parts, i)))
+    for (size_t i = 0; i < count; i++) {
+        const json_t *part = json_array_get(parts, i), *norm = json_object_get(part, "norm");
+        if (!read_part(&choice->part[i], part) || (norm && !read_part(&choice->norm[i], norm)))
             return false;
+    }
     return isfinite(choice->median_ns) && choice->median_ns >= 0;
 }
 
