@@ -562,6 +562,40 @@ static void norms_keep_images_apart(void **state)
     libraries_close(l);
 }
 
+#ifndef TESTS_ON_DEVICE
+/* The n-th call of each kind fails, n = 1, 2, 3 ... until none is left: memory that is short is told as such, another
+ * failure leaves fewer plans or none. */
+static void norms_may_fail_anywhere(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "cudnnBackendCreateDescriptor", "cudnnBackendSetAttribute",
+                                         "cudnnBackendGetAttribute", "cudnnBackendFinalize" };
+    static const int codes[] = { CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED, CUDNN_STATUS_NOT_SUPPORTED };
+    const struct norm_want want = { .n = 2, .h = 8, .w = 8, .c = 16, .residual = true, .relu = true, .math = GPU_F16 };
+    for (size_t i = 0; i < LEN(names) * LEN(codes); i++)
+        for (int n = 1, failed = 1; failed; n++) {
+            struct gpu_libraries *l = libraries_open();
+            struct err err = { 0 };
+            struct graph_plan **plans;
+            char script[96];
+            size_t count;
+            snprintf(script, sizeof script, "fail=%s:%d:%d", names[i / LEN(codes)], n, codes[i % LEN(codes)]);
+            fake_cudart_restart(script);
+            CUDA(cudaSetDevice(0));
+            enum status st = norm_plan_list(&plans, &count, l, &want, 8, CAP, NULL, &err);
+            failed = fake_cudart_calls(names[i / LEN(codes)]) >= (size_t)n;
+            assert_true(st == ST_OK ? plans && count > 0 : !plans && count == 0 && err.text[0]);
+            if (failed && i % LEN(codes) == 0)
+                assert_int_equal(st, ST_OUT_OF_MEMORY);
+            for (size_t k = 0; k < count; k++)
+                graph_plan_free(plans[k]);
+            free(plans);
+            libraries_close(l);
+            assert_true(failed || n > 10);
+        }
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -569,6 +603,9 @@ int main(void)
         cmocka_unit_test(wrong_numbers_are_seen),
         cmocka_unit_test(attention_reads_packed_heads),
         cmocka_unit_test(norms_keep_images_apart),
+#ifndef TESTS_ON_DEVICE
+        cmocka_unit_test(norms_may_fail_anywhere),
+#endif
     };
 #ifdef TESTS_ON_DEVICE
     int devices = 0;
