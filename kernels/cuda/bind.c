@@ -3,6 +3,8 @@
 #include <stdio.h>
 
 #include "kernels/cuda/faults/errors.h"
+#include "kernels/cuda/library/cudnn_graph.h"
+#include "kernels/cuda/tune/tune.h"
 
 /* Outputs above this leave the L2 cache anyway. */
 #define STREAM_BYTES ((size_t)64 << 20)
@@ -44,6 +46,12 @@ struct conv_want bind_want(const struct gpu_net *net, const struct choice *choic
 bool bind_leaves_out(const struct gpu_net *net, const struct choice *choices, int segment, int slot, int batch)
 {
     return slot + 1 < net->segments[segment].parts && bind_want(net, choices, segment, slot + 1, batch).prologue;
+}
+
+/* A level alone does not say it: a part that cannot do what its segment's level says stays below. */
+bool bind_is_norm(const struct gpu_net *net, const struct choice *choices, int segment, int slot)
+{
+    return choices[segment].level[slot] == TUNE_F3 && net->segments[segment].part[slot].norm_bytes > 0;
 }
 
 static const struct part_memory *memory_of(const struct binding *w, int segment, int slot)
@@ -124,6 +132,10 @@ static void bind_fold(struct bound *b, const struct binding *w, const struct sta
 static void bind_stats(struct bound *b, const struct binding *w, const struct stats_step *s,
                        struct place_in_segment at)
 {
+    if (at.segment >= 0 && bind_is_norm(w->net, w->choices, at.segment, at.slot)) {
+        b->kind = BOUND_NOTHING;
+        return;
+    }
     if (at.segment >= 0 && bind_want(w->net, w->choices, at.segment, at.slot, w->batch).stats) {
         bind_fold(b, w, s, at);
         return;
@@ -134,11 +146,31 @@ static void bind_stats(struct bound *b, const struct binding *w, const struct st
     b->scratch_bytes = gpu_stats_scratch(&b->u.stats, LIMITS(w), b->shape);
 }
 
+static void bind_norm(struct bound *b, const struct binding *w, const struct apply_step *s, struct place_in_segment at)
+{
+    const struct segment_part *part = &w->net->segments[at.segment].part[at.slot];
+    const struct norm_ref *norm = &w->net->plan->steps[part->stats].u.stats.norm;
+    int raw = w->net->plan->steps[part->conv].u.conv.dst;
+    const struct graph_plan *plan = w->choices[at.segment].norm[at.slot];
+    b->kind = BOUND_NORM;
+    b->u.norm = (struct bound_norm){ plan, { .src = data_of(w, raw), .dst = data_of(w, s->dst),
+                                             .gamma = constant_of(w, norm->gamma),
+                                             .beta = constant_of(w, norm->beta) } };
+    for (int t = 0; t < s->terms; t++)
+        if (s->term[t].src != raw)
+            b->u.norm.buffers.residual = data_of(w, s->term[t].src);
+    b->scratch_bytes = plan ? plan->workspace : 0;
+}
+
 static void bind_apply(struct bound *b, const struct binding *w, const struct apply_step *s,
                        struct place_in_segment at)
 {
     if (at.segment >= 0 && bind_leaves_out(w->net, w->choices, at.segment, at.slot, w->batch)) {
         b->kind = BOUND_NOTHING;
+        return;
+    }
+    if (at.segment >= 0 && bind_is_norm(w->net, w->choices, at.segment, at.slot)) {
+        bind_norm(b, w, s, at);
         return;
     }
     const struct placement m = placement_of(w);
@@ -251,6 +283,11 @@ enum status bound_run(const struct bound *b, const struct gpu_place *where, stru
         buffers.workspace = at->scratch;
         return conv_run(b->u.conv.way, &buffers, at->stream, err);
     }
+    case BOUND_NORM: {
+        struct norm_buffers buffers = b->u.norm.buffers;
+        buffers.workspace = at->scratch;
+        return norm_plan_run(b->u.norm.plan, &buffers, at->stream, err);
+    }
     case BOUND_ATTENTION:
         return attention_run(b->u.attention.attention, b->u.attention.src, b->u.attention.dst, at, err);
     case BOUND_NOTHING: break;
@@ -262,6 +299,8 @@ void bound_name(const struct bound *b, char *text, size_t size)
 {
     if (b->kind == BOUND_CONV)
         conv_name(b->u.conv.way, text, size);
+    else if (b->kind == BOUND_NORM)
+        graph_plan_name(b->u.norm.plan, text, size);
     else if (b->kind == BOUND_ATTENTION)
         attention_name(b->u.attention.attention, text, size);
     else if (b->shape != GPU_SHAPE_EVEN)

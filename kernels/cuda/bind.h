@@ -2,7 +2,8 @@
  *
  * Which way computes a convolution, and at which level its norm is, comes as a choice per segment (signature.h). At F1
  * the statistics step is a fold of the sums that the convolution left; at F2 the pass between two convolutions is left
- * out, and the second one reads the first one's raw output with the coefficients of the fold.
+ * out, and the second one reads the first one's raw output with the coefficients of the fold. At F3 the statistics step is
+ * left out and a norm of cuDNN's stands in the place of the pass.
  *
  * An address_book says where the buffers lie: those of the plan, and per part of a segment its sums and its coefficients
  * in the storage type. Steps are bound twice: first against no memory at all, to learn how much scratch they need
@@ -39,6 +40,7 @@ struct choice {
     int level[SEGMENT_SLOTS];               /* [parts] enum tune_level */
     struct conv_way *way[SEGMENT_SLOTS];    /* [parts], borrowed */
     struct gpu_shapes shapes;               /* of the segment's own kernels */
+    const struct graph_plan *norm[SEGMENT_SLOTS];   /* [parts], borrowed: of a part at F3 */
 };
 
 /* What a part leaves for later steps besides its tensor; n times for n images. */
@@ -58,6 +60,10 @@ struct bound_conv {
     struct conv_way *way;
     struct conv_buffers buffers;
 };
+struct bound_norm {
+    const struct graph_plan *plan;
+    struct norm_buffers buffers;
+};
 struct bound_attention {
     const struct attention *attention;
     const void *src;
@@ -69,6 +75,7 @@ enum bound_kind {
     PLAN_STEP_LIST(X)
 #undef X
     BOUND_FOLD,
+    BOUND_NORM,
     BOUND_NOTHING                 /* left out */
 };
 
@@ -79,6 +86,7 @@ struct bound {
     union {
         struct fused_pack pack;
         struct bound_conv conv;
+        struct bound_norm norm;
         struct fused_stats stats;
         struct gpu_fold fold;
         struct placed_apply apply;
@@ -104,6 +112,8 @@ struct binding {
 
 /* What the libraries are asked for the part at `place` with this choice. */
 struct conv_want bind_want(const struct gpu_net *net, const struct choice *choices, int segment, int slot, int batch);
+/* Is the norm of this part a plan of cuDNN's, and the statistics step left out? */
+bool bind_is_norm(const struct gpu_net *net, const struct choice *choices, int segment, int slot);
 /* Is the apply of this part left out? */
 bool bind_leaves_out(const struct gpu_net *net, const struct choice *choices, int segment, int slot, int batch);
 

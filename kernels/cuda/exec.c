@@ -8,6 +8,7 @@
 #include "kernels/base/grow.h"
 #include "kernels/cuda/faults/errors.h"
 #include "kernels/cuda/library/conv.h"
+#include "kernels/cuda/library/cudnn_graph.h"
 #include "kernels/cuda/library/libraries.h"
 #include "kernels/cuda/tune/tune.h"
 
@@ -92,8 +93,11 @@ void exec_free(struct exec *e)
         attention_free(e->attentions[i]);
     for (int i = 0; i < e->owned_count; i++)
         conv_free(e->owned[i]);
+    for (int i = 0; i < e->norm_count; i++)
+        graph_plan_free(e->norms[i]);
     layout_free(&e->layout);
     free(e->owned);
+    free(e->norms);
     free(e->attentions);
     free(e->choices);
     free(e);
@@ -111,14 +115,29 @@ enum status exec_own(struct exec *e, struct conv_way *way, struct err *err)
     return err_set(err, ST_OUT_OF_MEMORY, "no memory for the list of convolutions");
 }
 
+enum status exec_own_norm(struct exec *e, struct graph_plan *norm, struct err *err)
+{
+    if (grow((void **)&e->norms, e->norm_count, &e->norm_room, sizeof(struct graph_plan *))) {
+        e->norms[e->norm_count++] = norm;
+        return ST_OK;
+    }
+    graph_plan_free(norm);
+    return err_set(err, ST_OUT_OF_MEMORY, "no memory for the list of norms");
+}
+
 enum status exec_take_ways(struct exec *to, struct exec *from, struct err *err)
 {
     while (to->owned_room < to->owned_count + from->owned_count)
         if (!grow((void **)&to->owned, to->owned_room, &to->owned_room, sizeof(struct conv_way *)))
             return err_set(err, ST_OUT_OF_MEMORY, "no memory for the list of convolutions");
+    while (to->norm_room < to->norm_count + from->norm_count)
+        if (!grow((void **)&to->norms, to->norm_room, &to->norm_room, sizeof(struct graph_plan *)))
+            return err_set(err, ST_OUT_OF_MEMORY, "no memory for the list of norms");
     for (int i = 0; i < from->owned_count; i++)
         to->owned[to->owned_count++] = from->owned[i];
-    from->owned_count = 0;
+    for (int i = 0; i < from->norm_count; i++)
+        to->norms[to->norm_count++] = from->norms[i];
+    from->owned_count = from->norm_count = 0;
     return ST_OK;
 }
 
@@ -138,13 +157,28 @@ static enum status first_way(struct conv_way **out, struct exec *e, int segment,
     return exec_own(e, *out, err);
 }
 
+/* The first norm for one part at F3. */
+static enum status first_norm(const struct graph_plan **out, struct exec *e, int segment, int slot, struct err *err)
+{
+    struct graph_plan **plans = NULL;
+    size_t count = 0;
+    const struct gpu_net *net = e->net;
+    struct norm_want want = segment_norm(net->plan, &net->segments[segment], slot, e->batch, net->math);
+    enum status st = norm_plan_list(&plans, &count, net->libraries, &want, 1, net->workspace_cap, NULL, err);
+    if (st != ST_OK)
+        return st;
+    *out = plans[0];
+    st = exec_own_norm(e, plans[0], err);
+    free(plans);
+    return st;
+}
+
 /* A prologue reads the coefficients of a fold: the part before must have left sums. */
 static bool has_level(const struct exec *e, int segment, int slot, int level)
 {
     const struct segment_part *part = &e->net->segments[segment].part[slot];
-    if (level == TUNE_F2)
-        return part->prologue && bind_want(e->net, e->choices, segment, slot - 1, e->batch).stats;
-    return level == TUNE_F0 || part->sums;
+    return segment_part_has(part, level, e->batch) &&
+           (level != TUNE_F2 || bind_want(e->net, e->choices, segment, slot - 1, e->batch).stats);
 }
 
 static enum status choose_part(struct exec *e, int segment, int slot, int level, struct err *err)
@@ -155,7 +189,9 @@ static enum status choose_part(struct exec *e, int segment, int slot, int level,
         if (!has_level(e, segment, slot, level))
             continue;
         c->level[slot] = level;
-        st = first_way(&c->way[slot], e, segment, slot, level, err);
+        st = level == TUNE_F3 ? first_norm(&c->norm[slot], e, segment, slot, err) : ST_OK;
+        if (st == ST_OK)
+            st = first_way(&c->way[slot], e, segment, slot, level, err);
     }
     if (st != ST_OK)
         err_prefix(err, "%s", e->net->segments[segment].text);

@@ -19,6 +19,8 @@ struct exec {
     struct choice *choices;             /* [segment_count] */
     struct conv_way **owned;            /* every way that is or was chosen */
     int owned_count, owned_room;
+    struct graph_plan **norms;          /* likewise: every norm that is or was chosen */
+    int norm_count, norm_room;
     struct attention **attentions;      /* [step_count] */
     int lanes_most;                     /* 1 unless the caller sets more before exec_plan */
     struct branches branches;           /* of exec_plan; lanes 1 or 0: in order on the device's stream */
@@ -40,6 +42,7 @@ void exec_free(struct exec *e);         /* NULL is allowed */
 
 /* Takes a way over. ST_OUT_OF_MEMORY: the way is freed. */
 enum status exec_own(struct exec *e, struct conv_way *way, struct err *err);
+enum status exec_own_norm(struct exec *e, struct graph_plan *norm, struct err *err);   /* likewise */
 /* All that `from` owns belongs to `to` from now on. ST_OUT_OF_MEMORY: nothing has changed. */
 enum status exec_take_ways(struct exec *to, struct exec *from, struct err *err);
 /* The libraries' first way for every segment at `level`, or the highest level below that they have. Equal segments share

@@ -60,6 +60,18 @@ static int prologue_buffers(int *ids, const struct gpu_net *net, struct place_in
     return count;
 }
 
+/* A norm of cuDNN's: what the pass would read and write, but no coefficients. */
+static int norm_buffers(int *ids, const struct gpu_net *net, struct place_in_segment at)
+{
+    const struct segment_part *part = &net->segments[at.segment].part[at.slot];
+    const struct apply_step *a = &net->plan->steps[part->apply].u.apply;
+    int count = 0;
+    ids[count++] = a->dst;
+    for (int t = 0; t < a->terms; t++)
+        ids[count++] = a->term[t].src;
+    return count;
+}
+
 int layout_buffers(int *ids, int *written, const struct gpu_net *net, const struct choice *choices, int index)
 {
     const struct step *s = &net->plan->steps[index];
@@ -72,6 +84,11 @@ int layout_buffers(int *ids, int *written, const struct gpu_net *net, const stru
         bind_want(net, choices, at.segment, at.slot, ANY_BATCH).prologue) {
         *written = 1;
         return prologue_buffers(ids, net, at, s->u.conv.dst);
+    }
+    if (at.segment >= 0 && (s->kind == STEP_STATS || s->kind == STEP_APPLY) &&
+        bind_is_norm(net, choices, at.segment, at.slot)) {
+        *written = s->kind == STEP_APPLY;
+        return *written ? norm_buffers(ids, net, at) : 0;
     }
     int all[PLAN_STEP_BUFFERS], count = written_by(ids, s), touched = step_buffers(all, s);
     *written = count;

@@ -26,7 +26,7 @@ static enum status read_word(bool *second, const json_t *options, const char *ke
 
 static enum status read_level(int *level, const json_t *options, struct err *err)
 {
-    static const char *const names[TUNE_LEVELS] = { "f0", "f1", "f2" };
+    static const char *const names[TUNE_LEVELS] = { "f0", "f1", "f2", "f3" };
     const char *word = NULL;
     enum status st = json_find_text(&word, options, WHERE, "level", err);
     if (st != ST_OK || !word)
@@ -36,7 +36,7 @@ static enum status read_level(int *level, const json_t *options, struct err *err
             *level = i;
             return ST_OK;
         }
-    return err_set(err, ST_INVALID, WHERE ".level must be f0, f1 or f2, got \"%.40s\"", word);
+    return err_set(err, ST_INVALID, WHERE ".level must be f0, f1, f2 or f3, got \"%.40s\"", word);
 }
 
 static enum status read_branches(struct gpu_options *o, const json_t *options, struct err *err)

@@ -24,7 +24,7 @@ struct gpu_options {
     uint64_t tune_budget_ns;        /* tune_budget_ms: 60000 */
     char cache_dir[4096];           /* "": nothing is stored */
     size_t workspace_cap;           /* workspace_cap_bytes: 256 MiB */
-    int level;                      /* level: "f0", "f1", "f2" everywhere and no tuning; OPTIONS_LEVEL_TUNED without */
+    int level;                      /* level: "f0" .. "f3" everywhere and no tuning; OPTIONS_LEVEL_TUNED without */
     bool predict;                   /* predict: refuse what does not fit before trying (default true) */
     /* for tests of what happens then: */
     uint64_t leave_bytes;           /* leave_bytes: take all of the device's memory but this; 0: take none */

@@ -80,7 +80,8 @@ static void describe(struct profile_layer *layer, const struct exec *e, const st
     bound_name(b, name, sizeof name);
     uint64_t batch = (uint64_t)e->batch;
     snprintf(layer->name, sizeof layer->name, "%s", g->nodes[s->node].name);
-    snprintf(layer->op, sizeof layer->op, "%s", b->kind == BOUND_FOLD ? "fold" : step_kind_name(s->kind));
+    snprintf(layer->op, sizeof layer->op, "%s",
+             b->kind == BOUND_FOLD ? "fold" : b->kind == BOUND_NORM ? "norm" : step_kind_name(s->kind));
     if (at.segment >= 0)
         snprintf(layer->implementation, sizeof layer->implementation, "%s %s", name,
                  tune_level_name(e->choices[at.segment].level[at.slot]));

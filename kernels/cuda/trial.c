@@ -117,15 +117,17 @@ static enum status bind_passage(struct passage *p, struct trial *t, int segment,
     return st;
 }
 
-enum status trial_image_bytes(size_t *bytes, const struct gpu_net *net, struct choice *choices, int segment, int level,
-                              struct err *err)
+enum status trial_image_bytes(size_t *bytes, const struct gpu_net *net, struct choice *choices, int segment,
+                              unsigned levels, struct err *err)
 {
     struct passage p = { .count = 0 };
     const struct choice before = choices[segment];
     list_steps(&p, &net->segments[segment]);
     *bytes = 0;
     enum status st = ST_OK;
-    for (; level >= TUNE_F0 && st == ST_OK; level--) {
+    for (int level = TUNE_F0; level < TUNE_LEVELS && st == ST_OK; level++) {
+        if (!(levels >> level & 1u))
+            continue;
         for (int slot = 0; slot < SEGMENT_SLOTS; slot++)
             choices[segment].level[slot] = level;
         st = layout_plan(&p.layout, net, choices, p.index, p.count, true, NULL, err);
@@ -290,6 +292,17 @@ static enum status read_apply(struct readings *r, const struct fused_apply *a, s
     return st == ST_OK ? read_floats(r, a->dot, pixels, d, err) : st;
 }
 
+/* What a norm of cuDNN's stores. */
+static enum status read_normed(struct readings *r, const struct trial *t, const struct bound_norm *norm, int apply,
+                               struct err *err)
+{
+    const struct plan *p = t->net->plan;
+    const struct buffer *b = &p->buffers[p->steps[apply].u.apply.dst];
+    const struct fused_view dst = { norm->buffers.dst, p->type, t->batch, b->h, b->w, b->c,
+                                    b->parent == PLAN_NONE ? b->c : p->buffers[b->parent].c };
+    return read_tensor(r, &dst, t->net->device, err);
+}
+
 static enum status read_norm(struct readings *r, const struct fused_norm *norm, size_t count, struct gpu_device *d,
                              struct err *err)
 {
@@ -339,7 +352,8 @@ static enum status read_results(struct readings *r, const struct trial *t, const
     for (int i = 0; i < p->count && st == ST_OK; i++) {
         const struct bound *b = &p->steps[i];
         if (p->index[i] == last->apply)
-            st = read_apply(r, &b->u.apply.op, d, err);
+            st = b->kind == BOUND_NORM ? read_normed(r, t, &b->u.norm, last->apply, err)
+                                       : read_apply(r, &b->u.apply.op, d, err);
         if (last->apply != PLAN_NONE)
             continue;
         if (p->index[i] == last->conv) {

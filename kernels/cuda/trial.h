@@ -23,9 +23,9 @@ struct trial {
 enum status trial_new(struct trial *out, const struct exec *e, const struct pool *pool, struct err *err);
 void trial_free(struct trial *t);
 
-/* Bytes of the arena for one image that any trial of this segment needs, at most up to `level`. */
-enum status trial_image_bytes(size_t *bytes, const struct gpu_net *net, struct choice *choices, int segment, int level,
-                              struct err *err);
+/* Bytes of the arena for one image that any trial of this segment needs at one of `levels` (bits 1 << level). */
+enum status trial_image_bytes(size_t *bytes, const struct gpu_net *net, struct choice *choices, int segment,
+                              unsigned levels, struct err *err);
 /* Runs once; up to room values spread over what the segment leaves, the same places every time. */
 enum status trial_values(struct trial *t, int segment, const struct choice *choice, float *values, size_t room,
                          size_t *count, struct err *err);

@@ -5,6 +5,7 @@
 
 #include "kernels/base/clock.h"
 #include "kernels/cuda/library/conv.h"
+#include "kernels/cuda/library/cudnn_graph.h"
 #include "kernels/cuda/timing.h"
 #include "kernels/cuda/trial.h"
 #include "kernels/cuda/tune/tune.h"
@@ -12,9 +13,10 @@
 #define WAYS_MOST 8
 #define SEED 1
 
-/* The ways of one segment while it is tuned; a slot is NULL once its way went. */
+/* The ways of one segment while it is tuned: of a convolution, or of a norm (F3). Both NULL once the way went. */
 struct candidates {
     struct conv_way *way[TUNE_WAYS_MAX];
+    struct graph_plan *norm[TUNE_WAYS_MAX];
     int level[TUNE_WAYS_MAX];
     int count;
 };
@@ -41,10 +43,18 @@ static uint64_t now_ns(void *context)
 
 /* --- ways -------------------------------------------------------------------------------------------------------- */
 
+static void forget_way(struct candidates *c, int i)
+{
+    conv_free(c->way[i]);
+    graph_plan_free(c->norm[i]);
+    c->way[i] = NULL;
+    c->norm[i] = NULL;
+}
+
 static void forget(struct candidates *c)
 {
     for (int i = 0; i < c->count; i++)
-        conv_free(c->way[i]);
+        forget_way(c, i);
     c->count = 0;
 }
 
@@ -63,15 +73,30 @@ static void add(struct candidates *c, struct tune_ways *ways, struct conv_way *w
     c->level[c->count++] = level;
 }
 
+/* Likewise, at F3. */
+static void add_norm(struct candidates *c, struct tune_ways *ways, struct graph_plan *norm, int slot)
+{
+    if (ways->count == TUNE_WAYS_MAX) {
+        graph_plan_free(norm);
+        return;
+    }
+    struct tune_way *w = &ways->way[ways->count++];
+    *w = (struct tune_way){ .level = TUNE_F3, .slot = slot, .workspace = norm->workspace, .launches = 1,
+                            .precompiled = !graph_plan_runtime(norm) };
+    graph_plan_name(norm, w->name, sizeof w->name);
+    c->norm[c->count] = norm;
+    c->level[c->count++] = TUNE_F3;
+}
+
 static struct conv_want want_of(const struct tuning *t, int segment, int slot, int level)
 {
     const struct gpu_net *net = net_of(t);
     return segment_want(net->plan, &net->segments[segment], slot, level, t->prepared->exec->batch, net->math);
 }
 
-static bool has_level(const struct segment_part *part, int level)
+static bool has_level(const struct tuning *t, int segment, int slot, int level)
 {
-    return level == TUNE_F0 || (level == TUNE_F1 && part->sums) || (level == TUNE_F2 && part->prologue);
+    return segment_part_has(&net_of(t)->segments[segment].part[slot], level, t->prepared->exec->batch);
 }
 
 /* When the budget is used up, for the lists of a build. */
@@ -107,6 +132,29 @@ static enum status build_part(struct until *u, int segment, int slot, int level,
     return st;
 }
 
+/* As build_part, of what only F3 needs: its convolutions are those of F0. */
+static enum status build_norm(struct until *u, int segment, int slot, int most, struct tune_ways *ways, struct err *err)
+{
+    struct tuning *t = u->tuning;
+    const struct gpu_net *net = net_of(t);
+    struct graph_plan **list = NULL;
+    size_t count = 0;
+    const struct patience patience = { before, u, false };
+    struct norm_want want =
+        segment_norm(net->plan, &net->segments[segment], slot, t->prepared->exec->batch, net->math);
+    want.patience = &patience;
+    if (!before(u))
+        return ST_OK;
+    enum status st =
+        norm_plan_list(&list, &count, net->libraries, &want, (size_t)most, net->workspace_cap, NULL, err);
+    if (st == ST_UNSUPPORTED)
+        return ST_OK;
+    for (size_t i = 0; i < count; i++)
+        add_norm(&t->candidates[segment], ways, list[i], slot);
+    free(list);
+    return st;
+}
+
 static enum status build(void *context, int segment, unsigned levels, int most, uint64_t until_ns,
                          struct tune_ways *ways, struct err *err)
 {
@@ -117,8 +165,23 @@ static enum status build(void *context, int segment, unsigned levels, int most, 
     forget(&t->candidates[segment]);
     for (int level = TUNE_F0; level < TUNE_LEVELS; level++)
         for (int slot = 0; slot < s->parts && st == ST_OK; slot++)
-            if ((levels >> level & 1u) && has_level(&s->part[slot], level))
-                st = build_part(&until, segment, slot, level, most, ways, err);
+            if ((levels >> level & 1u) && has_level(t, segment, slot, level))
+                st = level == TUNE_F3 ? build_norm(&until, segment, slot, most, ways, err)
+                                      : build_part(&until, segment, slot, level, most, ways, err);
+    return st;
+}
+
+static enum status restore_norm(struct tuning *t, int segment, int slot, const void *bytes, size_t size,
+                                struct tune_ways *ways, struct err *err)
+{
+    struct graph_plan *norm = calloc(1, sizeof *norm);
+    if (!norm)
+        return err_set(err, ST_OUT_OF_MEMORY, "no memory for the plan of a norm");
+    enum status st = graph_plan_load(norm, net_of(t)->libraries, bytes, size, err);
+    if (st == ST_OK)
+        add_norm(&t->candidates[segment], ways, norm, slot);
+    else
+        graph_plan_free(norm);
     return st;
 }
 
@@ -129,8 +192,10 @@ static enum status restore(void *context, int segment, int slot, const struct ca
     struct conv_way *way = NULL;
     if (ways->count == 0) /* the first of its segment */
         forget(&t->candidates[segment]);
-    if (!has_level(&net_of(t)->segments[segment].part[slot], part->level))
+    if (!has_level(t, segment, slot, part->level))
         return err_set(err, ST_INVALID, "a cached plan is for a level that the segment does not have");
+    if (part->level == TUNE_F3)
+        return restore_norm(t, segment, slot, bytes, size, ways, err);
     struct conv_want want = want_of(t, segment, slot, part->level);
     enum status st = conv_load(&way, net_of(t)->libraries, &want, part->name, bytes, size, err);
     if (st == ST_OK)
@@ -140,8 +205,13 @@ static enum status restore(void *context, int segment, int slot, const struct ca
 
 static enum status serialise(void *context, int segment, int way, void **bytes, size_t *size, struct err *err)
 {
-    const struct tuning *t = context;
-    return conv_save(t->candidates[segment].way[way], bytes, size, err);
+    const struct candidates *c = &((const struct tuning *)context)->candidates[segment];
+    if (c->way[way])
+        return conv_save(c->way[way], bytes, size, err);
+    char *text = graph_plan_save(c->norm[way], err);
+    *bytes = text;
+    *size = text ? strlen(text) : 0;
+    return text ? ST_OK : ST_UNSUPPORTED;
 }
 
 /* --- trials ------------------------------------------------------------------------------------------------------ */
@@ -152,6 +222,10 @@ static struct choice choice_of(const struct tuning *t, int segment, const struct
     for (int slot = 0; slot < net_of(t)->segments[segment].parts; slot++) {
         choice.way[slot] = t->candidates[segment].way[c->way[slot]];
         choice.level[slot] = t->candidates[segment].level[c->way[slot]];
+        if (c->norm[slot] >= 0) {
+            choice.norm[slot] = t->candidates[segment].norm[c->norm[slot]];
+            choice.level[slot] = TUNE_F3;
+        }
     }
     return choice;
 }
@@ -174,7 +248,7 @@ static enum status sample(void *context, int segment, const struct tune_choice *
 static bool uses(const struct tune_choice *c, int parts, int way)
 {
     for (int slot = 0; slot < parts; slot++)
-        if (c->way[slot] == way)
+        if (c->way[slot] == way || c->norm[slot] == way)
             return true;
     return false;
 }
@@ -193,10 +267,8 @@ static enum status keep(void *context, int segment, const struct tune_choice *ch
             t->guesses[i] = first;
         }
     for (int i = 0; i < c->count; i++)
-        if (!t->whole[0] && !uses(choice, segments[segment].parts, i) && !uses(guess, segments[segment].parts, i)) {
-            conv_free(c->way[i]);
-            c->way[i] = NULL;
-        }
+        if (!t->whole[0] && !uses(choice, segments[segment].parts, i) && !uses(guess, segments[segment].parts, i))
+            forget_way(c, i);
     return ST_OK;
 }
 
@@ -300,7 +372,7 @@ static enum status predict_all(struct questions *q, const struct gpu_net *net, i
             shape.n = batch;
             q->predicted_ns[i] += predict_conv_ns(&shape, net->math, &net->device->card.speed);
         }
-        q->levels[i] = segment_levels(&net->segments[i], image_ns);
+        q->levels[i] = segment_levels(&net->segments[i], image_ns, batch);
     }
     return ST_OK;
 }
@@ -316,8 +388,7 @@ static enum status make_room(struct tuning *t, const struct questions *q, struct
     for (int i = 0; i < net->segment_count && st == ST_OK; i++) {
         if (net->segments[i].same != i)
             continue;
-        int level = q->levels[i] >> TUNE_F2 & 1u ? TUNE_F2 : q->levels[i] >> TUNE_F1 & 1u ? TUNE_F1 : TUNE_F0;
-        st = trial_image_bytes(&bytes, net, t->trial.choices, i, level, err);
+        st = trial_image_bytes(&bytes, net, t->trial.choices, i, q->levels[i], err);
         need.arena = bytes * n > need.arena ? bytes * n : need.arena;
     }
     need.workspace = need.workspace > net->workspace_cap ? need.workspace : net->workspace_cap;
@@ -335,12 +406,17 @@ static enum status hand_over(struct tuning *t, struct err *err)
     enum status st = ST_OK;
     for (int i = 0; i < net_of(t)->segment_count && st == ST_OK; i++) {
         e->choices[i] = t->winners[i];
-        for (int k = 0; k < t->candidates[i].count && st == ST_OK; k++)
-            if (t->candidates[i].way[k]) {
-                struct conv_way *way = t->candidates[i].way[k];
-                t->candidates[i].way[k] = NULL;
+        struct candidates *c = &t->candidates[i];
+        for (int k = 0; k < c->count && st == ST_OK; k++) {
+            struct conv_way *way = c->way[k];
+            struct graph_plan *norm = c->norm[k];
+            c->way[k] = NULL;
+            c->norm[k] = NULL;
+            if (way)
                 st = exec_own(e, way, err);
-            }
+            else if (norm)
+                st = exec_own_norm(e, norm, err);
+        }
     }
     return st;
 }

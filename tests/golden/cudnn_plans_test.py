@@ -2,7 +2,8 @@
 """Which plans cuDNN has for every layer of the networks on three GPUs, beside the recorded ones. Needs no GPU.
 
 usage: cudnn_plans_test.py [--all] [--update]
-Asks what is cheap: every convolution at batch 1 and the fused patterns in f16, whose kernels come compiled.
+Asks what is cheap: every convolution at batch 1 and the fused patterns in f16, whose kernels come compiled, the small
+norms too.
 --all asks everything (batches 1, 8, 64, all precisions; minutes, since cuDNN compiles), --update does that and
 writes results/reference/cudnn_plans.csv anew: read the difference before you keep it. What is in a cell says
 tests/gpu/plan_manifest.c.
@@ -100,14 +101,16 @@ def differences(seen, listed, device):
 
 def gaps(listed):
     """What the networks need and the list does not have: every plain convolution in every precision at every
-    batch, and attention in f16 and bf16. The fused patterns may be missing; strict f32 has none."""
+    batch, and attention in f16 and bf16. The fused patterns may be missing, strict f32 has none; a norm is asked where
+    it is small, and if at all then in f16 and bf16."""
     found = []
     for key, cells in listed.items():
         if key[1] in ("plain", "attention"):
             found += ["%s %s: %s" % (" ".join(key), cell, cells.get(cell, "empty")) for cell in CELLS
                       if cells.get(cell, "none").startswith("none")]
     for signature, pattern in {key[:2] for key in listed}:
-        for math in ("f16", "bf16") if pattern == "attention" else ("f32", "tf32", "f16", "bf16"):
+        halves = pattern == "attention" or signature.startswith("norm ")
+        for math in ("f16", "bf16") if halves else ("f32", "tf32", "f16", "bf16"):
             if (signature, pattern, math) not in listed:
                 found.append("%s %s %s: no row" % (signature, pattern, math))
     return found

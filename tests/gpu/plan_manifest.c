@@ -1,5 +1,5 @@
-/* plan-manifest - which plans cuDNN has for every convolution and attention of our networks, asked without
- * a GPU.
+/* plan-manifest - which plans cuDNN has for every convolution, attention and small norm of our networks, asked
+ * without a GPU.
  *
  * usage: plan-manifest DEVICE quick|all N[,N...]
  * DEVICE is a card of device_json.h. One line per signature, pattern, arithmetic and batch size:
@@ -9,7 +9,8 @@
  * and the workspace of the first; "xL" behind it: L launches for one call. Else
  * none:LISTED:ARITHMETIC:WORKSPACE:FAILED, configurations listed, and of these refused for their arithmetic,
  * for their workspace, and failed. Patterns with a prologue or sums run image by image, so that N = 1 stands
- * for all. quick: those only in f16, whose kernels come compiled. The first line is `cudnn VERSION`. Exit
+ * for all. quick: those only in f16, whose kernels come compiled. A norm is asked where its
+ * tensor is small enough for level F3; quick: in f16. The first line is `cudnn VERSION`. Exit
  * status 77 with the reason on stderr: not possible here. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +19,9 @@
 #include "kernels/base/len.h"
 #include "kernels/cuda/library/conv_plan.h"
 #include "kernels/cuda/library/device_json.h"
+#include "kernels/cuda/library/norm_plan.h"
 #include "kernels/cuda/library/sdpa_plan.h"
-#include "kernels/cuda/tune/signature.h"
+#include "kernels/cuda/tune/tune.h"
 #include "kernels/graph/rewrite.h"
 #include "kernels/lower/lower.h"
 #include "kernels/models/models.h"
@@ -37,8 +39,10 @@ static const char *const models[] = { "hrnet", "resunet_small", "resunet_advance
 /* One question; n and math are filled in when it is asked. */
 struct entry {
     bool attention;
+    size_t norm_bytes;          /* > 0: a norm; of one image in f32 */
     struct conv_want conv;
     struct sdpa_want sdpa;
+    struct norm_want norm;
 };
 
 struct manifest {
@@ -61,7 +65,11 @@ static enum status keep_nothing(int *index, void *context, const struct conv_sha
 static void signature(char *text, size_t size, const struct entry *e)
 {
     const struct conv_shape *s = &e->conv.shape;
-    if (e->attention)
+    const struct norm_want *n = &e->norm;
+    if (e->norm_bytes)
+        snprintf(text, size, "norm c%d h%d w%d ld%d/%d", n->c, n->h, n->w,
+                 n->residual && n->residual_stride ? n->residual_stride : n->c, n->dst_stride ? n->dst_stride : n->c);
+    else if (e->attention)
         snprintf(text, size, "attention heads%d depth%d tokens%d", e->sdpa.heads, e->sdpa.depth,
                  e->sdpa.tokens);
     else
@@ -75,6 +83,8 @@ static const char *pattern(const struct entry *e)
 {
     if (e->attention)
         return "attention";
+    if (e->norm_bytes)
+        return e->norm.residual ? e->norm.relu ? "norm+res+relu" : "norm+res" : e->norm.relu ? "norm+relu" : "norm";
     if (e->conv.prologue)
         return e->conv.stats ? "prologue+sums" : "prologue";
     return e->conv.stats ? "sums" : "plain";
@@ -99,8 +109,13 @@ static void add(struct manifest *m, const struct entry *e)
 /* Every level that a part of a segment has, and what the levels below it do. */
 static void add_part(struct manifest *m, const struct plan *p, const struct segment *s, int slot)
 {
-    for (int level = 0; level < 3; level++) {
+    for (int level = TUNE_F0; level <= TUNE_F2; level++) {
         struct entry e = { .conv = segment_want(p, s, slot, level, 1, GPU_F32) };
+        add(m, &e);
+    }
+    struct entry e = { .norm_bytes = s->part[slot].norm_bytes };
+    if (e.norm_bytes) {
+        e.norm = segment_norm(p, s, slot, 1, GPU_F32);
         add(m, &e);
     }
 }
@@ -194,6 +209,22 @@ static enum status ask_attention(struct answer *a, const struct manifest *m, con
     return st;
 }
 
+static enum status ask_norm(struct answer *a, const struct manifest *m, const struct norm_want *want, struct err *err)
+{
+    struct graph_plan **plans = NULL;
+    enum status st = norm_plan_list(&plans, &a->plans, m->libraries, want, 1, WORKSPACE_CAP, &a->seen, err);
+    if (st == ST_OK) {
+        a->engine = plans[0]->engine;
+        a->runtime = graph_plan_runtime(plans[0]);
+        a->workspace = plans[0]->workspace;
+        a->launches = 1;
+    }
+    for (size_t i = 0; i < a->plans; i++)
+        graph_plan_free(plans[i]);
+    free(plans);
+    return st;
+}
+
 static void print_answer(const struct entry *e, enum gpu_math math, int n, const struct answer *a)
 {
     char text[LINE_MAX_BYTES];
@@ -221,6 +252,11 @@ static enum status ask(const struct manifest *m, const struct entry *e, enum gpu
         want.n = n;
         want.math = math;
         st = ask_attention(&a, m, &want, err);
+    } else if (e->norm_bytes) {
+        struct norm_want want = e->norm;
+        want.n = n;
+        want.math = math;
+        st = ask_norm(&a, m, &want, err);
     } else {
         struct conv_want want = e->conv;
         want.shape.n = n;
@@ -234,8 +270,18 @@ static enum status ask(const struct manifest *m, const struct entry *e, enum gpu
     return ST_OK;
 }
 
+/* Norms where F3 exists. */
+static bool norm_wanted(const struct manifest *m, const struct entry *e, enum gpu_math math, int n)
+{
+    bool half = math == GPU_F16 || math == GPU_BF16;
+    const struct segment_part part = { .norm_bytes = half ? e->norm_bytes / 2 : e->norm_bytes };
+    return segment_part_has(&part, TUNE_F3, n) && (!m->quick || math == GPU_F16);
+}
+
 static bool wanted(const struct manifest *m, const struct entry *e, enum gpu_math math, int n)
 {
+    if (e->norm_bytes)
+        return norm_wanted(m, e, math, n);
     bool by_image = !e->attention && (e->conv.prologue || e->conv.stats);
     if (by_image && n != 1)
         return false;

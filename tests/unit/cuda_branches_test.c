@@ -106,7 +106,7 @@ static void order_and_memory_hold(void **state)
 {
     (void)state;
     struct source s = hrnet_source("stage3.0:2");
-    for (int level = TUNE_F0; level <= TUNE_F2; level++) {
+    for (int level = TUNE_F0; level < TUNE_LEVELS; level++) {
         struct world *w = open_with(&s, (struct how){ .math = GPU_F16, .level = level, .batch = 1 }, BRANCHES_ON);
         const struct prepared *p = world_prepare(w, 1);
         const struct exec *e = p->exec;
@@ -151,6 +151,7 @@ static void results_are_those_of_one_stream(void **state)
     struct source s = hrnet_source("stage3.0:0");
     compare_with_one_stream(&s, (struct how){ .math = GPU_F32, .level = TUNE_F0, .batch = 2 }, true);
     compare_with_one_stream(&s, (struct how){ .math = GPU_F16, .level = TUNE_F2, .batch = 1 }, true);
+    compare_with_one_stream(&s, (struct how){ .math = GPU_F16, .level = TUNE_F3, .batch = 1 }, true);
     compare_with_one_stream(&s, (struct how){ .math = GPU_F16, .level = TUNE_F1, .batch = 1, .stream = true }, true);
     compare_with_one_stream(&s, (struct how){ .math = GPU_F16, .level = TUNE_F0, .batch = 1, .pipelined = true }, true);
     source_free(&s);

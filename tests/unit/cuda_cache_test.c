@@ -86,11 +86,25 @@ static struct cache_entry entry_of(struct cache *c, int i)
         snprintf(plan, sizeof plan, "plan %d of %d", slot, i);
         cache_keep_plan(c, p->plan, plan, strlen(plan));
     }
+    if (i % 4 == 2) { /* its last part at F3 */
+        struct cache_part *norm = &e.winner.norm[e.winner.parts - 1];
+        *norm = (struct cache_part){ .level = 3, .name = "cudnn:3", .workspace = (size_t)i };
+        snprintf(plan, sizeof plan, "norm of %d", i);
+        cache_keep_plan(c, norm->plan, plan, strlen(plan));
+    }
     if (i % 2) {
         e.runner_up = e.winner;
         e.runner_up.median_ns += 100;
     }
     return e;
+}
+
+static void same_part(const struct cache_part *a, const struct cache_part *b)
+{
+    assert_int_equal(a->level, b->level);
+    assert_string_equal(a->name, b->name);
+    assert_string_equal(a->plan, b->plan);
+    assert_true(a->workspace == b->workspace);
 }
 
 static void same_choice(const struct cache_choice *a, const struct cache_choice *b)
@@ -103,10 +117,8 @@ static void same_choice(const struct cache_choice *a, const struct cache_choice 
     assert_int_equal(a->parts, b->parts);
     assert_memory_equal(&a->shapes, &b->shapes, sizeof a->shapes);
     for (int i = 0; i < a->parts; i++) {
-        assert_int_equal(a->part[i].level, b->part[i].level);
-        assert_string_equal(a->part[i].name, b->part[i].name);
-        assert_string_equal(a->part[i].plan, b->part[i].plan);
-        assert_true(a->part[i].workspace == b->part[i].workspace);
+        same_part(&a->part[i], &b->part[i]);
+        same_part(&a->norm[i], &b->norm[i]);
     }
 }
 

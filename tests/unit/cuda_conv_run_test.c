@@ -21,6 +21,8 @@
 #include "kernels/base/half.h"
 #include "kernels/base/len.h"
 #include "kernels/cuda/library/conv_plan.h"
+#include "kernels/cuda/library/cudnn_graph.h"
+#include "kernels/cuda/library/norm_plan.h"
 #include "kernels/cuda/library/sdpa_plan.h"
 #ifndef TESTS_ON_DEVICE
 #include "tests/gpu/fake/cudart.h"
@@ -423,12 +425,187 @@ static void attention_reads_packed_heads(void **state)
     libraries_close(l);
 }
 
+/* --- norms -------------------------------------------------------------------------------------------- */
+/* What a norm reads and where it writes, the gaps between pixels included; gamma and beta on the host too. */
+struct norm_world {
+    const struct norm_want *want;
+    size_t pixels, ld_dst, ld_residual;
+    float *x, *residual, *gamma, *beta;
+    struct norm_buffers at;
+    void *dst;
+};
+
+static struct norm_world norm_world_of(const struct norm_want *want)
+{
+    struct norm_world v = { .want = want, .pixels = (size_t)want->n * (size_t)(want->h * want->w),
+                            .ld_dst = (size_t)(want->dst_stride ? want->dst_stride : want->c),
+                            .ld_residual = (size_t)(want->residual_stride ? want->residual_stride : want->c) };
+    size_t c = (size_t)want->c, image = v.pixels / (size_t)want->n * c;
+    v.x = small_integers(v.pixels * c, 21);
+    v.residual = small_integers(v.pixels * v.ld_residual, 22);
+    v.gamma = small_integers(c, 23);
+    v.beta = small_integers(c, 24);
+    for (size_t i = 0; i < v.pixels * c; i++) /* each image of its own mean and size */
+        v.x[i] = v.x[i] * (float)(1 + i / image) + (float)(i / image);
+    float *gaps = malloc(v.pixels * v.ld_dst * sizeof *gaps);
+    assert_non_null(gaps);
+    for (size_t i = 0; i < v.pixels * v.ld_dst; i++)
+        gaps[i] = GAP;
+    v.dst = device_of(gaps, v.pixels * v.ld_dst, want->math);
+    v.at = (struct norm_buffers){ .src = device_of(v.x, v.pixels * c, want->math), .dst = v.dst,
+                                  .gamma = device_of(v.gamma, c, GPU_F32), .beta = device_of(v.beta, c, GPU_F32) };
+    if (want->residual)
+        v.at.residual = device_of(v.residual, v.pixels * v.ld_residual, want->math);
+    free(gaps);
+    return v;
+}
+
+static void free_device(const void *memory) { CUDA(cudaFree((void *)(uintptr_t)memory)); }
+
+static void norm_world_free(struct norm_world *v)
+{
+    free_device(v->at.src), free_device(v->at.gamma), free_device(v->at.beta), free_device(v->dst);
+    if (v->at.residual)
+        free_device(v->at.residual);
+    free(v->x), free(v->residual), free(v->gamma), free(v->beta);
+}
+
+/* Mean and variance over pixels first .. first + count - 1. */
+static double normed(const struct norm_world *v, size_t pixel, size_t c, size_t first, size_t count)
+{
+    size_t channels = (size_t)v->want->c;
+    double mean = 0, variance = 0;
+    for (size_t i = first; i < first + count; i++)
+        mean += (double)v->x[i * channels + c] / (double)count;
+    for (size_t i = first; i < first + count; i++)
+        variance += pow((double)v->x[i * channels + c] - mean, 2) / (double)count;
+    return ((double)v->x[pixel * channels + c] - mean) / sqrt(variance + 1e-5) * (double)v->gamma[c] +
+           (double)v->beta[c];
+}
+
+/* Values that are not what the want says, written gaps among them. mixed: the wrong twin, whose statistics are those of
+ * all images together. */
+static size_t norms_wrong(const struct norm_world *v, const float *dst, bool mixed)
+{
+    const struct norm_want *want = v->want;
+    size_t wrong = 0, image = v->pixels / (size_t)want->n;
+    double unit = want->math == GPU_BF16 ? 0x1p-8 : want->math == GPU_F16 ? 0x1p-11 : 0x1p-20;
+    for (size_t pixel = 0; pixel < v->pixels; pixel++)
+        for (size_t c = 0; c < v->ld_dst; c++) {
+            double right = (double)GAP, got = (double)dst[pixel * v->ld_dst + c];
+            if (c < (size_t)want->c) {
+                right = mixed ? normed(v, pixel, c, 0, v->pixels) : normed(v, pixel, c, pixel / image * image, image);
+                right += want->residual ? (double)v->residual[pixel * v->ld_residual + c] : 0;
+                right = want->relu && right < 0 ? 0 : right;
+            }
+            wrong += !(fabs(got - right) <= 4 * unit * (1 + fabs(right)));
+        }
+    return wrong;
+}
+
+static void check_norm(const struct gpu_libraries *l, const struct graph_plan *plan, const struct norm_want *want)
+{
+    struct norm_world v = norm_world_of(want);
+    struct err err = { 0 };
+    CUDA(cudaMalloc(&v.at.workspace, plan->workspace + 1));
+    MUST(norm_plan_run(plan, &v.at, NULL, &err));
+    CUDA(cudaDeviceSynchronize());
+    float *y = host_of(v.dst, v.pixels * v.ld_dst, want->math);
+    size_t wrong = norms_wrong(&v, y, false);
+    if (wrong)
+        fail_msg("engine %lld, arithmetic %d, residual %d, relu %d: %zu wrong values", (long long)plan->engine,
+                 (int)want->math, want->residual, want->relu, wrong);
+    assert_true(want->n == 1 || norms_wrong(&v, y, true) > 0);
+    char *text = graph_plan_save(plan, &err);
+    struct graph_plan again;
+    assert_non_null(text);
+    MUST(graph_plan_load(&again, l, text, strlen(text), &err));
+    assert_int_equal(again.engine, plan->engine);
+    graph_plan_clear(&again);
+    free(text), free(y);
+    CUDA(cudaFree(v.at.workspace));
+    norm_world_free(&v);
+}
+
+static void norms_keep_images_apart(void **state)
+{
+    (void)state;
+    static const struct norm_want norms[] = {
+        { .n = 1, .h = 16, .w = 16, .c = 48, .relu = true },
+        { .n = 3, .h = 16, .w = 8, .c = 24, .relu = true },
+        { .n = 2, .h = 9, .w = 7, .c = 16 },
+        { .n = 2, .h = 16, .w = 16, .c = 48, .residual = true, .relu = true },
+        { .n = 2, .h = 8, .w = 8, .c = 32, .residual = true },
+        { .n = 2, .h = 8, .w = 8, .c = 16, .dst_stride = 48, .residual = true, .residual_stride = 24, .relu = true },
+    };
+    struct gpu_libraries *l = libraries_open();
+    for (size_t i = 0; i < LEN(norms); i++)
+        for (int math = GPU_F32; math <= GPU_BF16; math++) {
+            struct norm_want want = norms[i];
+            struct err err = { 0 };
+            struct graph_plan **plans;
+            size_t count;
+            want.math = (enum gpu_math)math;
+            enum status st = norm_plan_list(&plans, &count, l, &want, most_plans(want.math), CAP, NULL, &err);
+            if (may_lack(st)) {
+                printf("# norm %zu, arithmetic %d: no plans, skipped\n", i, math);
+                continue;
+            }
+            MUST(st);
+            assert_true(count > 0);
+            for (size_t k = 0; k < count; k++) {
+                check_norm(l, plans[k], &want);
+                graph_plan_free(plans[k]);
+            }
+            free(plans);
+        }
+    libraries_close(l);
+}
+
+#ifndef TESTS_ON_DEVICE
+/* The n-th call of each kind fails, n = 1, 2, 3 ... until none is left: memory that is short is told as such, another
+ * failure leaves fewer plans or none. */
+static void norms_may_fail_anywhere(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "cudnnBackendCreateDescriptor", "cudnnBackendSetAttribute",
+                                         "cudnnBackendGetAttribute", "cudnnBackendFinalize" };
+    static const int codes[] = { CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED, CUDNN_STATUS_NOT_SUPPORTED };
+    const struct norm_want want = { .n = 2, .h = 8, .w = 8, .c = 16, .residual = true, .relu = true, .math = GPU_F16 };
+    for (size_t i = 0; i < LEN(names) * LEN(codes); i++)
+        for (int n = 1, failed = 1; failed; n++) {
+            struct gpu_libraries *l = libraries_open();
+            struct err err = { 0 };
+            struct graph_plan **plans;
+            char script[96];
+            size_t count;
+            snprintf(script, sizeof script, "fail=%s:%d:%d", names[i / LEN(codes)], n, codes[i % LEN(codes)]);
+            fake_cudart_restart(script);
+            CUDA(cudaSetDevice(0));
+            enum status st = norm_plan_list(&plans, &count, l, &want, 8, CAP, NULL, &err);
+            failed = fake_cudart_calls(names[i / LEN(codes)]) >= (size_t)n;
+            assert_true(st == ST_OK ? plans && count > 0 : !plans && count == 0 && err.text[0]);
+            if (failed && i % LEN(codes) == 0)
+                assert_int_equal(st, ST_OUT_OF_MEMORY);
+            for (size_t k = 0; k < count; k++)
+                graph_plan_free(plans[k]);
+            free(plans);
+            libraries_close(l);
+            assert_true(failed || n > 10);
+        }
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_pattern_in_every_type),
         cmocka_unit_test(wrong_numbers_are_seen),
         cmocka_unit_test(attention_reads_packed_heads),
+        cmocka_unit_test(norms_keep_images_apart),
+#ifndef TESTS_ON_DEVICE
+        cmocka_unit_test(norms_may_fail_anywhere),
+#endif
     };
 #ifdef TESTS_ON_DEVICE
     int devices = 0;

@@ -46,9 +46,9 @@ static void networks_agree_at_every_level(void **state)
     (void)state;
     for (size_t k = 0; k < LEN(kinds); k++)
         for (int level = TUNE_F0; level < TUNE_LEVELS; level++)
-            for (size_t i = 0; i < LEVELLED; i++) { /* the highest level everywhere, the others where they are quick */
+            for (size_t i = 0; i < LEVELLED; i++) { /* the highest levels everywhere, the others where they are quick */
                 bool often = kinds[k].math == GPU_F32 || kinds[k].math == GPU_F16;
-                if (level == TUNE_F2 ? often || i < 2 : often && i == 1)
+                if (level >= TUNE_F2 ? often || i < 2 : often && i == 1)
                     check_row(&rows[i], kinds[k].math, level, kinds[k].limit);
             }
 }
@@ -67,7 +67,7 @@ static void levels_take_steps_away(void **state)
 {
     (void)state;
     struct source s = source_of_model(&small_hrnet, 36, 36, "layer1");
-    int folds[TUNE_LEVELS], left_out[TUNE_LEVELS], stats[TUNE_LEVELS];
+    int folds[TUNE_LEVELS], left_out[TUNE_LEVELS], stats[TUNE_LEVELS], norms[TUNE_LEVELS];
     for (int level = TUNE_F0; level < TUNE_LEVELS; level++) {
         struct world *w = world_open(&s, (struct how){ .math = GPU_F16, .level = level, .batch = 1 });
         struct prepared *p = world_prepare(w, 1);
@@ -75,6 +75,7 @@ static void levels_take_steps_away(void **state)
         folds[level] = count_kind(p, BOUND_FOLD);
         stats[level] = count_kind(p, BOUND_STATS);
         left_out[level] = count_kind(p, BOUND_NOTHING);
+        norms[level] = count_kind(p, BOUND_NORM);
         world_close(w);
     }
     assert_int_equal(folds[TUNE_F0] + left_out[TUNE_F0] + left_out[TUNE_F1], 0);
@@ -83,6 +84,11 @@ static void levels_take_steps_away(void **state)
     assert_int_equal(folds[TUNE_F2], folds[TUNE_F1]);
     /* stem: 1 (conv1 - conv2); layer1, 4 bottlenecks: conv1 - conv2 and conv2 - conv3 of each */
     assert_int_equal(left_out[TUNE_F2], 1 + 4 * 2);
+    /* conv1 and conv2 of the stem, 3 of each bottleneck, but not the sum with a raw downsample of the first one */
+    assert_int_equal(norms[TUNE_F0] + norms[TUNE_F1] + norms[TUNE_F2], 0);
+    assert_int_equal(norms[TUNE_F3], 2 + 4 * 3 - 1);
+    assert_int_equal(left_out[TUNE_F3], norms[TUNE_F3]); /* the statistics */
+    assert_int_equal(stats[TUNE_F0], norms[TUNE_F3] + folds[TUNE_F3]);
     source_free(&s);
 }
 
@@ -126,6 +132,8 @@ static void batches_equal_singles(void **state)
     (void)state;
     check_batch(&rows[0], GPU_F16, TUNE_F2);
     check_batch(&rows[1], GPU_F32, TUNE_F2);
+    check_batch(&rows[0], GPU_F16, TUNE_F3);
+    check_batch(&rows[1], GPU_F32, TUNE_F3);
     check_batch(&rows[2], GPU_F16, TUNE_F0); /* at F1 its large means choose for a batch what they do not for one image */
 }
 

@@ -24,7 +24,8 @@
 enum change {
     NOTHING, NO_STATS, MAP_IN_STATS, NO_RELU, RELU_IN_TERM, RESIDUAL, POOLED, MEANED, POINTED, DOTTED,
     SIGMOID, NORM_OF_SUM, INTO_SLICE, SECOND_READER, RAW_READ_AGAIN, COEFFICIENTS_READ_AGAIN,
-    OTHER_COEFFICIENTS, RESIZED, READ_IN_PLACE
+    OTHER_COEFFICIENTS, RESIZED, READ_IN_PLACE, NOT_LEARNT, SIMAM, RELU_BEFORE_SUM, RAW_RESIDUAL, INTO_RESIDUAL,
+    RESIDUAL_FIRST, TWO_RESIDUALS
 };
 
 struct pair {
@@ -78,6 +79,12 @@ static void change_apply(struct pair *t, struct apply_step *a, enum change chang
     case OTHER_COEFFICIENTS: a->term[0].scale = plan_floats(t->p, 48); break;
     case RESIZED:            a->term[0].resize = FUSED_HALF_PIXEL; break;
     case READ_IN_PLACE:      a->dst = t->stored = t->raw; break;
+    case RELU_BEFORE_SUM:    change_apply(t, a, RESIDUAL); a->act = FUSED_NONE; a->term[0].relu = true; break;
+    case RAW_RESIDUAL:       change_apply(t, a, RESIDUAL); a->term[1].scale = plan_floats(t->p, 48); break;
+    case INTO_RESIDUAL:      change_apply(t, a, RESIDUAL); a->term[1].src = t->stored; break;
+    case RESIDUAL_FIRST:     change_apply(t, a, RESIDUAL);
+                             a->term[2] = a->term[0]; a->term[0] = a->term[1]; a->term[1] = a->term[2]; break;
+    case TWO_RESIDUALS:      change_apply(t, a, RESIDUAL); a->terms = 3; a->term[2] = a->term[1]; break;
     default:                 break;
     }
 }
@@ -109,6 +116,12 @@ static struct pair pair_new(enum change change)
     struct stats_step stats = { .src = t.raw,
                                 .pixel = change == MAP_IN_STATS ? plan_floats(t.p, 1024) : PLAN_NONE,
                                 .norm = { NULL, NULL, t.scale, t.shift, PLAN_NONE, PLAN_NONE } };
+    if (change != NOT_LEARNT) {
+        stats.norm.gamma = plan_constant(t.p, 48);
+        stats.norm.beta = plan_constant(t.p, 48);
+    }
+    if (change == SIMAM)
+        stats.norm.center = stats.norm.rate = plan_floats(t.p, 48);
     if (change != NO_STATS)
         plan_step(t.p, &(struct step){ .kind = STEP_STATS, .u.stats = stats });
     struct step apply = { .kind = STEP_APPLY, .u.apply = apply_of_raw(&t) };
@@ -137,28 +150,35 @@ static struct pair pair_new(enum change change)
 
 static const struct {
     enum change change;
-    bool linked, sums;      /* of the first convolution */
+    bool linked, sums, normed;   /* of the first convolution; normed: F3 */
     const char *post;
 } changes[] = {
-    { NOTHING, true, true, "post=in+relu consumers=1" },
-    { RELU_IN_TERM, true, true, "post=in+relu consumers=1" },
-    { READ_IN_PLACE, true, true, "post=in+relu consumers=1" },
-    { NO_STATS, false, false, "post=- consumers=1" },
-    { MAP_IN_STATS, false, false, "post=map+in+relu consumers=1" },
-    { NO_RELU, false, true, "post=in consumers=1" },
-    { RESIDUAL, false, true, "post=in+res+relu consumers=1" },
-    { POOLED, false, true, "post=in+relu+pool consumers=1" },
-    { MEANED, false, true, "post=in+relu+mean consumers=1" },
-    { POINTED, false, true, "post=in+relu+point consumers=1" },
-    { DOTTED, false, true, "post=in+relu+dot consumers=1" },
-    { SIGMOID, false, true, "post=in+sigmoid consumers=1" },
-    { NORM_OF_SUM, false, true, "post=in+relu+in consumers=1" },
-    { INTO_SLICE, false, true, "post=in+relu consumers=1" },
-    { SECOND_READER, false, true, "post=in+relu consumers=2" },
-    { RAW_READ_AGAIN, false, true, "post=in+relu consumers=1" },
-    { COEFFICIENTS_READ_AGAIN, false, true, "post=in+relu consumers=1" },
-    { OTHER_COEFFICIENTS, false, true, "post=in+relu consumers=1" },
-    { RESIZED, false, true, "post=in+relu consumers=1" },
+    { NOTHING, true, true, true, "post=in+relu consumers=1" },
+    { RELU_IN_TERM, true, true, true, "post=in+relu consumers=1" },
+    { READ_IN_PLACE, true, true, false, "post=in+relu consumers=1" },
+    { NO_STATS, false, false, false, "post=- consumers=1" },
+    { MAP_IN_STATS, false, false, false, "post=map+in+relu consumers=1" },
+    { NO_RELU, false, true, true, "post=in consumers=1" },
+    { RESIDUAL, false, true, true, "post=in+res+relu consumers=1" },
+    { POOLED, false, true, false, "post=in+relu+pool consumers=1" },
+    { MEANED, false, true, false, "post=in+relu+mean consumers=1" },
+    { POINTED, false, true, false, "post=in+relu+point consumers=1" },
+    { DOTTED, false, true, false, "post=in+relu+dot consumers=1" },
+    { SIGMOID, false, true, false, "post=in+sigmoid consumers=1" },
+    { NORM_OF_SUM, false, true, false, "post=in+relu+in consumers=1" },
+    { INTO_SLICE, false, true, true, "post=in+relu consumers=1" },
+    { SECOND_READER, false, true, true, "post=in+relu consumers=2" },
+    { RAW_READ_AGAIN, false, true, true, "post=in+relu consumers=1" },
+    { COEFFICIENTS_READ_AGAIN, false, true, false, "post=in+relu consumers=1" },
+    { OTHER_COEFFICIENTS, false, true, false, "post=in+relu consumers=1" },
+    { NOT_LEARNT, true, true, false, "post=in+relu consumers=1" },
+    { SIMAM, true, true, false, "post=in+relu consumers=1" },
+    { RELU_BEFORE_SUM, false, true, false, "post=in+res consumers=1" },
+    { RAW_RESIDUAL, false, true, false, "post=in consumers=1" },
+    { INTO_RESIDUAL, false, true, false, "post=in+res+relu consumers=1" },
+    { RESIDUAL_FIRST, false, true, true, "post=in+res+relu consumers=1" },
+    { TWO_RESIDUALS, false, true, false, "post=in+res+res+relu consumers=1" },
+    { RESIZED, false, true, false, "post=in+relu consumers=1" },
 };
 
 static void each_change_counts(void **state)
@@ -171,8 +191,10 @@ static void each_change_counts(void **state)
         int count;
         MUST(segments_of_plan(&s, &count, t.p, GPU_F16, &err));
         if (count != (changes[i].linked ? 1 : 2) || s[0].parts != (changes[i].linked ? 2 : 1) ||
-            s[0].part[0].sums != changes[i].sums)
-            fail_msg("change %zu: %d segments, %d parts, sums %d", i, count, s[0].parts, s[0].part[0].sums);
+            s[0].part[0].sums != changes[i].sums ||
+            s[0].part[0].norm_bytes != (changes[i].normed ? 32 * 32 * 48 * 2 : 0))
+            fail_msg("change %zu: %d segments, %d parts, sums %d, norm of %zu bytes", i, count, s[0].parts,
+                     s[0].part[0].sums, s[0].part[0].norm_bytes);
         char line[SIGNATURE_STEP_MAX];
         signature_part(line, t.p, &s[0].part[0], GPU_F16);
         assert_non_null(strstr(line, changes[i].post));
@@ -214,6 +236,7 @@ static void wants_follow_the_level(void **state)
     static const struct { int slot, level; bool stats, prologue; } rows[] = {
         { 0, 0, false, false }, { 0, 1, true, false }, { 0, 2, true, false },
         { 1, 0, false, false }, { 1, 1, true, false }, { 1, 2, true, true },
+        { 0, 3, false, false }, { 1, 3, false, false },
     };
     for (size_t i = 0; i < LEN(rows); i++) {
         struct conv_want w = segment_want(t.p, &s[0], rows[i].slot, rows[i].level, 5, GPU_F16);
@@ -236,12 +259,51 @@ static void small_layers_stay_at_f0(void **state)
     (void)state;
     struct segment s = { .parts = 2, .part = { { .sums = true }, { .sums = true, .prologue = true } } };
     const double large[] = { 20e3, 25e3 }, small[] = { 20e3, 19e3 };
-    assert_int_equal(segment_levels(&s, large), 7);
-    assert_int_equal(segment_levels(&s, small), 1);
+    assert_int_equal(segment_levels(&s, large, 1), 7);
+    assert_int_equal(segment_levels(&s, small, 1), 1);
     s.part[1].prologue = false;
-    assert_int_equal(segment_levels(&s, large), 3);
+    assert_int_equal(segment_levels(&s, large, 1), 3);
     s.part[0].sums = s.part[1].sums = false;
-    assert_int_equal(segment_levels(&s, large), 1);
+    assert_int_equal(segment_levels(&s, large, 1), 1);
+}
+
+/* F3 where the tensor of the whole batch is below 20 MB, however short the convolution takes. */
+static void small_tensors_have_f3(void **state)
+{
+    (void)state;
+    struct segment s = { .parts = 2, .part = { { .sums = true, .norm_bytes = 2500000 }, { .sums = true } } };
+    const double large[] = { 20e3, 25e3 }, small[] = { 1e3, 1e3 };
+    assert_int_equal(segment_levels(&s, large, 7), 1 | 2 | 8);
+    assert_int_equal(segment_levels(&s, small, 7), 1 | 8);
+    assert_int_equal(segment_levels(&s, large, 8), 1 | 2); /* 20 MB are too many */
+    s.part[1].norm_bytes = 1;
+    assert_int_equal(segment_levels(&s, small, 8), 1 | 8); /* one part is enough */
+    assert_true(segment_part_has(&s.part[0], 3, 7) && !segment_part_has(&s.part[0], 3, 8));
+    assert_true(segment_part_has(&s.part[1], 3, 8));
+}
+
+static void norms_are_asked_as_they_are(void **state)
+{
+    (void)state;
+    static const struct { enum change change; bool residual, relu; int dst_stride; } rows[] = {
+        { NOTHING, false, true, 0 }, { RELU_IN_TERM, false, true, 0 }, { NO_RELU, false, false, 0 },
+        { RESIDUAL, true, true, 0 }, { RESIDUAL_FIRST, true, true, 0 }, { INTO_SLICE, false, true, 96 },
+    };
+    struct err err = { .status = ST_OK };
+    for (size_t i = 0; i < LEN(rows); i++) {
+        struct pair t = pair_new(rows[i].change);
+        struct segment *s;
+        int count;
+        MUST(segments_of_plan(&s, &count, t.p, GPU_BF16, &err));
+        struct norm_want w = segment_norm(t.p, &s[0], 0, 3, GPU_BF16);
+        assert_true(w.n == 3 && w.h == 32 && w.w == 32 && w.c == 48 && w.math == GPU_BF16);
+        assert_int_equal(w.residual, rows[i].residual);
+        assert_int_equal(w.relu, rows[i].relu);
+        assert_int_equal(w.dst_stride, rows[i].dst_stride);
+        assert_int_equal(w.residual_stride, 0);
+        free(s);
+        plan_free(t.p);
+    }
 }
 
 /* --- the networks --------------------------------------------------------------------------------------- */
@@ -411,6 +473,7 @@ int main(void)
         cmocka_unit_test(steps_of_no_convolution_stand_alone),
         cmocka_unit_test(each_change_counts),     cmocka_unit_test(the_line_says_everything),
         cmocka_unit_test(wants_follow_the_level), cmocka_unit_test(small_layers_stay_at_f0),
+        cmocka_unit_test(small_tensors_have_f3),  cmocka_unit_test(norms_are_asked_as_they_are),
         cmocka_unit_test(networks_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,24 +135,39 @@ static const struct row *row_at(const struct world *w, int segment, const struct
     return &w->rows[segment][w->row_of[segment][c->way[slot]]];
 }
 
+static const struct row *norm_at(const struct world *w, int segment, const struct tune_choice *c, int slot)
+{
+    return c->norm[slot] < 0 ? NULL : &w->rows[segment][w->row_of[segment][c->norm[slot]]];
+}
+
 /* Time of a choice: its convolutions, then per part 2 passes at F0 and 1 at F1 or F2, and none for a pass
- * that the next part's prologue does instead. */
+ * that the next part's prologue does instead; at F3 a convolution of F0 and the norm. */
 static double time_of(const struct world *w, int segment, const struct tune_choice *c)
 {
     double ns = 0;
     for (int slot = 0; slot < w->segments[segment].parts; slot++) {
         const struct row *r = row_at(w, segment, c, slot);
-        ns += r->ns + (r->level == TUNE_F0 ? 2 : 1) * PASS_NS;
+        const struct row *norm = norm_at(w, segment, c, slot);
+        assert_true(r->level != TUNE_F3 && (!norm || (norm->level == TUNE_F3 && r->level == TUNE_F0)));
+        ns += r->ns + (norm ? norm->ns : (r->level == TUNE_F0 ? 2 : 1) * PASS_NS);
         if (r->level == TUNE_F2) {
             assert_true(slot > 0 && row_at(w, segment, c, slot - 1)->level >= TUNE_F1);
             ns -= PASS_NS;
         }
     }
     for (int slot = w->segments[segment].parts; slot < SEGMENT_SLOTS; slot++)
-        assert_int_equal(c->way[slot], -1);
+        assert_true(c->way[slot] == -1 && c->norm[slot] == -1);
     for (int kernel = 0; kernel < GPU_SHAPED_KERNELS; kernel++)
         ns += w->shape_ns[segment][kernel][c->shapes.of[kernel]];
     return w->segments[segment].parts ? ns : ns + PASS_NS;
+}
+
+/* What the convolution or the norm of a part does to the values. */
+static enum lie lie_at(const struct world *w, int segment, const struct tune_choice *c, int slot)
+{
+    const struct row *norm = norm_at(w, segment, c, slot);
+    enum lie lie = row_at(w, segment, c, slot)->lie;
+    return lie == TRUE_VALUES && norm ? norm->lie : lie;
 }
 
 static enum status values(void *context, int segment, const struct tune_choice *c, float *out, size_t room,
@@ -166,7 +181,7 @@ static enum status values(void *context, int segment, const struct tune_choice *
     for (int i = 0; i < VALUES; i++)
         out[i] = sinf((float)i);
     for (int slot = 0; slot < w->segments[segment].parts; slot++) {
-        switch (row_at(w, segment, c, slot)->lie) {
+        switch (lie_at(w, segment, c, slot)) {
         case TRUE_VALUES:
             break;
         case LEFT_NAN:
@@ -352,6 +367,59 @@ static void levels_only_where_they_pay(void **state)
     assert_int_equal(r.rejected, 0);
     assert_false(r.whole_checked);                          /* all guesses: nothing to compare */
     assert_int_equal(w.whole_called, 0);
+    tune_free(&r);
+}
+
+/* A norm of cuDNN's stands behind the best convolution of F0, whose sums are not there for a prologue; parts that do not
+ * have it stay at what they have. The time decides, values are looked at. */
+static const struct row normed[] = {
+    { 0, 0, "g0", 10000, 0, TRUE_VALUES }, { 0, 0, "g1", 9000, 64, TRUE_VALUES },
+    { 0, 3, "n0", 5000, 512, TRUE_VALUES }, { 0, 3, "n1", 2500, 256, TRUE_VALUES },
+    { 0, 3, "n2", 1000, 0, OFF_BY_A_PERCENT }, { 0, 3, "n3", 1000, 0, FAILS },
+}; /* F0: 9000 + 6000; F3: 9000 + 2500 */
+static const struct row slow_norm[] = { { 0, 0, "h0", 10000, 0, TRUE_VALUES }, { 0, 3, "n4", 7000, 0, TRUE_VALUES } };
+static const struct row mixed[] = {
+    { 0, 0, "i0", 10000, 0, TRUE_VALUES }, { 0, 1, "i1", 11000, 0, TRUE_VALUES },
+    { 0, 3, "n5", 1000, 0, TRUE_VALUES },  { 1, 0, "i2", 10000, 0, TRUE_VALUES },
+    { 1, 1, "i3", 11000, 0, TRUE_VALUES }, { 1, 2, "i4", 13000, 0, TRUE_VALUES },
+    { 2, 0, "i5", 10000, 0, TRUE_VALUES }, { 2, 2, "i6", 9000, 0, TRUE_VALUES },
+}; /* F0: 3 x 16000; F1: 14000 + 14000 + 16000; F2: 14000 + 13000 + 9000; F3: 11000 + 14000, then 9000 behind i3's sums */
+
+static struct world world_with_norms(void)
+{
+    struct world w = { .rng = rng_seeded(3), .whole_ns = { 1000, 900 }, .build_cost_ns = 1000000 };
+    add_segment(&w, "normed", normed, LEN(normed), 1, 1 | 8, 1, 1);
+    add_segment(&w, "slow norm", slow_norm, LEN(slow_norm), 1, 1 | 8, 1, 1);
+    add_segment(&w, "mixed", mixed, LEN(mixed), 3, 15, 1, 1);
+    return w;
+}
+
+static void norms_are_chosen_by_their_time(void **state)
+{
+    (void)state;
+    struct world w = world_with_norms();
+    struct tune_result r = tune_mode(&w, TUNE_AUTO, NULL);
+    const struct tune_outcome *o = r.outcomes;
+    assert_string_equal(o[0].name[0], "g1");
+    assert_string_equal(o[0].norm[0], "n1");
+    assert_int_equal(o[0].choice.level, TUNE_F3);
+    assert_true(fabs(o[0].median_ns - 11500) < 1e-6);
+    assert_int_equal(o[0].workspace, 256);
+    assert_int_equal(o[0].rejected, 1);         /* n2; n3 does not run */
+    assert_string_equal(r.first_rejected, "normed: n2");
+    assert_string_equal(o[1].norm[0], "");
+    assert_int_equal(o[1].choice.level, TUNE_F0);
+    assert_string_equal(o[2].name[0], "i0");
+    assert_string_equal(o[2].norm[0], "n5");
+    assert_string_equal(o[2].name[1], "i3");    /* not i4: no coefficients come from n5 */
+    assert_string_equal(o[2].norm[1], "");
+    assert_string_equal(o[2].name[2], "i6");
+    tune_free(&r);
+    /* off: the first guess */
+    struct world off = world_with_norms();
+    r = tune_mode(&off, TUNE_OFF, NULL);
+    for (int i = 0; i < r.count; i++)
+        assert_true(r.outcomes[i].choice.level == TUNE_F0 && !r.outcomes[i].norm[0][0] && off.asked[i] == 1);
     tune_free(&r);
 }
 
@@ -856,6 +924,40 @@ static void a_plan_that_does_not_load_is_a_miss(void **state)
     }
 }
 
+/* Choices that cannot stand: a norm behind a convolution with sums, a prologue behind a norm, a norm for a convolution. */
+static void what_cannot_stand_is_a_miss(void **state)
+{
+    (void)state;
+    for (int wrong = 0; wrong < 4; wrong++) {
+        char dir[] = "/tmp/tune_test_XXXXXX";
+        assert_non_null(mkdtemp(dir));
+        struct world cold = world_with_norms(), warm = world_with_norms();
+        struct tune_result a = tune_with(&cold, dir, TUNE_AUTO);
+        struct cache *c = open_cache(dir);
+        struct cache_entry e = *cache_find(c, "mixed", 4);
+        assert_true(e.winner.part[0].level == TUNE_F0 && e.winner.norm[0].level == TUNE_F3);
+        if (wrong == 1)
+            e.winner.part[0].level = TUNE_F1;
+        if (wrong == 2)
+            e.winner.part[1].level = TUNE_F2;
+        if (wrong == 3)
+            e.winner.part[2] = e.winner.norm[0];
+        assert_true(cache_add(c, &e));
+        struct tune_result b = tune_mode(&warm, TUNE_CACHE, c);
+        cache_close(c);
+        assert_int_equal(b.cached, wrong ? 2 : 3);
+        if (!wrong) {
+            assert_string_equal(a.plan_hash, b.plan_hash);
+            assert_string_equal(b.outcomes[0].norm[0], "n1");
+            assert_string_equal(b.outcomes[2].norm[0], "n5");
+            assert_int_equal(warm.restored, 2 + 1 + 4);
+        }
+        tune_free(&a);
+        tune_free(&b);
+        remove_folder(dir);
+    }
+}
+
 /* A level that is no longer offered is no hit. */
 static void levels_not_allowed_are_a_miss(void **state)
 {
@@ -922,6 +1024,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_decides),
         cmocka_unit_test(levels_only_where_they_pay),
+        cmocka_unit_test(norms_are_chosen_by_their_time),
         cmocka_unit_test(noise_costs_little),
         cmocka_unit_test(a_guess_that_fails_gives_way),
         cmocka_unit_test(results_agree_or_not),
@@ -943,6 +1046,7 @@ int main(void)
         cmocka_unit_test(pairs_at_different_clocks_do_not_count),
         cmocka_unit_test(what_was_found_is_found_again),
         cmocka_unit_test(a_plan_that_does_not_load_is_a_miss),
+        cmocka_unit_test(what_cannot_stand_is_a_miss),
         cmocka_unit_test(levels_not_allowed_are_a_miss),
         cmocka_unit_test(what_was_taken_back_stays_taken_back),
         cmocka_unit_test(fatal_statuses_end_the_run),

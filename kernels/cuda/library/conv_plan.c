@@ -1,6 +1,5 @@
 #include "kernels/cuda/library/conv_plan.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -215,7 +214,7 @@ const struct graph_plan *conv_plan_graph(const struct conv_plan *plan)
 
 void conv_plan_name(const struct conv_plan *plan, char *text, size_t size)
 {
-    snprintf(text, size, "cudnn:%lld", (long long)plan->graph.engine);
+    graph_plan_name(&plan->graph, text, size);
 }
 
 /* --- running ------------------------------------------------------------------------------------------ */

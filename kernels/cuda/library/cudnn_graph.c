@@ -150,6 +150,23 @@ void graph_gen_stats(struct graph_draft *draft, cudnnBackendDescriptor_t src, cu
     finalize_operation(draft, o, "the sums");
 }
 
+void graph_instance_norm(struct graph_draft *draft, cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t scale,
+                         cudnnBackendDescriptor_t shift, cudnnBackendDescriptor_t epsilon,
+                         cudnnBackendDescriptor_t dst)
+{
+    const cudnnBackendNormMode_t mode = CUDNN_INSTANCE_NORM;
+    const cudnnBackendNormFwdPhase_t phase = CUDNN_NORM_FWD_INFERENCE;
+    cudnnBackendDescriptor_t o = create(draft, CUDNN_BACKEND_OPERATION_NORM_FORWARD_DESCRIPTOR);
+    set(draft, o, CUDNN_ATTR_OPERATION_NORM_FWD_MODE, CUDNN_TYPE_NORM_MODE, 1, &mode);
+    set(draft, o, CUDNN_ATTR_OPERATION_NORM_FWD_PHASE, CUDNN_TYPE_NORM_FWD_PHASE, 1, &phase);
+    set_descriptor(draft, o, CUDNN_ATTR_OPERATION_NORM_FWD_XDESC, src);
+    set_descriptor(draft, o, CUDNN_ATTR_OPERATION_NORM_FWD_SCALE_DESC, scale);
+    set_descriptor(draft, o, CUDNN_ATTR_OPERATION_NORM_FWD_BIAS_DESC, shift);
+    set_descriptor(draft, o, CUDNN_ATTR_OPERATION_NORM_FWD_EPSILON_DESC, epsilon);
+    set_descriptor(draft, o, CUDNN_ATTR_OPERATION_NORM_FWD_YDESC, dst);
+    finalize_operation(draft, o, "the norm");
+}
+
 #if CUDNN_VERSION >= 91300
 void graph_sdpa(struct graph_draft *draft, cudnnBackendDescriptor_t query, cudnnBackendDescriptor_t key,
                 cudnnBackendDescriptor_t value, cudnnBackendDescriptor_t dst, cudnnBackendDescriptor_t scale)

@@ -13,6 +13,7 @@
  *   POINTWISE                      MODE (ADD, MUL, RELU_FWD), MATH_PREC FLOAT
  *   OPERATION_POINTWISE            PW_DESCRIPTOR, XDESC, BDESC (not for RELU_FWD), YDESC
  *   OPERATION_GEN_STATS            MODE SUM_SQSUM, MATH_PREC FLOAT, XDESC, SUMDESC, SQSUMDESC
+ *   OPERATION_NORM_FORWARD         MODE INSTANCE_NORM, PHASE INFERENCE, XDESC, SCALE_DESC, BIAS_DESC, EPSILON_DESC, YDESC
  *   OPERATION_SDPA_FWD             QDESC, KDESC, VDESC, ODESC, SCALEDESC
  *   OPERATIONGRAPH                 OPS
  *   ENGINEHEUR                     OPERATION_GRAPH, MODE (A, then FALLBACK), DEVICEPROP; RESULTS is got
@@ -73,6 +74,10 @@ void graph_pointwise(struct graph_draft *draft, cudnnPointwiseMode_t mode, cudnn
                      cudnnBackendDescriptor_t other, cudnnBackendDescriptor_t dst);
 void graph_gen_stats(struct graph_draft *draft, cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t sum,
                      cudnnBackendDescriptor_t square);
+/* scale, shift: f32 [1, c, 1, 1]; epsilon: by value. */
+void graph_instance_norm(struct graph_draft *draft, cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t scale,
+                         cudnnBackendDescriptor_t shift, cudnnBackendDescriptor_t epsilon,
+                         cudnnBackendDescriptor_t dst);
 void graph_sdpa(struct graph_draft *draft, cudnnBackendDescriptor_t query, cudnnBackendDescriptor_t key,
                 cudnnBackendDescriptor_t value, cudnnBackendDescriptor_t dst, cudnnBackendDescriptor_t scale);
 void graph_draft_end(struct graph_draft *draft); /* destroys what it owns */
@@ -101,6 +106,11 @@ enum status graph_plans(struct graph_plan **plans, size_t *count, struct graph_d
                         enum gpu_math math, size_t most, size_t cap, struct graph_seen *seen,
                         const struct patience *patience, struct err *err);
 void graph_plan_clear(struct graph_plan *plan); /* a second time does nothing */
+/* Each plan of the array that graph_plans gave in memory of its own, for graph_plan_free; the array goes.
+ * ST_OUT_OF_MEMORY: the plans go too. */
+enum status graph_plans_apart(struct graph_plan ***out, struct graph_plan *plans, size_t count, struct err *err);
+void graph_plan_free(struct graph_plan *plan); /* NULL is allowed */
+void graph_plan_name(const struct graph_plan *plan, char *text, size_t size); /* "cudnn:62" */
 bool graph_plan_runtime(const struct graph_plan *plan); /* its kernel was compiled when it was built */
 /* Do these numerical notes fit the arithmetic asked? */
 bool graph_numerics_allowed(uint32_t numerics, enum gpu_math math);

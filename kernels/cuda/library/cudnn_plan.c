@@ -1,4 +1,5 @@
 /* One plan of an operation graph: the second part of cudnn_graph.h. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,41 @@ void graph_plan_clear(struct graph_plan *plan)
     if (plan->descriptor)
         cudnn_destroy(&plan->libraries->cudnn, plan->descriptor);
     *plan = (struct graph_plan){ 0 };
+}
+
+void graph_plan_free(struct graph_plan *plan)
+{
+    if (!plan)
+        return;
+    graph_plan_clear(plan);
+    free(plan);
+}
+
+void graph_plan_name(const struct graph_plan *plan, char *text, size_t size)
+{
+    snprintf(text, size, "cudnn:%lld", (long long)plan->engine);
+}
+
+enum status graph_plans_apart(struct graph_plan ***out, struct graph_plan *plans, size_t count, struct err *err)
+{
+    size_t made = 0;
+    *out = calloc(count, sizeof **out);
+    while (*out && made < count && ((*out)[made] = malloc(sizeof *plans)) != NULL) {
+        *(*out)[made] = plans[made];
+        made++;
+    }
+    enum status st = made == count ? ST_OK : err_set(err, ST_OUT_OF_MEMORY, "no memory for %zu plans", count);
+    for (size_t i = 0; st != ST_OK && i < count; i++) {
+        graph_plan_clear(&plans[i]);
+        if (i < made)
+            free((*out)[i]); /* a copy of what is cleared by now */
+    }
+    free(plans);
+    if (st == ST_OK)
+        return ST_OK;
+    free(*out);
+    *out = NULL;
+    return st;
 }
 
 /* --- from a configuration to a plan ------------------------------------------------------------------- */

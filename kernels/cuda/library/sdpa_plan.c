@@ -1,7 +1,6 @@
 #include "kernels/cuda/library/sdpa_plan.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "kernels/base/len.h"
@@ -115,7 +114,7 @@ const struct graph_plan *sdpa_plan_graph(const struct sdpa_plan *plan)
 
 void sdpa_plan_name(const struct sdpa_plan *plan, char *text, size_t size)
 {
-    snprintf(text, size, "cudnn:%lld", (long long)plan->graph.engine);
+    graph_plan_name(&plan->graph, text, size);
 }
 
 enum status sdpa_plan_run(const struct sdpa_plan *plan, const void *src, void *dst, void *workspace,

@@ -73,13 +73,20 @@ static json_t *shapes_json(const struct gpu_shapes *shapes)
     return object;
 }
 
+static json_t *part_json(const struct cache_part *p)
+{
+    return json_pack("{s:i, s:s, s:I, s:s}", "level", p->level, "name", p->name, "workspace",
+                     (json_int_t)p->workspace, "plan", p->plan);
+}
+
 static json_t *choice_json(const struct cache_choice *choice)
 {
     json_t *parts = json_array();
     for (int i = 0; i < choice->parts; i++) {
-        const struct cache_part *p = &choice->part[i];
-        json_array_append_new(parts, json_pack("{s:i, s:s, s:I, s:s}", "level", p->level, "name", p->name,
-                                               "workspace", (json_int_t)p->workspace, "plan", p->plan));
+        json_t *part = part_json(&choice->part[i]);
+        if (choice->norm[i].plan[0])
+            json_object_set_new(part, "norm", part_json(&choice->norm[i]));
+        json_array_append_new(parts, part);
     }
     return json_pack("{s:i, s:f, s:i, s:o, s:o}", "level", choice->level, "median_ns", choice->median_ns,
                      "samples", choice->samples, "shapes", shapes_json(&choice->shapes), "parts", parts);
@@ -106,7 +113,8 @@ static bool all_named(const struct cache_choice *choice)
 {
     bool named = isfinite(choice->median_ns);
     for (int i = 0; i < choice->parts; i++)
-        named = named && is_plan_name(choice->part[i].plan);
+        named = named && is_plan_name(choice->part[i].plan) &&
+                (!choice->norm[i].plan[0] || is_plan_name(choice->norm[i].plan));
     return named;
 }
 
@@ -170,9 +178,11 @@ static bool read_choice(struct cache_choice *choice, const json_t *object)
         return false;
     *choice = (struct cache_choice){ .level = (int)level, .median_ns = json_number_value(median),
                                      .samples = (int)samples, .parts = (int)count };
-    for (size_t i = 0; i < count; i++)
-        if (!read_part(&choice->part[i], json_array_get(parts, i)))
+    for (size_t i = 0; i < count; i++) {
+        const json_t *part = json_array_get(parts, i), *norm = json_object_get(part, "norm");
+        if (!read_part(&choice->part[i], part) || (norm && !read_part(&choice->norm[i], norm)))
             return false;
+    }
     return isfinite(choice->median_ns) && choice->median_ns >= 0;
 }
 

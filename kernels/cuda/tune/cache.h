@@ -32,10 +32,10 @@ struct cache_build {
     const char *kernels;    /* build id of our kernels */
 };
 
-/* One convolution's choice. */
+/* One convolution's choice, or a norm's. */
 struct cache_part {
     int level;                      /* enum tune_level: what this part does */
-    char name[CACHE_NAME_MAX];      /* as conv_name gives it */
+    char name[CACHE_NAME_MAX];      /* as conv_name or graph_plan_name gives it */
     size_t workspace;
     char plan[SHA256_HEX_SIZE];     /* of the serialised plan */
 };
@@ -46,6 +46,8 @@ struct cache_choice {
     struct gpu_shapes shapes;       /* by name in the line; one without them, or with a name not known, is a miss */
     int parts;                      /* 0: a segment without convolutions */
     struct cache_part part[SEGMENT_SLOTS];
+    struct cache_part norm[SEGMENT_SLOTS];  /* of a part at F3: its norm, beside the convolution at F0 in `part`; plan
+                                             * "" where there is none */
 };
 struct cache_entry {
     char signature[SIGNATURE_MAX];

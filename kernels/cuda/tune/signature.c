@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define WORTH_A_LAUNCH_NS 20e3  /* of one image: below, n launches cost more than a pass saves */
+/* Of a tensor that cuDNN's norm engine may keep on the chip (gpu.md section 5): a larger one is read twice, as by ours. */
+#define NORM_BYTES_MAX ((size_t)20000000)
 
 const char *gpu_math_name(enum gpu_math math)
 {
@@ -106,11 +108,57 @@ static int apply_of(const struct plan *p, const struct segment_part *part)
     return PLAN_NONE;
 }
 
+/* Does the pass store one tensor and nothing else? */
+static bool stores_only(const struct apply_step *a)
+{
+    return a->dst != PLAN_NONE && a->pool == PLAN_NONE && a->channel_mean == PLAN_NONE && a->point == PLAN_NONE &&
+           a->dot == PLAN_NONE && !a->has_norm && a->act != FUSED_SIGMOID;
+}
+
+/* An addend that is read as it is stored, and not where the result goes. */
+static bool is_residual(const struct plan *p, const struct apply_step *a, const struct term_ref *t)
+{
+    return t->scale == PLAN_NONE && t->shift == PLAN_NONE && t->pixel == PLAN_NONE && !t->relu &&
+           t->resize == FUSED_SAME && !same_memory(p, t->src, a->dst);
+}
+
+static const struct term_ref *residual_of(const struct apply_step *a, int raw)
+{
+    return a->terms < 2 ? NULL : &a->term[a->term[0].src == raw];
+}
+
+/* Is the pass relu?(norm(raw) + residual?) with a learnt norm, out of place, and nobody else's business? */
+static bool is_norm_pass(const struct plan *p, const struct segment_part *part)
+{
+    if (!part->sums || part->apply == PLAN_NONE)
+        return false;
+    const struct apply_step *a = &p->steps[part->apply].u.apply;
+    const struct norm_ref *norm = &p->steps[part->stats].u.stats.norm;
+    int raw = p->steps[part->conv].u.conv.dst;
+    const struct term_ref *t = term_with(a, raw), *residual = residual_of(a, raw);
+    const int allowed[] = { part->stats, part->apply };
+    bool learnt = norm->gamma && norm->beta && norm->center == PLAN_NONE && norm->rate == PLAN_NONE;
+    bool whole = t->scale == norm->scale && t->shift == norm->shift && t->pixel == PLAN_NONE && t->resize == FUSED_SAME;
+    return learnt && whole && a->terms <= 2 && stores_only(a) && !same_memory(p, raw, a->dst) &&
+           (!residual || (!t->relu && is_residual(p, a, residual))) &&
+           p->buffers[raw].parent == PLAN_NONE && p->buffers[a->dst].c % NORM_CHANNEL_BLOCK == 0 &&
+           only_used_by(p, norm->scale, allowed, 2) && only_used_by(p, norm->shift, allowed, 2);
+}
+
+static size_t norm_bytes_of(const struct plan *p, const struct segment_part *part)
+{
+    if (!is_norm_pass(p, part))
+        return 0;
+    const struct buffer *dst = &p->buffers[p->steps[part->apply].u.apply.dst];
+    return (size_t)dst->h * (size_t)dst->w * (size_t)dst->c * fused_bytes(p->type);
+}
+
 static struct segment_part part_of(const struct plan *p, int conv)
 {
     struct segment_part part = { .conv = conv, .stats = stats_of(p, conv) };
     part.apply = apply_of(p, &part);
     part.sums = part.stats != PLAN_NONE && p->steps[part.stats].u.stats.pixel == PLAN_NONE;
+    part.norm_bytes = norm_bytes_of(p, &part);
     return part;
 }
 
@@ -119,11 +167,8 @@ static bool is_plain_pass(const struct plan *p, const struct apply_step *a, cons
 {
     const struct term_ref *t = &a->term[0];
     bool relu = t->relu || a->act == FUSED_RELU;
-    bool nothing_else = a->pool == PLAN_NONE && a->channel_mean == PLAN_NONE && a->point == PLAN_NONE &&
-                        a->dot == PLAN_NONE && !a->has_norm && a->act != FUSED_SIGMOID;
-    return a->terms == 1 && relu && nothing_else && t->pixel == PLAN_NONE && t->resize == FUSED_SAME &&
-           t->scale == norm->scale && t->shift == norm->shift && a->dst != PLAN_NONE &&
-           p->buffers[a->dst].parent == PLAN_NONE;
+    return a->terms == 1 && relu && stores_only(a) && t->pixel == PLAN_NONE && t->resize == FUSED_SAME &&
+           t->scale == norm->scale && t->shift == norm->shift && p->buffers[a->dst].parent == PLAN_NONE;
 }
 
 /* The convolution into whose prologue the part's pass can move; PLAN_NONE. */
@@ -419,26 +464,53 @@ enum status segments_add_lone(struct segment **segments, int *count, const struc
 
 /* --- what is asked of the libraries --------------------------------------------------------------------- */
 
+enum { F0, F1, F2, F3 };    /* enum tune_level of tune.h, which stands on this */
+
 struct conv_want segment_want(const struct plan *p, const struct segment *s, int slot, int level, int batch,
                               enum gpu_math math)
 {
     const struct segment_part *part = &s->part[slot];
     const struct conv_step *c = &p->steps[part->conv].u.conv;
-    struct conv_want want = { .shape = c->shape, .math = math, .stats = level >= 1 && part->sums,
-                              .prologue = level >= 2 && part->prologue };
+    struct conv_want want = { .shape = c->shape, .math = math,
+                              .stats = (level == F1 || level == F2) && part->sums,
+                              .prologue = level == F2 && part->prologue };
     want.shape.n = batch;
     want.src_stride = stride_of(p, c->src, 0);
     want.dst_stride = stride_of(p, c->dst, 0);
     return want;
 }
 
-unsigned segment_levels(const struct segment *s, const double *image_ns)
+struct norm_want segment_norm(const struct plan *p, const struct segment *s, int slot, int batch, enum gpu_math math)
 {
-    bool sums = false, prologue = false, worth = true;
-    for (int i = 0; i < s->parts; i++) {
-        sums = sums || s->part[i].sums;
-        prologue = prologue || s->part[i].prologue;
-        worth = worth && (image_ns[i] >= WORTH_A_LAUNCH_NS || !(s->part[i].sums || s->part[i].prologue));
+    const struct segment_part *part = &s->part[slot];
+    const struct apply_step *a = &p->steps[part->apply].u.apply;
+    const struct buffer *dst = &p->buffers[a->dst];
+    const struct term_ref *residual = residual_of(a, p->steps[part->conv].u.conv.dst);
+    return (struct norm_want){ .n = batch, .h = dst->h, .w = dst->w, .c = dst->c, .math = math,
+                               .dst_stride = stride_of(p, a->dst, 0), .residual = residual != NULL,
+                               .residual_stride = residual ? stride_of(p, residual->src, 0) : 0,
+                               .relu = a->act == FUSED_RELU || a->term[0].relu };
+}
+
+bool segment_part_has(const struct segment_part *part, int level, int batch)
+{
+    switch (level) {
+    case F0: return true;
+    case F1: return part->sums;
+    case F2: return part->prologue;
+    case F3: return part->norm_bytes > 0 && part->norm_bytes * (size_t)batch < NORM_BYTES_MAX;
+    default: return false;
     }
-    return 1u | (worth && sums ? 2u : 0u) | (worth && prologue ? 4u : 0u);
+}
+
+unsigned segment_levels(const struct segment *s, const double *image_ns, int batch)
+{
+    unsigned levels = 0;
+    bool worth = true;
+    for (int i = 0; i < s->parts; i++) {
+        worth = worth && (image_ns[i] >= WORTH_A_LAUNCH_NS || !(s->part[i].sums || s->part[i].prologue));
+        for (int level = F0; level <= F3; level++)
+            levels |= (unsigned)segment_part_has(&s->part[i], level, batch) << level;
+    }
+    return worth ? levels : levels & ~(1u << F1 | 1u << F2);
 }

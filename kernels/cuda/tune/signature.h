@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "kernels/cuda/library/conv.h"
+#include "kernels/cuda/library/norm_plan.h"
 #include "kernels/cuda/passes/shape.h"
 #include "kernels/lower/plan.h"
 
@@ -27,6 +28,8 @@ struct segment_part {
                      * belongs to this convolution alone */
     bool sums;      /* F1 is possible: plain statistics of the whole output, no factor per pixel */
     bool prologue;  /* F2 is possible into this one: nobody else reads its src, the previous part's apply */
+    size_t norm_bytes;  /* of one image of what apply stores, where apply is a norm as norm_plan.h has it and F3 is
+                         * possible in a small batch; 0: it is not */
 };
 
 /* A convolution and everything up to the next stored tensor; where F2 may leave out the pass between two
@@ -54,12 +57,17 @@ enum status segments_add_lone(struct segment **segments, int *count, const struc
 void signature_part(char text[SIGNATURE_STEP_MAX], const struct plan *p, const struct segment_part *part,
                     enum gpu_math math);
 /* What the libraries are asked for part `slot` of a segment. level as in tune.h: F1 adds the sums where the
- * part allows them, F2 also the prologue. *stats and *prologue of the result say which. */
+ * part allows them, F2 also the prologue, F3 asks as F0. *stats and *prologue of the result say which. */
 struct conv_want segment_want(const struct plan *p, const struct segment *s, int slot, int level, int batch,
                               enum gpu_math math);
+/* The norm that F3 asks cuDNN for behind part `slot`, which has norm_bytes. */
+struct norm_want segment_norm(const struct plan *p, const struct segment *s, int slot, int batch, enum gpu_math math);
+/* Can the part do what the level says? F2 also needs sums of the part before. F3: the tensor of the whole batch fits on
+ * the chip. */
+bool segment_part_has(const struct segment_part *part, int level, int batch);
 /* F1 and F2 launch once per image: they pay only where one image of the convolution takes at least 20 us.
  * Bits 1 << level of the levels that the segment has; bit 0 is always set. image_ns[slot]: predicted time of
  * one image. */
-unsigned segment_levels(const struct segment *s, const double *image_ns);
+unsigned segment_levels(const struct segment *s, const double *image_ns, int batch);
 
 #endif

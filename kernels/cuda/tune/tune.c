@@ -14,7 +14,7 @@ static const char *const mode_names[] = {
 
 const char *tune_level_name(int level)
 {
-    static const char *const names[TUNE_LEVELS] = { "F0", "F1", "F2" };
+    static const char *const names[TUNE_LEVELS] = { "F0", "F1", "F2", "F3" };
     return level >= 0 && level < TUNE_LEVELS ? names[level] : "unknown";
 }
 
@@ -43,7 +43,8 @@ static const struct segment *segment_of(const struct tuner *t, const struct tune
 
 /* --- the cache ------------------------------------------------------------------------------------------ */
 
-static enum status restore_part(struct tuner *t, struct tune_work *w, int slot, const struct cache_part *part)
+static enum status restore_way(struct tuner *t, struct tune_work *w, int slot, const struct cache_part *part,
+                               int *way_index)
 {
     const struct tune_device *d = t->run.device;
     void *bytes = NULL;
@@ -62,10 +63,30 @@ static enum status restore_part(struct tuner *t, struct tune_work *w, int slot, 
                 way->workspace == part->workspace && strcmp(way->name, part->name) == 0;
     if (!same)
         return ST_INVALID;
-    w->winner.choice.way[slot] = index;
+    *way_index = index;
     if (part->level > w->winner.choice.level)
         w->winner.choice.level = part->level;
     return ST_OK;
+}
+
+/* Do these levels stand together? What was read from a file may say anything. */
+static bool may_stand(const struct cache_choice *c, int slot)
+{
+    bool normed = c->norm[slot].plan[0], sums = false;
+    if (slot > 0)
+        sums = c->part[slot - 1].level == TUNE_F1 || c->part[slot - 1].level == TUNE_F2;
+    return c->part[slot].level != TUNE_F3 && (c->part[slot].level != TUNE_F2 || sums) &&
+           (!normed || (c->part[slot].level == TUNE_F0 && c->norm[slot].level == TUNE_F3));
+}
+
+static enum status restore_part(struct tuner *t, struct tune_work *w, int slot, const struct cache_choice *c)
+{
+    if (!may_stand(c, slot))
+        return ST_INVALID;
+    enum status st = restore_way(t, w, slot, &c->part[slot], &w->winner.choice.way[slot]);
+    if (st == ST_OK && c->norm[slot].plan[0])
+        st = restore_way(t, w, slot, &c->norm[slot], &w->winner.choice.norm[slot]);
+    return st;
 }
 
 /* Fatal statuses only; a miss leaves the source at TUNE_HEURISTIC. */
@@ -82,7 +103,7 @@ static enum status look_up(struct tuner *t, struct tune_work *w)
     w->winner = (struct tune_timed){ tune_no_choice(), e->winner.median_ns, e->winner.samples, true };
     w->winner.choice.shapes = e->winner.shapes;
     for (int slot = 0; slot < s->parts && st == ST_OK; slot++)
-        st = restore_part(t, w, slot, &e->winner.part[slot]);
+        st = restore_part(t, w, slot, &e->winner);
     t->run.build_ns += d->now_ns(d->context) - start_ns;
     if (st == ST_OK) {
         w->source = TUNE_CACHED;
@@ -93,26 +114,33 @@ static enum status look_up(struct tuner *t, struct tune_work *w)
     return race_fatal(st) ? st : ST_OK;
 }
 
+/* One way with its plan; false: that cannot be kept. */
+static bool describe_way(struct tuner *t, const struct tune_work *w, int index, struct cache_part *part)
+{
+    const struct tune_device *d = t->run.device;
+    const struct tune_way *way = &w->ways.way[index];
+    void *bytes = NULL;
+    size_t size = 0;
+    part->level = (int)way->level;
+    part->workspace = way->workspace;
+    snprintf(part->name, sizeof part->name, "%s", way->name);
+    if (d->serialise(d->context, w->segment, index, &bytes, &size, NULL) == ST_OK)
+        cache_keep_plan(t->cache, part->plan, bytes, size);
+    free(bytes);
+    return part->plan[0];
+}
+
 /* Adds the parts' plans; false: one cannot be kept. */
 static bool describe(struct tuner *t, const struct tune_work *w, const struct tune_timed *timed,
                      struct cache_choice *out)
 {
-    const struct tune_device *d = t->run.device;
     *out = (struct cache_choice){ .level = timed->choice.level, .median_ns = timed->median_ns,
                                   .samples = timed->samples, .shapes = timed->choice.shapes,
                                   .parts = segment_of(t, w)->parts };
     for (int slot = 0; slot < out->parts; slot++) {
-        const struct tune_way *way = &w->ways.way[timed->choice.way[slot]];
-        struct cache_part *part = &out->part[slot];
-        void *bytes = NULL;
-        size_t size = 0;
-        part->level = (int)way->level;
-        part->workspace = way->workspace;
-        snprintf(part->name, sizeof part->name, "%s", way->name);
-        if (d->serialise(d->context, w->segment, timed->choice.way[slot], &bytes, &size, NULL) == ST_OK)
-            cache_keep_plan(t->cache, part->plan, bytes, size);
-        free(bytes);
-        if (!part->plan[0])
+        const struct tune_choice *c = &timed->choice;
+        if (!describe_way(t, w, c->way[slot], &out->part[slot]) ||
+            (c->norm[slot] >= 0 && !describe_way(t, w, c->norm[slot], &out->norm[slot])))
             return false;
     }
     return true;
@@ -287,15 +315,22 @@ static enum status check_whole(struct tuner *t, struct tune_result *out, struct 
 
 /* --- the answer ----------------------------------------------------------------------------------------- */
 
+static void name_way(struct tune_outcome *o, char name[CACHE_NAME_MAX], const struct tune_work *w, int index)
+{
+    const struct tune_way *way = &w->ways.way[index];
+    snprintf(name, CACHE_NAME_MAX, "%s", way->name);
+    o->workspace = way->workspace > o->workspace ? way->workspace : o->workspace;
+}
+
 static struct tune_outcome outcome_of(const struct tuner *t, const struct tune_work *w)
 {
     struct tune_outcome o = { .segment = w->segment, .source = w->source, .choice = w->winner.choice,
                               .median_ns = w->winner.median_ns, .samples = w->winner.samples,
                               .rejected = w->rejected };
     for (int slot = 0; slot < segment_of(t, w)->parts; slot++) {
-        const struct tune_way *way = &w->ways.way[w->winner.choice.way[slot]];
-        snprintf(o.name[slot], sizeof o.name[slot], "%s", way->name);
-        o.workspace = way->workspace > o.workspace ? way->workspace : o.workspace;
+        name_way(&o, o.name[slot], w, o.choice.way[slot]);
+        if (o.choice.norm[slot] >= 0)
+            name_way(&o, o.norm[slot], w, o.choice.norm[slot]);
     }
     return o;
 }
@@ -303,6 +338,13 @@ static struct tune_outcome outcome_of(const struct tuner *t, const struct tune_w
 static void add_text(struct sha256 *hash, const char *text)
 {
     sha256_add(hash, text, strlen(text) + 1);
+}
+
+static void add_way(struct sha256 *hash, const struct tune_way *way)
+{
+    char line[CACHE_NAME_MAX + 64];
+    snprintf(line, sizeof line, "%s %s %zu", tune_level_name((int)way->level), way->name, way->workspace);
+    add_text(hash, line);
 }
 
 /* Those that are not the default, with the segment's signature. */
@@ -322,7 +364,7 @@ static void add_shapes(struct sha256 *hash, const struct gpu_shapes *shapes, con
 static enum status hash_of(const struct tuner *t, char hex[SHA256_HEX_SIZE], struct err *err)
 {
     struct sha256 *hash = sha256_open();
-    char line[CACHE_NAME_MAX + 64];
+    char line[32];
     if (!hash)
         return err_set(err, ST_OUT_OF_MEMORY, "no memory for the hash of the plans");
     snprintf(line, sizeof line, "batch %d", t->run.request->batch);
@@ -332,10 +374,10 @@ static enum status hash_of(const struct tuner *t, char hex[SHA256_HEX_SIZE], str
         if (segment_of(t, w)->parts > 0)
             add_text(hash, segment_of(t, w)->text);
         for (int slot = 0; slot < segment_of(t, w)->parts; slot++) {
-            const struct tune_way *way = &w->ways.way[w->winner.choice.way[slot]];
-            snprintf(line, sizeof line, "%s %s %zu", tune_level_name((int)way->level), way->name,
-                     way->workspace);
-            add_text(hash, line);
+            const struct tune_choice *c = &w->winner.choice;
+            add_way(hash, &w->ways.way[c->way[slot]]);
+            if (c->norm[slot] >= 0)
+                add_way(hash, &w->ways.way[c->norm[slot]]);
         }
         add_shapes(hash, &w->winner.choice.shapes, segment_of(t, w)->text);
     }

@@ -19,8 +19,9 @@
 
 /* F0: plain convolutions and our statistics. F1: sums in the convolution's epilogue, then a fold. F2: also
  * the normalising pass between two convolutions inside the second one. A part that does not allow a level
- * stays at the highest one below that it allows. */
-enum tune_level { TUNE_F0, TUNE_F1, TUNE_F2, TUNE_LEVELS };
+ * stays at the highest one below that it allows. F3: the convolution as at F0, then cuDNN's norm in place of our
+ * statistics and our normalising pass. */
+enum tune_level { TUNE_F0, TUNE_F1, TUNE_F2, TUNE_F3, TUNE_LEVELS };
 const char *tune_level_name(int level);           /* "F0" */
 
 /* auto: cache, then measure. cache: cache, then the first guess. fresh: measure. off: the first guess at
@@ -31,11 +32,12 @@ enum status tune_mode_of(enum tune_mode *out, const char *text, struct err *err)
 
 #define TUNE_WAYS_MAX 128                         /* of one segment: levels x parts x 8, with room */
 
-/* One way to compute one part of a segment at one level, in the order in which the libraries offered them. */
+/* One way to compute one part of a segment at one level, in the order in which the libraries offered them. At F3 it is a
+ * way for the norm alone, behind one of F0 for the convolution. */
 struct tune_way {
     enum tune_level level;
     int slot;                                     /* the part */
-    char name[CACHE_NAME_MAX];                    /* as conv_name gives it */
+    char name[CACHE_NAME_MAX];                    /* as conv_name or graph_plan_name gives it */
     size_t workspace;
     int launches;
     bool precompiled;
@@ -46,11 +48,13 @@ struct tune_ways {
 };
 
 /* A segment with one way for each part: indices into its tune_ways. What a part does is said by the level of
- * its way, and levels may be mixed: a way of F2 stands only behind one of F1 or F2. Its own kernels run in the
- * given block shapes, the default unless they were raced. */
+ * its way, and levels may be mixed: a way of F2 stands only behind one of F1 or F2. A part with a norm is at F3, its way
+ * at F0; nothing is left of its sums, so no way of F2 stands behind it. Its own kernels run in the given block shapes, the
+ * default unless they were raced. */
 struct tune_choice {
     int level;                                    /* the highest of its ways */
     int way[SEGMENT_SLOTS];                       /* [parts]; parts behind that are -1 */
+    int norm[SEGMENT_SLOTS];                      /* [parts] a way of F3, -1: there is none */
     struct gpu_shapes shapes;
 };
 
@@ -111,6 +115,7 @@ struct tune_outcome {
     enum tune_source source;
     struct tune_choice choice;                    /* in the ways of the last build or restore */
     char name[SEGMENT_SLOTS][CACHE_NAME_MAX];     /* what computes each part */
+    char norm[SEGMENT_SLOTS][CACHE_NAME_MAX];     /* and its norm at F3, else "" */
     size_t workspace;                             /* the largest part's */
     double median_ns;                             /* 0: not measured */
     int samples, rejected;                        /* rejected: candidates with wrong results */

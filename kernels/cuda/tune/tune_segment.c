@@ -29,13 +29,14 @@ struct tune_choice tune_no_choice(void)
 {
     struct tune_choice none = { .level = TUNE_F0 };
     for (int i = 0; i < SEGMENT_SLOTS; i++)
-        none.way[i] = -1;
+        none.way[i] = none.norm[i] = -1;
     return none;
 }
 
 bool tune_same_choice(const struct tune_choice *a, const struct tune_choice *b)
 {
-    return memcmp(a->way, b->way, sizeof a->way) == 0 && memcmp(&a->shapes, &b->shapes, sizeof a->shapes) == 0;
+    return memcmp(a->way, b->way, sizeof a->way) == 0 && memcmp(a->norm, b->norm, sizeof a->norm) == 0 &&
+           memcmp(&a->shapes, &b->shapes, sizeof a->shapes) == 0;
 }
 
 static int parts_of(const struct tune_run_state *run, const struct tune_work *w)
@@ -53,13 +54,20 @@ static int first_good(const struct tune_work *w, int slot, int level)
     return -1;
 }
 
-/* What a part does when its segment is at `level`: the highest form up to there that has a way. The prologue
- * needs sums of the part before. */
+static int form_of(const struct tune_work *w, int slot, int level);
+
+/* The prologue needs what sums of the part before have given; a norm of cuDNN's leaves none. */
+static bool leaves_sums(const struct tune_work *w, int slot, int level)
+{
+    int form = slot >= 0 ? form_of(w, slot, level) : TUNE_F0;
+    return form == TUNE_F1 || form == TUNE_F2;
+}
+
+/* What a part does when its segment is at `level`: the highest form up to there that has a way. */
 static int form_of(const struct tune_work *w, int slot, int level)
 {
     for (int form = level; form > TUNE_F0; form--)
-        if (first_good(w, slot, form) >= 0 &&
-            (form < TUNE_F2 || (slot > 0 && form_of(w, slot - 1, level) >= TUNE_F1)))
+        if (first_good(w, slot, form) >= 0 && (form != TUNE_F2 || leaves_sums(w, slot - 1, level)))
             return form;
     return TUNE_F0;
 }
@@ -67,9 +75,18 @@ static int form_of(const struct tune_work *w, int slot, int level)
 static void set_level(struct tune_choice *c, const struct tune_work *w)
 {
     c->level = TUNE_F0;
-    for (int i = 0; i < SEGMENT_SLOTS; i++)
+    for (int i = 0; i < SEGMENT_SLOTS; i++) {
         if (c->way[i] >= 0 && (int)w->ways.way[c->way[i]].level > c->level)
             c->level = (int)w->ways.way[c->way[i]].level;
+        if (c->norm[i] >= 0)
+            c->level = TUNE_F3;
+    }
+}
+
+/* Where a way of this form stands in a choice. */
+static int *place_of(struct tune_choice *c, int slot, int form)
+{
+    return form == TUNE_F3 ? &c->norm[slot] : &c->way[slot];
 }
 
 /* --- building ------------------------------------------------------------------------------------------- */
@@ -166,7 +183,7 @@ static bool alone(struct tune_choice *out, const struct tune_work *w, int index)
 {
     const struct tune_way *way = &w->ways.way[index];
     *out = w->guess.choice;
-    out->way[way->slot] = index;
+    *place_of(out, way->slot, (int)way->level) = index;
     if (way->level == TUNE_F2) {
         int before = way->slot > 0 ? first_good(w, way->slot - 1, TUNE_F1) : -1;
         if (before < 0)
@@ -227,6 +244,13 @@ struct heat {
     struct race race;
 };
 
+static void add_to_lane(struct race_lane *lane, const struct tune_way *way)
+{
+    lane->workspace = way->workspace > lane->workspace ? way->workspace : lane->workspace;
+    lane->launches += way->launches;
+    lane->precompiled = lane->precompiled && way->precompiled;
+}
+
 static void enter(struct heat *h, const struct tune_choice *choice)
 {
     if (h->race.count == RACE_LANES_MAX)
@@ -236,12 +260,12 @@ static void enter(struct heat *h, const struct tune_choice *choice)
             return;
     struct race_lane lane = { .precompiled = true };
     for (int slot = 0; slot < SEGMENT_SLOTS; slot++) {
-        if (choice->way[slot] < 0)
-            continue;
-        const struct tune_way *way = &h->work->ways.way[choice->way[slot]];
-        lane.workspace = way->workspace > lane.workspace ? way->workspace : lane.workspace;
-        lane.launches += way->launches;
-        lane.precompiled = lane.precompiled && way->precompiled;
+        if (choice->way[slot] >= 0)
+            add_to_lane(&lane, &h->work->ways.way[choice->way[slot]]);
+        if (choice->norm[slot] >= 0)
+            add_to_lane(&lane, &h->work->ways.way[choice->norm[slot]]);
+        else
+            lane.launches += 2; /* ours: statistics or a fold, and the pass */
     }
     h->race.lane[h->race.count] = lane;
     h->choice[h->race.count++] = *choice;
@@ -287,7 +311,7 @@ static enum status race_slot(struct tune_run_state *run, struct tune_work *w, st
     for (int i = 0; i < w->ways.count; i++)
         if (w->ways.way[i].slot == slot && (int)w->ways.way[i].level == form && w->state[i] == WAY_GOOD) {
             struct tune_choice c = *choice;
-            c.way[slot] = i;
+            *place_of(&c, slot, form) = i;
             set_level(&c, w);
             enter(&h, &c);
         }
@@ -315,7 +339,9 @@ static enum status race_level(struct tune_run_state *run, struct tune_work *w, i
     *choice = tune_no_choice();
     for (int slot = 0; slot < parts; slot++) {
         int form = form_of(w, slot, level), known = best->way[slot][form];
-        choice->way[slot] = known >= 0 ? known : first_good(w, slot, form);
+        *place_of(choice, slot, form) = known >= 0 ? known : first_good(w, slot, form);
+        if (form == TUNE_F3)
+            choice->way[slot] = best->way[slot][TUNE_F0]; /* raced before */
     }
     set_level(choice, w);
     *decided = true;
@@ -324,7 +350,7 @@ static enum status race_level(struct tune_run_state *run, struct tune_work *w, i
         if (best->way[slot][form] >= 0)
             continue;
         st = race_slot(run, w, choice, slot, form, decided, err);
-        best->way[slot][form] = choice->way[slot];
+        best->way[slot][form] = *place_of(choice, slot, form);
     }
     return st;
 }

@@ -1,7 +1,8 @@
 /* cudnn_plan.c - from operations to programs, and the engines that the heuristics list for them: one that is
  * not deterministic comes first, one fails when it is built, one wants a workspace beyond every cap, and
  * those that remain differ in arithmetic and workspace as the real ones do. Groups have an engine only in
- * the fallback list. */
+ * the fallback list. A norm, alone or with a sum and a relu behind it, has engines of its own, and only where its channels
+ * are a multiple of 8. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +152,33 @@ static cudnnStatus_t add_attention(struct program *p, struct step *s, const stru
     return CUDNN_STATUS_SUCCESS;
 }
 
+/* [1, c, 1, 1] in float */
+static bool is_row(const struct tensor *t, int64_t c)
+{
+    return t->type == CUDNN_DATA_FLOAT && t->dims[1] == c && t->dims[0] * t->dims[2] * t->dims[3] == 1;
+}
+
+static cudnnStatus_t add_norm(struct program *p, struct step *s, const struct descriptor *d)
+{
+    *s = (struct step){ .kind = STEP_NORM, .dst2 = -1 };
+    s->src = add_tensor(p, d, CUDNN_ATTR_OPERATION_NORM_FWD_XDESC);
+    s->other = add_tensor(p, d, CUDNN_ATTR_OPERATION_NORM_FWD_SCALE_DESC);
+    s->third = add_tensor(p, d, CUDNN_ATTR_OPERATION_NORM_FWD_BIAS_DESC);
+    s->scale = add_tensor(p, d, CUDNN_ATTR_OPERATION_NORM_FWD_EPSILON_DESC);
+    s->dst = add_tensor(p, d, CUDNN_ATTR_OPERATION_NORM_FWD_YDESC);
+    if (s->src < 0 || s->other < 0 || s->third < 0 || s->scale < 0 || s->dst < 0 || !p->tensors[s->scale].by_value)
+        return fail(CUDNN_STATUS_BAD_PARAM, "operands of a norm");
+    if (word(d, CUDNN_ATTR_OPERATION_NORM_FWD_MODE) != CUDNN_INSTANCE_NORM ||
+        word(d, CUDNN_ATTR_OPERATION_NORM_FWD_PHASE) != CUDNN_NORM_FWD_INFERENCE)
+        return fail(CUDNN_STATUS_NOT_SUPPORTED, "only instance norms, only in inference");
+    const struct tensor *x = &p->tensors[s->src], *y = &p->tensors[s->dst];
+    if (!is_row(&p->tensors[s->other], x->dims[1]) || !is_row(&p->tensors[s->third], x->dims[1]))
+        return fail(CUDNN_STATUS_NOT_SUPPORTED_SHAPE, "scale and bias of a norm are [1, c, 1, 1] in float");
+    return memcmp(x->dims, y->dims, sizeof x->dims) == 0
+               ? CUDNN_STATUS_SUCCESS
+               : fail(CUDNN_STATUS_BAD_PARAM_SHAPE_MISMATCH, "shapes of a norm");
+}
+
 cudnnStatus_t graph_finalize(struct descriptor *graph)
 {
     static const struct {
@@ -161,6 +189,7 @@ cudnnStatus_t graph_finalize(struct descriptor *graph)
         { CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR, add_pointwise },
         { CUDNN_BACKEND_OPERATION_GEN_STATS_DESCRIPTOR, add_stats },
         { CUDNN_BACKEND_OPERATION_SDPA_FWD_DESCRIPTOR, add_attention },
+        { CUDNN_BACKEND_OPERATION_NORM_FORWARD_DESCRIPTOR, add_norm },
     };
     struct program *p = &graph->program;
     int64_t count;
@@ -180,7 +209,7 @@ cudnnStatus_t graph_finalize(struct descriptor *graph)
 }
 
 /* --- engines -------------------------------------------------------------------------------------------- */
-enum fits { FOR_PLAIN = 1, FOR_GROUPS = 2, FOR_ATTENTION = 4 };
+enum fits { FOR_PLAIN = 1, FOR_GROUPS = 2, FOR_ATTENTION = 4, FOR_NORM = 8 };
 
 static const struct engine {
     int index;
@@ -189,12 +218,14 @@ static const struct engine {
     int64_t workspace;          /* bytes, and: */
     bool repacks;               /* as many as the source has */
 } engines[] = {
-    { .index = 91, .fits = FOR_PLAIN | FOR_GROUPS, .noise = true, .tensor_core = true, .workspace = 2048 },
+    { .index = 91, .fits = FOR_PLAIN | FOR_GROUPS | FOR_NORM, .noise = true, .tensor_core = true, .workspace = 2048 },
     { .index = 62, .fits = FOR_PLAIN, .tensor_core = true, .workspace = 4096, .repacks = true },
-    { .index = 77, .fits = FOR_PLAIN | FOR_GROUPS | FOR_ATTENTION, .runtime = true, .broken = true },
+    { .index = 77, .fits = FOR_PLAIN | FOR_GROUPS | FOR_ATTENTION | FOR_NORM, .runtime = true, .broken = true },
     { .index = 47, .fits = FOR_PLAIN, .runtime = true, .workspace = 1024 },
     { .index = 94, .fits = FOR_PLAIN, .tensor_core = true, .workspace = (int64_t)8 << 30 },
     { .index = 51, .fits = FOR_PLAIN, .workspace = 640 },
+    { .index = 30, .fits = FOR_NORM, .runtime = true, .workspace = 34816 },
+    { .index = 31, .fits = FOR_NORM, .runtime = true, .workspace = 17408 },
     { .index = 12, .fits = FOR_ATTENTION, .runtime = true, .tensor_core = true },
     { .index = 3, .fits = FOR_PLAIN | FOR_GROUPS, .fallback = true, .workspace = 512 },
 };
@@ -204,7 +235,19 @@ static const struct tensor *src_of(const struct program *p)
     return &p->tensors[p->steps[0].src];
 }
 
-/* Patterns: pointwise steps, one convolution, pointwise steps, sums; or attention alone. 0: no engine. */
+/* A norm, a sum, a relu, in this order; each but the first may be missing. */
+static unsigned norm_pattern(const struct program *p)
+{
+    int next = 1;
+    if (next < p->step_count && p->steps[next].kind == STEP_POINTWISE && p->steps[next].mode == CUDNN_POINTWISE_ADD)
+        next++;
+    if (next < p->step_count && p->steps[next].kind == STEP_POINTWISE &&
+        p->steps[next].mode == CUDNN_POINTWISE_RELU_FWD)
+        next++;
+    return next == p->step_count && src_of(p)->dims[1] % 8 == 0 ? FOR_NORM : 0;
+}
+
+/* Patterns: pointwise steps, one convolution, pointwise steps, sums; a norm; or attention alone. 0: no engine. */
 static unsigned pattern(const struct program *p)
 {
     int convolutions = 0;
@@ -216,6 +259,8 @@ static unsigned pattern(const struct program *p)
         const struct step *s = &p->steps[i];
         if (s->kind == STEP_ATTENTION) /* half precision only */
             return p->step_count == 1 && src_of(p)->type != CUDNN_DATA_FLOAT ? FOR_ATTENTION : 0;
+        if (s->kind == STEP_NORM)
+            return i == 0 ? norm_pattern(p) : 0;
         if (s->kind == STEP_STATS &&
             (i + 1 < p->step_count || !convolutions || p->tensors[s->src].dims[0] != 1))
             return 0;

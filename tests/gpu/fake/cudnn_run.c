@@ -173,6 +173,28 @@ static void stats(struct arrays *a, const struct step *s)
     write_array(a, s->dst2, square);
 }
 
+/* dst = scale * (src - mean) / sqrt(variance + epsilon) + bias, mean and variance of each image and channel. */
+static void norm(struct arrays *a, const struct step *s)
+{
+    const struct tensor *src = &a->run->program.tensors[s->src];
+    const float *x = read_array(a, s->src), *scale = read_array(a, s->other), *bias = read_array(a, s->third);
+    int64_t c = src->dims[1], pixels = src->dims[2] * src->dims[3];
+    float *y = number_array(count_of(src));
+    for (int64_t n = 0; n < src->dims[0]; n++)
+        for (int64_t k = 0; k < c; k++) {
+            const float *image = x + n * pixels * c + k;
+            double mean = 0, square = 0;
+            for (int64_t i = 0; i < pixels; i++)
+                mean += image[i * c] / (double)pixels;
+            for (int64_t i = 0; i < pixels; i++)
+                square += (image[i * c] - mean) * (image[i * c] - mean) / (double)pixels;
+            double factor = scale[k] / sqrt(square + a->run->by_value[s->scale]);
+            for (int64_t i = 0; i < pixels; i++)
+                y[(n * pixels + i) * c + k] = (float)(factor * (image[i * c] - mean) + bias[k]);
+        }
+    write_array(a, s->dst, y);
+}
+
 /* One query against all keys. Tensors are (n, heads, tokens, depth) as n, c, h, w. */
 static void attend(float *out, const float *q, const float *k, const float *v, float *scores,
                    const int64_t *kdims, int64_t vdepth, float scale)
@@ -226,7 +248,7 @@ void program_run(void *argument)
 {
     static void (*const steps[])(struct arrays *, const struct step *) = {
         [STEP_CONVOLUTION] = convolution, [STEP_POINTWISE] = pointwise, [STEP_STATS] = stats,
-        [STEP_ATTENTION] = attention,
+        [STEP_ATTENTION] = attention, [STEP_NORM] = norm,
     };
     const struct run *run = argument;
     unsigned number = atomic_fetch_add(&executions, 1);
@@ -235,7 +257,7 @@ void program_run(void *argument)
     for (int i = 0; i < run->program.step_count; i++) {
         const struct step *s = &run->program.steps[i];
         steps[s->kind](&a, s);
-        if (run->program.noise && s->kind == STEP_CONVOLUTION) { /* another result each time */
+        if (run->program.noise && (s->kind == STEP_CONVOLUTION || s->kind == STEP_NORM)) { /* another result each time */
             float *values = number_copy(a.of[s->dst], count_of(&run->program.tensors[s->dst]), false);
             for (size_t v = 0; v < count_of(&run->program.tensors[s->dst]); v++)
                 values[v] *= 1 + 0.01f * (float)(number % 7);
