@@ -112,7 +112,7 @@ def out_in_and_out_again(folder):
     nights(folder)
     text = lines(folder)
     rows = [json.loads(line) for line in text.splitlines()]
-    check(rows[0] == {"store": "bench", "schema": 4} and rows[-1] == {"end": True, "rows": len(rows) - 2}, text[-200:])
+    check(rows[0] == {"store": "bench", "schema": 5} and rows[-1] == {"end": True, "rows": len(rows) - 2}, text[-200:])
     samples = [row for row in rows if row.get("table") == "samples"]
     check(len(samples) == count(folder, "SELECT count(*) FROM samples"), "%d samples" % len(samples))
     check(all(isinstance(ns, int) for row in samples for ns in row["iteration_ns"]), "no integers")
