@@ -67,7 +67,7 @@ def a_newer_store_is_refused_with_both_numbers(folder):
     db.close()
     for verb in (tune(folder), bench("show", "--out", os.path.join(folder, "out"), cwd=folder)):
         check(verb.returncode == 2, "exit %d: %s" % (verb.returncode, verb.stderr))
-        check("schema 9" in verb.stderr and "knows 4" in verb.stderr, verb.stderr)
+        check("schema 9" in verb.stderr and "knows 5" in verb.stderr, verb.stderr)
 
 
 def a_folder_that_may_not_be_written(folder):
