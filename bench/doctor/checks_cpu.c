@@ -204,7 +204,8 @@ static void look_isa(struct judge *j)
 #define BUSY_SHARE 0.10
 #define STEAL_SHARE 0.005
 static const struct outcome load_outcomes[] = {
-    { .name = "quiet", LEVEL_OK, "others used <busy> % of the processors within 1 s, steal <steal> %; tasks waited for one: <waited>", NULL },
+    { .name = "quiet", LEVEL_OK,
+      "others used <busy> % of the processors within 1 s, steal <steal> %; tasks waited for one: <waited>", NULL },
     { .name = "busy", LEVEL_WARN,
       "others used <busy> % of the processors within 1 s (load <load>; tasks waited for one: <waited>)",
       "stop them, or measure when they are done" },

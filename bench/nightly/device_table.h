@@ -1,6 +1,6 @@
-/* device_table.h - the nights of one device (of one group of its series) as a table, series by nights, from rows: what a verdict and a
- * backtest are made of. For bench/nightly/ only. device_table_make .. device_table_free owns the arrays;
- * rows are borrowed for its life. */
+/* device_table.h - the nights of one group of a device's series as a table, series by nights, from rows: what a
+ * verdict and a backtest are made of. For bench/nightly/ only. device_table_make .. device_table_free owns the
+ * arrays; rows are borrowed for its life. */
 #ifndef NIGHTLY_DEVICE_TABLE_H
 #define NIGHTLY_DEVICE_TABLE_H
 

@@ -117,6 +117,6 @@ json_t *backtest_table_json(const struct backtest_view *v)
         json_decref(f);
         return NULL;
     }
-    return json_pack("{s:s, s:s, s:I, s:I, s:o, s:o}", "device", v->device, "group", v->group, "series", (json_int_t)v->series, "nights",
-                     (json_int_t)v->nights, "alarms", a, "losses", f);
+    return json_pack("{s:s, s:s, s:I, s:I, s:o, s:o}", "device", v->device, "group", v->group, "series",
+                     (json_int_t)v->series, "nights", (json_int_t)v->nights, "alarms", a, "losses", f);
 }
