@@ -54,6 +54,11 @@ bool bind_is_norm(const struct gpu_net *net, const struct choice *choices, int s
     return choices[segment].level[slot] == TUNE_F3 && net->segments[segment].part[slot].norm_bytes > 0;
 }
 
+bool bind_is_direct(const struct choice *choices, int segment, int slot)
+{
+    return conv_is_direct(choices[segment].way[slot]);
+}
+
 static const struct part_memory *memory_of(const struct binding *w, int segment, int slot)
 {
     return &w->at.parts[segment * SEGMENT_SLOTS + slot];
@@ -94,6 +99,17 @@ static void read_raw(struct conv_buffers *buffers, const struct binding *w, stru
     buffers->shift = whole ? data_of(w, coefficients->shift) : part_data(w, m->half_shift);
 }
 
+/* What the scatter step would write, from the weights and the bias in the order of a transposed convolution. */
+static void write_direct(struct conv_buffers *buffers, const struct binding *w, const struct conv_step *s,
+                         struct place_in_segment at)
+{
+    const struct segment_part *part = &w->net->segments[at.segment].part[at.slot];
+    const struct scatter_step *scatter = &w->net->plan->steps[part->scatter].u.scatter;
+    buffers->dst = data_of(w, scatter->dst);
+    buffers->weights = uploads_turned(w->net->uploads, s->weights);
+    buffers->bias = uploads_bias(w->net->uploads, scatter->bias);
+}
+
 static void bind_conv(struct bound *b, const struct binding *w, const struct conv_step *s, struct place_in_segment at)
 {
     struct bound_conv *c = &b->u.conv;
@@ -102,6 +118,8 @@ static void bind_conv(struct bound *b, const struct binding *w, const struct con
     c->buffers = (struct conv_buffers){ .src = data_of(w, s->src), .dst = data_of(w, s->dst),
                                         .weights = uploads_weights(w->net->uploads, s->weights),
                                         .bias = uploads_bias(w->net->uploads, s->bias) };
+    if (bind_is_direct(w->choices, at.segment, at.slot))
+        write_direct(&c->buffers, w, s, at);
     if (want.prologue)
         read_raw(&c->buffers, w, at);
     if (want.stats) {
@@ -190,7 +208,7 @@ static void bind_survey(struct bound *b, const struct binding *w, const struct s
 
 /* Kinds that need nothing but their operation and its scratch. */
 #define SIMPLE(X) \
-    X(se) X(gate) X(triplet) X(map_norm) X(map_resize) X(scatter)
+    X(se) X(gate) X(triplet) X(map_norm) X(map_resize)
 #define X(name) \
     static void bind_##name(struct bound *b, const struct binding *w, const struct name##_step *s) \
     { \
@@ -200,6 +218,18 @@ static void bind_survey(struct bound *b, const struct binding *w, const struct s
     }
 SIMPLE(X)
 #undef X
+
+/* Left out too it says where dst is: that is what the segment leaves. */
+static void bind_scatter(struct bound *b, const struct binding *w, const struct scatter_step *s,
+                         struct place_in_segment at)
+{
+    const struct placement m = placement_of(w);
+    b->u.scatter = placed_scatter(&m, s);
+    if (at.segment >= 0 && bind_is_direct(w->choices, at.segment, at.slot))
+        b->kind = BOUND_NOTHING;
+    else
+        b->scratch_bytes = gpu_scatter_scratch(&b->u.scatter, LIMITS(w));
+}
 
 static void bind_attention(struct bound *b, const struct binding *w, const struct attention_step *s, int index)
 {
@@ -238,7 +268,7 @@ enum status bind_step(struct bound *b, const struct binding *w, int index, struc
     case STEP_TRIPLET:    bind_triplet(b, w, &s->u.triplet); break;
     case STEP_MAP_NORM:   bind_map_norm(b, w, &s->u.map_norm); break;
     case STEP_MAP_RESIZE: bind_map_resize(b, w, &s->u.map_resize); break;
-    case STEP_SCATTER:    bind_scatter(b, w, &s->u.scatter); break;
+    case STEP_SCATTER:    bind_scatter(b, w, &s->u.scatter, at); break;
     case STEP_ATTENTION:  bind_attention(b, w, &s->u.attention, index); break;
     case STEP_UNPACK:     bind_unpack(b, w, &s->u.unpack); break;
     case STEP_COUNT:      return err_set(err, ST_INTERNAL, "step %d of kind %d", index, (int)s->kind);

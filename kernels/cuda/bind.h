@@ -3,7 +3,8 @@
  * Which way computes a convolution, and at which level its norm is, comes as a choice per segment (signature.h). At F1
  * the statistics step is a fold of the sums that the convolution left; at F2 the pass between two convolutions is left
  * out, and the second one reads the first one's raw output with the coefficients of the fold. At F3 the statistics step is
- * left out and a norm of cuDNN's stands in the place of the pass.
+ * left out and a norm of cuDNN's stands in the place of the pass. A direct way of a transposed convolution leaves the
+ * scatter step out.
  *
  * An address_book says where the buffers lie: those of the plan, and per part of a segment its sums and its coefficients
  * in the storage type. Steps are bound twice: first against no memory at all, to learn how much scratch they need
@@ -116,6 +117,8 @@ struct conv_want bind_want(const struct gpu_net *net, const struct choice *choic
 bool bind_is_norm(const struct gpu_net *net, const struct choice *choices, int segment, int slot);
 /* Is the apply of this part left out? */
 bool bind_leaves_out(const struct gpu_net *net, const struct choice *choices, int segment, int slot, int batch);
+/* Does this part write a transposed convolution's dst itself, with neither the wide product nor the scatter step? */
+bool bind_is_direct(const struct choice *choices, int segment, int slot);
 
 /* b must stay where it is afterwards. ST_INTERNAL for a step that no segment explains. */
 enum status bind_step(struct bound *b, const struct binding *with, int index, struct err *err);

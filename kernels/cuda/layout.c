@@ -15,6 +15,8 @@ static int written_by(int *ids, const struct step *s)
 #define PUT(id) do { if ((id) != PLAN_NONE) ids[count++] = (id); } while (0)
     if (s->kind == STEP_CONV)
         PUT(s->u.conv.dst);
+    if (s->kind == STEP_SCATTER)
+        PUT(s->u.scatter.dst);
     if (s->kind == STEP_STATS || (s->kind == STEP_APPLY && s->u.apply.has_norm)) {
         const struct norm_ref *n = s->kind == STEP_STATS ? &s->u.stats.norm : &s->u.apply.norm;
         PUT(n->scale);
@@ -72,6 +74,15 @@ static int norm_buffers(int *ids, const struct gpu_net *net, struct place_in_seg
     return count;
 }
 
+/* A direct way: where the scatter step would write, and the convolution's src. */
+static int direct_buffers(int *ids, const struct gpu_net *net, struct place_in_segment at, int src)
+{
+    const struct segment_part *part = &net->segments[at.segment].part[at.slot];
+    ids[0] = net->plan->steps[part->scatter].u.scatter.dst;
+    ids[1] = src;
+    return 2;
+}
+
 int layout_buffers(int *ids, int *written, const struct gpu_net *net, const struct choice *choices, int index)
 {
     const struct step *s = &net->plan->steps[index];
@@ -80,6 +91,12 @@ int layout_buffers(int *ids, int *written, const struct gpu_net *net, const stru
     if (at.segment >= 0 && s->kind == STEP_APPLY &&
         bind_leaves_out(net, choices, at.segment, at.slot, ANY_BATCH))
         return 0;
+    if (at.segment >= 0 && s->kind == STEP_SCATTER && bind_is_direct(choices, at.segment, at.slot))
+        return 0;
+    if (at.segment >= 0 && s->kind == STEP_CONV && bind_is_direct(choices, at.segment, at.slot)) {
+        *written = 1;
+        return direct_buffers(ids, net, at, s->u.conv.src);
+    }
     if (at.segment >= 0 && s->kind == STEP_CONV &&
         bind_want(net, choices, at.segment, at.slot, ANY_BATCH).prologue) {
         *written = 1;

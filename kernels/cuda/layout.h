@@ -1,6 +1,7 @@
 /* layout.h - where the buffers of some steps lie in the arena, for one image; times n for n images. Lifetimes follow from
  * the steps as they will really run: a pass that is left out touches nothing, and the convolution behind it reads what
- * that pass would have read. Pure but for memory: layout_plan .. layout_free owns the arrays. */
+ * that pass would have read; the one before a scatter step that is left out writes what that step would have written.
+ * Pure but for memory: layout_plan .. layout_free owns the arrays. */
 #ifndef CUDA_LAYOUT_H
 #define CUDA_LAYOUT_H
 

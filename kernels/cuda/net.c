@@ -59,6 +59,7 @@ static enum status cut_segments(struct gpu_net *net, struct err *err)
             put_place(net, part->conv, i, slot);
             put_place(net, part->stats, i, slot);
             put_place(net, part->apply, i, slot);
+            put_place(net, part->scatter, i, slot);
         }
     }
     return ST_OK;

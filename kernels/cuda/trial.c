@@ -12,7 +12,7 @@
 #define PIXELS_MAX 256              /* read back of one tensor */
 #define SAMPLE_NS 1e6
 #define REPEATS_MAX 1000
-#define STEPS_MAX (3 * SEGMENT_SLOTS)   /* 1 where there is no part */
+#define STEPS_MAX (4 * SEGMENT_SLOTS)   /* 1 where there is no part */
 #define POISON 0xff                 /* a NaN in every type */
 
 /* --- life ------------------------------------------------------------------------------------------------------ */
@@ -86,8 +86,8 @@ static void list_steps(struct passage *p, const struct segment *s)
     if (s->parts == 0)
         p->index[p->count++] = s->lone;
     for (int slot = 0; slot < s->parts; slot++) {
-        const int steps[] = { s->part[slot].conv, s->part[slot].stats, s->part[slot].apply };
-        for (int i = 0; i < 3; i++)
+        const int steps[] = { s->part[slot].conv, s->part[slot].stats, s->part[slot].apply, s->part[slot].scatter };
+        for (int i = 0; i < 4; i++)
             if (steps[i] != PLAN_NONE)
                 p->index[p->count++] = steps[i];
     }
@@ -204,6 +204,8 @@ static enum status fill(struct trial *t, const struct passage *p, int segment, s
         st = gpu_check(d, cudaDeviceSynchronize(), "cudaDeviceSynchronize", NULL, err);
     t->segment = st == ST_OK ? segment : -1;
     memcpy(t->level, t->choices[segment].level, sizeof t->level);
+    for (int slot = 0; slot < SEGMENT_SLOTS; slot++)
+        t->direct[slot] = bind_is_direct(t->choices, segment, slot);
     t->repeats = 0;
     return st;
 }
@@ -339,7 +341,8 @@ static enum status read_lone(struct readings *r, const struct bound *b, struct g
     return b->kind == BOUND_APPLY && st == ST_OK ? read_apply(r, a, d, err) : st;
 }
 
-/* What the last part leaves: its pass's output, or the raw tensor and its coefficients where there is no such pass. */
+/* What the last part leaves: its pass's output, in whatever form a transposed convolution the tensor in order, or the raw
+ * tensor and its coefficients where there is no such pass. */
 static enum status read_results(struct readings *r, const struct trial *t, const struct passage *p, struct err *err)
 {
     const struct segment *s = &t->net->segments[t->segment];
@@ -356,7 +359,9 @@ static enum status read_results(struct readings *r, const struct trial *t, const
                                        : read_apply(r, &b->u.apply.op, d, err);
         if (last->apply != PLAN_NONE)
             continue;
-        if (p->index[i] == last->conv) {
+        if (p->index[i] == last->scatter)
+            st = read_tensor(r, &b->u.scatter.dst, d, err);
+        if (p->index[i] == last->conv && last->scatter == PLAN_NONE) {
             const struct fused_view raw = { b->u.conv.buffers.dst, t->net->plan->type, t->batch, conv->shape.out_h,
                                             conv->shape.out_w, conv->shape.k, conv->shape.k };
             st = read_tensor(r, &raw, d, err);
@@ -410,7 +415,10 @@ static enum status time_passes(double *ns, const struct trial *t, const struct p
 /* Another layout has its input elsewhere. */
 static bool is_filled_for(const struct trial *t, int segment, const struct choice *choice)
 {
-    return t->segment == segment && memcmp(t->level, choice->level, sizeof t->level) == 0;
+    bool same = t->segment == segment && memcmp(t->level, choice->level, sizeof t->level) == 0;
+    for (int slot = 0; slot < SEGMENT_SLOTS; slot++)
+        same = same && t->direct[slot] == conv_is_direct(choice->way[slot]);
+    return same;
 }
 
 enum status trial_sample(struct trial *t, int segment, const struct choice *choice, double *ns, struct err *err)

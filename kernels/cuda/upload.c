@@ -8,11 +8,12 @@
 
 #define ALIGNMENT 256
 
-enum piece_kind { PIECE_WEIGHTS, PIECE_CONSTANT, PIECE_BIAS };
+enum piece_kind { PIECE_WEIGHTS, PIECE_CONSTANT, PIECE_BIAS, PIECE_TURNED };
 
 struct piece {
     enum piece_kind kind;
     const float *host;      /* of a constant or bias: where the plan has it */
+    int of;                 /* of turned weights: the index of what they were */
     void *data;             /* converted; NULL once it is on the device */
     size_t bytes, offset;
 };
@@ -89,7 +90,8 @@ static enum status keep_weights(int *index, void *context, const struct conv_sha
 
 struct lower_target uploads_target(struct uploads *u)
 {
-    return (struct lower_target){ .type = u->type, .channel_block = 8, .keep_weights = keep_weights, .context = u };
+    return (struct lower_target){ .type = u->type, .channel_block = 8, .ordered = true, .keep_weights = keep_weights,
+                                   .context = u };
 }
 
 static const struct piece *find(const struct uploads *u, enum piece_kind kind, const float *host)
@@ -118,6 +120,43 @@ static void add(struct adding *a, enum piece_kind kind, const float *host, size_
         store(p->data, i, type, host[i]);
 }
 
+/* [2][count] */
+static void add_bias_twice(struct adding *a, const float *host, size_t count)
+{
+    size_t bytes = count * fused_bytes(a->u->type);
+    if (!host || a->failed || find(a->u, PIECE_BIAS, host))
+        return;
+    struct piece *p = add_piece(a->u, PIECE_BIAS, host, 2 * bytes);
+    a->failed = !p;
+    for (size_t i = 0; p && i < 2 * count; i++)
+        store(p->data, i, a->u->type, host[i % count]);
+}
+
+static const struct piece *find_turned(const struct uploads *u, int of)
+{
+    for (int i = 0; i < u->count; i++)
+        if (u->pieces[i].kind == PIECE_TURNED && u->pieces[i].of == of)
+            return &u->pieces[i];
+    return NULL;
+}
+
+/* dst (columns, rows) from weights number `of`, (rows, columns) */
+static void add_turned(struct adding *a, int of, size_t rows, size_t columns)
+{
+    size_t element = fused_bytes(a->u->type);
+    if (a->failed || find_turned(a->u, of))
+        return;
+    struct piece *p = add_piece(a->u, PIECE_TURNED, NULL, rows * columns * element);
+    a->failed = !p;
+    if (!p)
+        return;
+    p->of = of;
+    const char *src = a->u->pieces[of].data;
+    for (size_t row = 0; row < rows; row++)
+        for (size_t column = 0; column < columns; column++, src += element)
+            memcpy((char *)p->data + (column * rows + row) * element, src, element);
+}
+
 static void add_norm(struct adding *a, const struct norm_ref *n, int channels)
 {
     add(a, PIECE_CONSTANT, n->gamma, (size_t)channels);
@@ -142,6 +181,18 @@ static void add_se(struct adding *a, const struct se_step *s)
     add(a, PIECE_CONSTANT, s->w2, (size_t)s->hidden * (size_t)s->c);
 }
 
+/* Beside what the scatter step and the wide product before it read, the same as a direct way wants it. */
+static void add_scatter(struct adding *a, const struct plan *p, const struct scatter_step *s)
+{
+    add(a, PIECE_CONSTANT, s->bias, (size_t)p->buffers[s->dst].c);
+    add_bias_twice(a, s->bias, (size_t)p->buffers[s->dst].c);
+    for (int i = 0; i < p->step_count; i++) {
+        const struct conv_step *c = &p->steps[i].u.conv;
+        if (p->steps[i].kind == STEP_CONV && c->dst == s->src)
+            add_turned(a, c->weights, (size_t)c->shape.k, (size_t)c->shape.c);
+    }
+}
+
 static void add_constants(struct adding *a, const struct plan *p, const struct step *s)
 {
     enum { MAP_WEIGHTS = 2 * 7 * 7 };
@@ -152,7 +203,7 @@ static void add_constants(struct adding *a, const struct plan *p, const struct s
     case STEP_SE:      add_se(a, &s->u.se); break;
     case STEP_GATE:    add(a, PIECE_CONSTANT, s->u.gate.weight, MAP_WEIGHTS); break;
     case STEP_TRIPLET: add(a, PIECE_CONSTANT, s->u.triplet.point_weight, MAP_WEIGHTS); break;
-    case STEP_SCATTER: add(a, PIECE_CONSTANT, s->u.scatter.bias, (size_t)p->buffers[s->u.scatter.dst].c); break;
+    case STEP_SCATTER: add_scatter(a, p, &s->u.scatter); break;
     default:           break;
     }
 }
@@ -198,6 +249,11 @@ static const void *address(const struct uploads *u, const struct piece *p)
 const void *uploads_weights(const struct uploads *u, int index)
 {
     return address(u, &u->pieces[index]);
+}
+
+const void *uploads_turned(const struct uploads *u, int index)
+{
+    return address(u, find_turned(u, index));
 }
 
 const float *uploads_constant(const struct uploads *u, const float *host)

@@ -11,6 +11,9 @@
 struct lower_target {
     enum fused_type type;  /* storage of tensors */
     int channel_block;     /* their channels are padded to a multiple of it; the image's are not */
+    /* What a transposed convolution leaves is read only in the order of its dst, as a slice of channels too:
+     * nobody but the scatter step reads its product, so that a way may do without both. */
+    bool ordered;
     /* Keeps the weights of one convolution: plain is (k, c/groups, kh, kw) f32, padded as the buffers
      * are, borrowed for the call. *index is what the step carries. */
     enum status (*keep_weights)(int *index, void *context, const struct conv_shape *shape, const float *plain,

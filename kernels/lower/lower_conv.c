@@ -100,6 +100,14 @@ static bool reads_wide(const struct lowering *l, int node)
            lower_read_only_by(l, node, GRAPH_NORM);
 }
 
+/* The tensor that a convolution reads: without gaps between its pixels, but where that would be a copy of what
+ * a transposed convolution wrote into a concatenation. */
+static int lower_source(struct lowering *l, int node)
+{
+    int in = l->g->nodes[node].in[0];
+    return l->target->ordered && reads_wide(l, node) ? lower_stored(l, in) : lower_dense(l, in);
+}
+
 static void lower_conv_of_wide(struct lowering *l, int node)
 {
     const struct node *n = &l->g->nodes[node], *up = &l->g->nodes[n->in[0]];
@@ -139,13 +147,13 @@ void lower_conv(struct lowering *l, int node)
         lower_dot(l, node);
         return;
     }
-    if (reads_wide(l, node)) {
+    if (!l->target->ordered && reads_wide(l, node)) {
         lower_conv_of_wide(l, node);
         return;
     }
     bool late_factor = commutes(l, node);
     int pixel = l->values[n->in[0]].pixel;
-    int src = late_factor ? l->values[n->in[0]].buffer : lower_dense(l, n->in[0]);
+    int src = late_factor ? l->values[n->in[0]].buffer : lower_source(l, node);
     if (l->status != ST_OK)
         return;
     int c = lower_channels(l, src), real = in->c;
@@ -193,6 +201,8 @@ void lower_tconv(struct lowering *l, int node)
     lower_step(l,
                (struct step){ .kind = STEP_CONV, .flops = 2 * graph_node_macs(l->g, node), .u.conv = conv });
     l->values[node] = v;
+    if (l->target->ordered)
+        lower_stored(l, node);
 }
 
 void lower_concat(struct lowering *l, int node)

@@ -9,8 +9,8 @@
  * and the workspace of the first; "xL" behind it: L launches for one call. Else
  * none:LISTED:ARITHMETIC:WORKSPACE:FAILED, configurations listed, and of these refused for their arithmetic,
  * for their workspace, and failed. Patterns with a prologue or sums run image by image, so that N = 1 stands
- * for all. quick: those only in f16, whose kernels come compiled. A norm is asked where its
- * tensor is small enough for level F3; quick: in f16. The first line is `cudnn VERSION`. Exit
+ * for all. quick: those only in f16, whose kernels mostly come compiled, and transposed convolutions too. A norm is
+ * asked where its tensor is small enough for level F3; quick: in f16. The first line is `cudnn VERSION`. Exit
  * status 77 with the reason on stderr: not possible here. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,8 +73,8 @@ static void signature(char *text, size_t size, const struct entry *e)
         snprintf(text, size, "attention heads%d depth%d tokens%d", e->sdpa.heads, e->sdpa.depth,
                  e->sdpa.tokens);
     else
-        snprintf(text, size, "conv%dx%ds%dp%d g%d c%d k%d h%d w%d ld%d/%d%s", s->kernel_h, s->kernel_w,
-                 s->stride, s->pad_h, s->groups, s->c, s->k, s->h, s->w,
+        snprintf(text, size, "%sconv%dx%ds%dp%d g%d c%d k%d h%d w%d ld%d/%d%s", e->conv.transposed ? "t" : "", s->kernel_h,
+                 s->kernel_w, s->stride, s->pad_h, s->groups, s->c, s->k, s->h, s->w,
                  e->conv.src_stride ? e->conv.src_stride : s->c,
                  e->conv.dst_stride ? e->conv.dst_stride : s->k, s->bias ? " bias" : "");
 }
@@ -85,6 +85,8 @@ static const char *pattern(const struct entry *e)
         return "attention";
     if (e->norm_bytes)
         return e->norm.residual ? e->norm.relu ? "norm+res+relu" : "norm+res" : e->norm.relu ? "norm+relu" : "norm";
+    if (e->conv.transposed)
+        return "transposed";
     if (e->conv.prologue)
         return e->conv.stats ? "prologue+sums" : "prologue";
     return e->conv.stats ? "sums" : "plain";
@@ -106,12 +108,15 @@ static void add(struct manifest *m, const struct entry *e)
     m->entries[m->count++] = *e;
 }
 
-/* Every level that a part of a segment has, and what the levels below it do. */
+/* Every level that a part of a segment has, and what the levels below it do; both forms of a transposed
+ * convolution. */
 static void add_part(struct manifest *m, const struct plan *p, const struct segment *s, int slot)
 {
     for (int level = TUNE_F0; level <= TUNE_F2; level++) {
         struct entry e = { .conv = segment_want(p, s, slot, level, 1, GPU_F32) };
         add(m, &e);
+        if (level == 0 && e.conv.direct.stride)
+            add(m, &(struct entry){ .conv = conv_want_direct(&e.conv) });
     }
     struct entry e = { .norm_bytes = s->part[slot].norm_bytes };
     if (e.norm_bytes) {
@@ -143,7 +148,7 @@ static enum status add_model(struct manifest *m, const char *name, struct err *e
     struct graph *built = NULL, *g = NULL;
     struct weights plain = { 0 }, w = { 0 };
     struct plan *p = NULL;
-    const struct lower_target target = { .type = FUSED_F32, .channel_block = 8,
+    const struct lower_target target = { .type = FUSED_F32, .channel_block = 8, .ordered = true,
                                          .keep_weights = keep_nothing };
     enum status st = model_build_named(&built, name, (int[]){ 3, SIDE, SIDE }, "", err);
     if (st == ST_OK)
@@ -176,7 +181,7 @@ static enum status ask_convolution(struct answer *a, const struct manifest *m, c
                                    struct err *err)
 {
     struct conv_plan **plans = NULL;
-    size_t most = want->prologue || want->stats ? 1 : PLAIN_MOST;
+    size_t most = want->prologue || want->stats || want->transposed ? 1 : PLAIN_MOST;
     enum status st = conv_plan_list(&plans, &a->plans, m->libraries, want, most, WORKSPACE_CAP, &a->seen,
                                     err);
     if (st == ST_OK) {
@@ -286,7 +291,8 @@ static bool wanted(const struct manifest *m, const struct entry *e, enum gpu_mat
     if (by_image && n != 1)
         return false;
     if (m->quick)
-        return e->attention ? math == GPU_F16 && n == 1 : !by_image || math == GPU_F16;
+        return e->attention ? math == GPU_F16 && n == 1
+                            : !(by_image || e->conv.transposed) || math == GPU_F16;
     return !e->attention || math == GPU_F16 || math == GPU_BF16;
 }
 

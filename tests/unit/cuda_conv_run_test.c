@@ -189,9 +189,21 @@ static float seen_at(const struct conv_want *want, const struct numbers *v, int 
     return want->prologue ? fmaxf(0, v->scale[n * s->c + c] * value + v->shift[n * s->c + c]) : value;
 }
 
+/* Each pixel has one src pixel, through the tap of its own. */
+static float transposed_at(const struct conv_want *want, const struct numbers *v, int n, int y, int x, int k)
+{
+    const struct conv_shape *s = &want->shape;
+    float sum = s->bias ? v->bias[k] : 0;
+    for (int c = 0; c < s->c; c++)
+        sum += seen_at(want, v, n, y / 2, x / 2, c) * v->w[((c * 2 + y % 2) * 2 + x % 2) * s->k + k];
+    return sum;
+}
+
 static float dst_at(const struct conv_want *want, const struct numbers *v, int n, int y, int x, int k)
 {
     const struct conv_shape *s = &want->shape;
+    if (want->transposed)
+        return transposed_at(want, v, n, y, x, k);
     int depth = s->c / s->groups, first = k / (s->k / s->groups) * depth;
     float sum = s->bias ? v->bias[k] : 0;
     for (int i = 0; i < s->kernel_h; i++)
@@ -282,6 +294,12 @@ static size_t run_all(struct gpu_libraries *l, const struct conv_want *want, siz
                  .out_h = (h_ - 1) / step + 1, .out_w = (w_ - 1) / step + 1, .bias = bias_ }, \
       .src_stride = in, .dst_stride = out, .prologue = prologue_, .stats = stats_ }
 
+/* n h w c k of a transposed convolution, ld of src and dst; bias */
+#define BACK(n_, h_, w_, c_, k_, in, out, bias_) \
+    { .shape = { .n = n_, .h = h_, .w = w_, .c = c_, .k = k_, .kernel_h = 2, .kernel_w = 2, .stride = 2, .groups = 1, \
+                 .out_h = 2 * h_, .out_w = 2 * w_, .bias = bias_ }, \
+      .src_stride = in, .dst_stride = out, .transposed = true }
+
 static const struct conv_want wants[] = {
     ROW(1, 5, 7, 8, 8, 3, 1, 1, 0, 0, false, false, false), /* the usual one */
     ROW(3, 5, 4, 8, 16, 1, 1, 1, 0, 0, false, false, false),
@@ -297,6 +315,9 @@ static const struct conv_want wants[] = {
     ROW(3, 4, 5, 8, 16, 3, 2, 1, 16, 24, false, true, true),  /* everything */
     ROW(2, 5, 5, 3, 8, 3, 1, 1, 0, 0, false, false, true), /* images 75 elements apart: their pointers are not
                                                             * 16-byte aligned */
+    BACK(2, 4, 6, 16, 8, 0, 0, false), /* transposed, dense */
+    BACK(2, 3, 5, 16, 8, 0, 24, false), /* into a slice, odd sizes */
+    BACK(1, 5, 3, 8, 16, 16, 32, true), /* and from one, with a bias */
 };
 
 static void every_pattern_in_every_type(void **state)

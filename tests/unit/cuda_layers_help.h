@@ -62,6 +62,7 @@ static inline struct plan *layers_plan(const char *model, int h, int w)
     struct plan *plan;
     const struct lower_target target = { .type = FUSED_F16,
                                          .channel_block = 8,
+                                         .ordered = true,
                                          .keep_weights = keep_no_weights };
     MUST(model_config_read(&config, "configs/models", model, &err));
     MUST(model_build(&built, &config, (int[]){ 3, h, w }, &err));

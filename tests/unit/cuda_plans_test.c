@@ -293,6 +293,36 @@ static void plans_survive_as_text(void **state)
     close_balanced(l);
 }
 
+/* The backward-data operation, dense and into the upper half of a wider tensor; its engines come compiled as long as no
+ * bias is added. Shapes that do not belong together are refused by the library itself. */
+static void transposed_convolutions_have_plans(void **state)
+{
+    (void)state;
+    for (size_t card = 0; card < device_cards_count; card++) {
+        struct gpu_libraries *l = open_for(card);
+        for (int i = 0; i < 2 * (GPU_BF16 + 1); i++) {
+            struct conv_want wide = want_of(1, 64, 48, 4 * 24, 1, (enum gpu_math)(i / 2));
+            wide.direct.stride = i % 2 ? 48 : 24;
+            struct conv_want want = conv_want_direct(&wide);
+            struct err err = { 0 };
+            struct conv_plan **plans, *again;
+            size_t count;
+            assert_int_equal(conv_plan_list(&plans, &count, l, &want, 2, CAP, NULL, &err), ST_OK);
+            char *text = conv_plan_save(plans[0], &err);
+            assert_non_null(text);
+            assert_int_equal(conv_plan_load(&again, l, &want, text, strlen(text), &err), ST_OK);
+            assert_int_equal(conv_plan_workspace(again), conv_plan_workspace(plans[0]));
+            conv_plan_free(again);
+            free(text);
+            free_all(plans, count);
+            want.shape.out_w += 2; /* of 65 columns of src */
+            assert_int_not_equal(conv_plan_list(&plans, &count, l, &want, 2, CAP, NULL, &err), ST_OK);
+            assert_int_equal(err.code / 1000, 2); /* a bad parameter */
+        }
+        close_balanced(l);
+    }
+}
+
 static void what_cannot_be_says_why(void **state)
 {
     (void)state;
@@ -375,6 +405,7 @@ int main(void)
         cmocka_unit_test(devices_are_described_in_23_fields),
         cmocka_unit_test(plans_keep_to_arithmetic_and_workspace),
         cmocka_unit_test(plans_survive_as_text),
+        cmocka_unit_test(transposed_convolutions_have_plans),
         cmocka_unit_test(what_cannot_be_says_why),
         cmocka_unit_test(every_call_may_fail),
     };

@@ -306,6 +306,76 @@ static void norms_are_asked_as_they_are(void **state)
     }
 }
 
+/* --- a transposed convolution --------------------------------------------------------------------------- */
+
+/* image (16,24,64) -> wide product of 4 x 48 -> scatter into the upper half of 96 channels, read by a pass. */
+static struct plan *tconv_plan(bool biased, bool wide_read_again)
+{
+    struct err err = { .status = ST_OK };
+    struct plan *p = plan_new(FUSED_F16, 8);
+    assert_non_null(p);
+    const struct channel_map simple = channel_map_simple(64), wide = channel_map_simple(192),
+                             two = channel_map_simple(96);
+    struct pair t = { .p = p, .image = plan_tensor(p, 16, 24, 64, &simple) };
+    int product = plan_tensor(p, 16, 24, 192, &wide), out = plan_tensor(p, 32, 48, 96, &two);
+    int half = plan_slice(p, out, 48, 48, 48);
+    plan_step(p, &(struct step){ .kind = STEP_PACK, .u.pack = { .dst = t.image } });
+    struct step conv = { .kind = STEP_CONV };
+    conv.u.conv = (struct conv_step){ .src = t.image, .dst = product,
+                                      .shape = { .n = 1, .h = 16, .w = 24, .c = 64, .k = 192, .out_h = 16, .out_w = 24,
+                                                 .kernel_h = 1, .kernel_w = 1, .stride = 1, .groups = 1,
+                                                 .type = FUSED_F16 } };
+    plan_step(p, &conv);
+    t.extra = wide_read_again ? plan_tensor(p, 16, 24, 192, &wide) : plan_tensor(p, 32, 48, 96, &two);
+    plan_step(p, &(struct step){ .kind = STEP_SCATTER,
+                                 .u.scatter = { product, half, biased ? plan_constant(p, 48) : NULL } });
+    struct step read = plain_read(&t, wide_read_again ? product : out);
+    plan_step(p, &read);
+    p->output_buffer = t.extra;
+    MUST(plan_finish(p, &err));
+    return p;
+}
+
+static void a_scatter_belongs_to_its_convolution(void **state)
+{
+    (void)state;
+    struct err err = { .status = ST_OK };
+    for (int biased = 0; biased < 2; biased++) {
+        struct plan *p = tconv_plan(biased, false);
+        struct segment *s;
+        int count;
+        MUST(segments_of_plan(&s, &count, p, GPU_F16, &err));
+        assert_int_equal(count, 1);
+        assert_int_equal(s[0].part[0].scatter, 2);
+        assert_string_equal(s[0].text,
+                            biased ? "tconv2x2s2p0 g1 c64 k48 h16 w24 ld64/96 f16 bias post=- consumers=1"
+                                   : "tconv2x2s2p0 g1 c64 k48 h16 w24 ld64/96 f16 post=- consumers=1");
+        struct conv_want wide = segment_want(p, &s[0], 0, 0, 5, GPU_F16), direct = conv_want_direct(&wide);
+        assert_true(!wide.transposed && wide.shape.k == 192 && wide.shape.out_h == 16 && wide.dst_stride == 0);
+        assert_true(wide.direct.stride == 96 && wide.direct.bias == biased && !wide.shape.bias);
+        assert_true(direct.transposed && direct.shape.k == 48 && direct.shape.out_h == 32 && direct.shape.out_w == 48);
+        assert_true(direct.shape.n == 5 && direct.dst_stride == 96 && direct.shape.bias == biased);
+        free(s);
+        plan_free(p);
+    }
+}
+
+/* Somebody else reads the product: it must be there, so nothing may leave it out. */
+static void a_product_that_is_read_stays(void **state)
+{
+    (void)state;
+    struct err err = { .status = ST_OK };
+    struct plan *p = tconv_plan(true, true);
+    struct segment *s;
+    int count;
+    MUST(segments_of_plan(&s, &count, p, GPU_F16, &err));
+    assert_int_equal(s[0].part[0].scatter, PLAN_NONE);
+    assert_int_equal(segment_want(p, &s[0], 0, 0, 1, GPU_F16).direct.stride, 0);
+    assert_string_equal(s[0].text, "conv1x1s1p0 g1 c64 k192 h16 w24 ld64/192 f16 post=- consumers=2");
+    free(s);
+    plan_free(p);
+}
+
 /* --- the networks --------------------------------------------------------------------------------------- */
 
 static enum status keep_nothing(int *index, void *context, const struct conv_shape *shape, const float *plain,
@@ -326,7 +396,8 @@ static struct plan *plan_of_model(const char *model, int side)
     struct graph *built, *g = NULL;
     struct weights plain, w;
     struct plan *p = NULL;
-    const struct lower_target target = { FUSED_F16, 8, keep_nothing, NULL };
+    const struct lower_target target = { .type = FUSED_F16, .channel_block = 8, .ordered = true,
+                                         .keep_weights = keep_nothing };
     MUST(model_config_read(&config, "configs/models", model, &err));
     MUST(model_build(&built, &config, (int[]){ 3, side, side }, &err));
     MUST(weights_load(&plain, built, "seeded", &err));
@@ -366,11 +437,12 @@ static size_t segments_wrong(const struct plan *p, const struct segment *s, int 
 /* HRNet: 307 convolutions, the head's as four, the last one a product in the pass before it; 306 norms, the
  * head's of a sum; one link in each of 104 Basic blocks, two in each of 4 Bottlenecks, the stem's one and 16
  * between the halvings of its fuse layers. Small: one in each of its 7 blocks down (the bridge's with them)
- * and 5 up. Advanced: stages of 3, 3, 4, 4 blocks and 2 of the bridge, 4 up. -1: not counted here. */
-static const struct { const char *model; int convs, links, sums; } networks[] = {
-    { "hrnet", 307 + 3 - 1, 104 + 8 + 1 + 16, 306 - 1 },
-    { "resunet_small", -1, 7 + 5, -1 },
-    { "resunet_advanced", -1, 3 + 3 + 4 + 4 + 2 + 4, -1 },
+ * and 5 up. Advanced: stages of 3, 3, 4, 4 blocks and 2 of the bridge, 4 up. On the way up each
+ * has one transposed convolution a level. -1: not counted here. */
+static const struct { const char *model; int convs, links, sums, scatters; } networks[] = {
+    { "hrnet", 307 + 3 - 1, 104 + 8 + 1 + 16, 306 - 1, 0 },
+    { "resunet_small", -1, 7 + 5, -1, 5 },
+    { "resunet_advanced", -1, 3 + 3 + 4 + 4 + 2 + 4, -1, 4 },
 };
 
 static void networks_are_cut(void **state)
@@ -380,7 +452,7 @@ static void networks_are_cut(void **state)
     for (size_t i = 0; i < LEN(networks); i++) {
         struct plan *p = plan_of_model(networks[i].model, 64);
         struct segment *s;
-        int count, convs = 0, links = 0, sums = 0, distinct = 0, counted = 0;
+        int count, convs = 0, links = 0, sums = 0, scatters = 0, distinct = 0, counted = 0;
         MUST(segments_of_plan(&s, &count, p, GPU_F16, &err));
         assert_int_equal(segments_wrong(p, s, count), 0);
         for (int k = 0; k < count; k++) {
@@ -390,12 +462,14 @@ static void networks_are_cut(void **state)
             counted += s[k].same == k ? s[k].count : 0;
             for (int part = 0; part < s[k].parts; part++)
                 sums += s[k].part[part].sums;
+            scatters += s[k].part[0].scatter != PLAN_NONE;
             assert_string_equal(s[s[k].same].text, s[k].text);
         }
         assert_int_equal(counted, count);
         print_message("%s: %d convolutions, %d segments, %d distinct, %d with sums, %d prologues\n",
                       networks[i].model, convs, count, distinct, sums, links);
         assert_int_equal(links, networks[i].links);
+        assert_int_equal(scatters, networks[i].scatters);
         if (networks[i].convs >= 0) {
             assert_int_equal(convs, networks[i].convs);
             assert_int_equal(sums, networks[i].sums);
@@ -474,6 +548,8 @@ int main(void)
         cmocka_unit_test(each_change_counts),     cmocka_unit_test(the_line_says_everything),
         cmocka_unit_test(wants_follow_the_level), cmocka_unit_test(small_layers_stay_at_f0),
         cmocka_unit_test(small_tensors_have_f3),  cmocka_unit_test(norms_are_asked_as_they_are),
+        cmocka_unit_test(a_scatter_belongs_to_its_convolution),
+        cmocka_unit_test(a_product_that_is_read_stays),
         cmocka_unit_test(networks_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

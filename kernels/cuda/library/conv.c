@@ -8,11 +8,16 @@
 #include "kernels/cuda/library/libraries.h"
 #include "kernels/cuda/library/matmul_plan.h"
 
-/* One of the two. */
+/* A plan or a product; a product runs once for each tap. */
 struct conv_way {
     struct conv_plan *plan;
     struct matmul_plan *product;
+    struct matmul_tap tap[MATMUL_TAPS_MAX];
+    int taps;
+    size_t element;                 /* bytes */
+    bool direct;
 };
+#define DIRECT " direct"            /* behind its name */
 
 /* The list as it grows. */
 struct list {
@@ -40,6 +45,14 @@ static enum status add_way(struct list *l, struct conv_way way, struct err *err)
 
 /* --- the two providers ---------------------------------------------------------------------------------- */
 
+static struct conv_way way_of(const struct conv_want *want)
+{
+    bool half = want->math == GPU_F16 || want->math == GPU_BF16;
+    struct conv_way way = { .element = half ? 2 : 4, .direct = want->transposed };
+    way.taps = matmul_taps(way.tap, want);
+    return way;
+}
+
 struct ask {
     struct gpu_libraries *libraries;
     const struct conv_want *want;
@@ -53,7 +66,9 @@ static enum status add_plans(struct list *l, const struct ask *ask, struct err *
     enum status st =
         conv_plan_list(&plans, &count, ask->libraries, ask->want, ask->most, ask->cap, NULL, err);
     for (; st == ST_OK && taken < count; taken++) {
-        st = add_way(l, (struct conv_way){ .plan = plans[taken] }, err);
+        struct conv_way way = way_of(ask->want);
+        way.plan = plans[taken];
+        st = add_way(l, way, err);
         if (st != ST_OK)
             break;
     }
@@ -72,7 +87,9 @@ static enum status add_products(struct list *l, const struct ask *ask, struct er
         return err_set(err, ST_UNSUPPORTED, "this convolution is no single product");
     enum status st = matmul_list(&plans, &count, ask->libraries, &want, ask->most, ask->cap, err);
     for (; st == ST_OK && taken < count; taken++) {
-        st = add_way(l, (struct conv_way){ .product = plans[taken] }, err);
+        struct conv_way way = way_of(ask->want);
+        way.product = plans[taken];
+        st = add_way(l, way, err);
         if (st != ST_OK)
             break;
     }
@@ -90,20 +107,55 @@ static bool product_first(const struct conv_want *want)
     return (want->src_stride && want->src_stride != s->c) || (want->dst_stride && want->dst_stride != s->k);
 }
 
+/* Appends the ways of one want, of both providers. ST_UNSUPPORTED: neither has one. */
+static enum status add_ways(struct list *l, const struct ask *ask, struct err *err)
+{
+    typedef enum status add(struct list *, const struct ask *, struct err *);
+    add *const first = product_first(ask->want) ? add_products : add_plans;
+    add *const second = product_first(ask->want) ? add_plans : add_products;
+    const size_t before = l->count;
+    struct err why[2] = { { .status = ST_OK }, { .status = ST_OK } };
+    enum status st = first(l, ask, &why[0]);
+    if (st == ST_UNSUPPORTED || (st == ST_OK && ask->most > 1))
+        st = second(l, ask, &why[1]);
+    if (st == ST_OK || (st == ST_UNSUPPORTED && l->count > before))
+        return ST_OK;
+    if (st == ST_UNSUPPORTED && why[1].status != ST_OK)
+        return err_set(err, st, "%s; %s", why[0].text, why[1].text);
+    if (err)
+        *err = why[why[1].status == st]; /* with the library's own number */
+    return st;
+}
+
+/* Behind the others, so that none of these is owed once patience is over. */
+static enum status add_direct(struct list *l, const struct ask *ask, struct err *err)
+{
+    struct conv_want want = conv_want_direct(ask->want);
+    struct patience patience;
+    if (want.patience) {
+        patience = *want.patience;
+        patience.at_least_one = false;
+        want.patience = &patience;
+    }
+    if (!patience_left(want.patience, l->count))
+        return ST_OK;
+    struct err why = { .status = ST_OK };
+    enum status st = add_ways(l, &(struct ask){ ask->libraries, &want, ask->most, ask->cap }, &why);
+    if (st == ST_OK || st == ST_UNSUPPORTED)
+        return ST_OK;
+    if (err)
+        *err = why;
+    return st;
+}
+
 enum status conv_list(struct conv_way ***ways, size_t *count, struct gpu_libraries *libraries,
                       const struct conv_want *want, size_t most, size_t cap, struct err *err)
 {
-    typedef enum status add(struct list *, const struct ask *, struct err *);
-    add *const first = product_first(want) ? add_products : add_plans;
-    add *const second = product_first(want) ? add_plans : add_products;
     const struct ask ask = { libraries, want, most, cap };
     struct list l = { .count = 0 };
-    struct err why[2] = { { .status = ST_OK }, { .status = ST_OK } };
-    enum status st = first(&l, &ask, &why[0]);
-    if (st == ST_UNSUPPORTED || (st == ST_OK && most > 1))
-        st = second(&l, &ask, &why[1]);
-    if (st == ST_UNSUPPORTED && l.count > 0)
-        st = ST_OK;
+    enum status st = add_ways(&l, &ask, err);
+    if (st == ST_OK && want->direct.stride && most > 1)
+        st = add_direct(&l, &ask, err);
     *ways = l.ways;
     *count = l.count;
     if (st == ST_OK)
@@ -111,10 +163,6 @@ enum status conv_list(struct conv_way ***ways, size_t *count, struct gpu_librari
     conv_free_all(l.ways, l.count);
     *ways = NULL;
     *count = 0;
-    if (st == ST_UNSUPPORTED && why[1].status != ST_OK)
-        return err_set(err, st, "%s; %s", why[0].text, why[1].text);
-    if (err)
-        *err = why[why[1].status == st]; /* with the library's own number */
     return st;
 }
 
@@ -143,7 +191,12 @@ size_t conv_workspace(const struct conv_way *way)
 
 int conv_launches(const struct conv_way *way)
 {
-    return way->plan ? conv_plan_launches(way->plan) : 1;
+    return way->plan ? conv_plan_launches(way->plan) : way->taps;
+}
+
+bool conv_is_direct(const struct conv_way *way)
+{
+    return way && way->direct;
 }
 
 bool conv_precompiled(const struct conv_way *way)
@@ -157,6 +210,9 @@ void conv_name(const struct conv_way *way, char *text, size_t size)
         conv_plan_name(way->plan, text, size);
     else
         matmul_name(way->product, text, size);
+    size_t used = strlen(text);
+    if (way->direct)
+        snprintf(text + used, size - used, DIRECT);
 }
 
 enum status conv_save(const struct conv_way *way, void **bytes, size_t *size, struct err *err)
@@ -178,17 +234,25 @@ static enum status load_product(struct conv_way *way, struct gpu_libraries *libr
     return matmul_load(&way->product, libraries, &product, bytes, size, err);
 }
 
+static bool is_direct_name(const char *name)
+{
+    size_t size = strlen(name), end = strlen(DIRECT);
+    return size >= end && strcmp(name + size - end, DIRECT) == 0;
+}
+
 enum status conv_load(struct conv_way **out, struct gpu_libraries *libraries, const struct conv_want *want,
                       const char *name, const void *bytes, size_t size, struct err *err)
 {
-    struct conv_way *way = calloc(1, sizeof *way);
+    const struct conv_want form = is_direct_name(name) && want->direct.stride ? conv_want_direct(want) : *want;
+    struct conv_way *way = malloc(sizeof *way);
     char found[96];
     *out = NULL;
     if (!way)
         return err_set(err, ST_OUT_OF_MEMORY, "no memory for a way of a convolution");
+    *way = way_of(&form);
     enum status st = strncmp(name, "cublaslt:", 9) == 0
-                         ? load_product(way, libraries, want, bytes, size, err)
-                         : conv_plan_load(&way->plan, libraries, want, bytes, size, err);
+                         ? load_product(way, libraries, &form, bytes, size, err)
+                         : conv_plan_load(&way->plan, libraries, &form, bytes, size, err);
     if (st == ST_OK) {
         conv_name(way, found, sizeof found);
         if (strcmp(found, name) != 0)
@@ -206,5 +270,9 @@ enum status conv_run(struct conv_way *way, const struct conv_buffers *b, struct 
 {
     if (way->plan)
         return conv_plan_run(way->plan, b, stream, err);
-    return matmul_run(way->product, b->weights, b->src, b->bias, b->dst, b->workspace, stream, err);
+    enum status st = ST_OK;
+    for (int i = 0; i < way->taps && st == ST_OK; i++)
+        st = matmul_run(way->product, (const char *)b->weights + (size_t)way->tap[i].a * way->element, b->src, b->bias,
+                        (char *)b->dst + (size_t)way->tap[i].d * way->element, b->workspace, stream, err);
+    return st;
 }

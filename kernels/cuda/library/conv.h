@@ -16,19 +16,43 @@ struct CUstream_st;
 struct gpu_libraries;  /* libraries.h */
 struct conv_way;
 
+/* The transposed 2x2 convolution that a wide product of 4 K outputs stands for. */
+struct conv_direct {
+    int  stride;                   /* of its dst (n,2h,2w,K), elements from pixel to pixel; 0: there is none */
+    bool bias;
+};
+
 /* What a step needs. src and dst are dense NHWC unless a stride (elements from pixel to pixel) is given. */
 struct conv_want {
     struct conv_shape shape;       /* n is the batch */
     enum gpu_math math;
     int  src_stride, dst_stride;   /* 0: dense */
+    bool transposed;               /* 2x2, stride 2: (n,h,w,c) to (n,2h,2w,k); no prologue, no sums */
+    struct conv_direct direct;     /* ways may also compute this, and leave the product out */
     bool prologue;                 /* src is read as relu(scale * src + shift), both [n][c] in storage type */
     bool stats;                    /* also sums of dst and of dst^2, [n][k] f32 each */
     const struct patience *patience; /* of conv_list: none is built once it is over; NULL: all that are asked for */
 };
 
-/* Device pointers; NULL where the want has none. */
+/* That one as a want of its own; `direct` must be there. */
+static inline struct conv_want conv_want_direct(const struct conv_want *want)
+{
+    struct conv_want w = *want;
+    w.shape.k = want->shape.k / 4;
+    w.shape.out_h = 2 * want->shape.h;
+    w.shape.out_w = 2 * want->shape.w;
+    w.shape.kernel_h = w.shape.kernel_w = w.shape.stride = 2;
+    w.shape.bias = want->direct.bias;
+    w.dst_stride = want->direct.stride;
+    w.transposed = true;
+    w.direct = (struct conv_direct){ .stride = 0 };
+    return w;
+}
+
+/* Device pointers; NULL where the want has none. A way that is direct gets those of conv_want_direct. */
 struct conv_buffers {
-    const void *src, *weights, *bias;   /* weights (K, kh, kw, C / groups), bias [K], both in storage type */
+    const void *src, *weights, *bias;   /* weights (K, kh, kw, C / groups), bias [K], both in storage type;
+                                         * transposed: (C, 2, 2, K), and the bias twice where dst is dense */
     const void *scale, *shift;
     void *dst;
     float *sum, *square;
@@ -36,8 +60,9 @@ struct conv_buffers {
 };
 
 /* Up to `most` ways of each provider, best guess first (most = 1: that one alone), none with more workspace
- * than `cap` bytes. *count may be 0 only with a status: ST_UNSUPPORTED with the libraries' chain of reasons, or because
- * patience was over before there was one.
+ * than `cap` bytes. Direct ways stand behind all others, up to `most` of each provider again. *count may be 0 only
+ * with a status: ST_UNSUPPORTED with the libraries' chain of reasons, or because patience was over before there
+ * was one.
  * *ways is one array for conv_free_all. */
 enum status conv_list(struct conv_way ***ways, size_t *count, struct gpu_libraries *libraries,
                       const struct conv_want *want, size_t most, size_t cap, struct err *err);
@@ -47,7 +72,9 @@ void conv_free_all(struct conv_way **ways, size_t count);    /* the array and ev
 size_t conv_workspace(const struct conv_way *way);           /* bytes */
 int    conv_launches(const struct conv_way *way);            /* plans executed for one call: n with stats */
 bool   conv_precompiled(const struct conv_way *way);         /* nothing had to be compiled for it */
-/* "cudnn:62", "cublaslt:66.20.15": provider and engine, or algorithm, tile and stages. */
+bool   conv_is_direct(const struct conv_way *way);           /* it does conv_want_direct; NULL does not */
+/* "cudnn:62", "cublaslt:66.20.15": provider and engine, or algorithm, tile and stages; " direct" behind it if
+ * it is. */
 void   conv_name(const struct conv_way *way, char *text, size_t size);
 /* The way as bytes for a later process with the same libraries; *bytes for free(). conv_load makes it again
  * for the same want; a status if the libraries do not take it. name as conv_name gave it. */

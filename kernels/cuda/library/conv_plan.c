@@ -116,20 +116,19 @@ static void draft_graph(struct graph_draft *draft, const struct conv_want *want,
     const struct conv_shape *s = &want->shape;
     cudnnDataType_t type = graph_storage(want->math);
     const int64_t in[4] = { images, s->c, s->h, s->w }, out[4] = { images, s->k, s->out_h, s->out_w };
-    const int64_t taps[4] = { s->k, s->c / s->groups, s->kernel_h, s->kernel_w };
+    const int64_t taps[4] = { want->transposed ? s->c : s->k, want->transposed ? s->k : s->c / s->groups,
+                              s->kernel_h, s->kernel_w };
     const struct graph_window window = { { s->pad_h, s->pad_w }, { s->stride, s->stride } };
     cudnnBackendDescriptor_t src = add_end(draft, ID_SRC, want, in, src_stride(want));
     cudnnBackendDescriptor_t weights = add_images(draft, ID_WEIGHTS, type, false, taps, 0);
     cudnnBackendDescriptor_t dst = add_end(draft, ID_DST, want, out, dst_stride(want));
     if (want->prologue)
         src = add_prologue(draft, src, in, type);
-    if (s->bias) {
-        cudnnBackendDescriptor_t product = add_images(draft, ID_PRODUCT, CUDNN_DATA_FLOAT, true, out, 0);
-        graph_convolution(draft, &window, src, weights, product);
+    cudnnBackendDescriptor_t product =
+        s->bias ? add_images(draft, ID_PRODUCT, CUDNN_DATA_FLOAT, true, out, 0) : dst;
+    (want->transposed ? graph_convolution_back : graph_convolution)(draft, &window, src, weights, product);
+    if (s->bias)
         graph_pointwise(draft, CUDNN_POINTWISE_ADD, product, add_row(draft, ID_BIAS, type, s->k), dst);
-    } else {
-        graph_convolution(draft, &window, src, weights, dst);
-    }
     if (want->stats)
         graph_gen_stats(draft, dst, add_row(draft, ID_SUM, CUDNN_DATA_FLOAT, s->k),
                         add_row(draft, ID_SQUARE, CUDNN_DATA_FLOAT, s->k));

@@ -1,7 +1,8 @@
 /* conv_plan.h - cuDNN's ways for one convolution step (conv.h): plans of the graph API.
  *
  * Patterns: convolution; + bias; + sums (GenStats); and each of them behind a prologue (scale, shift, relu of
- * src). Strided, grouped, 1x1 to 7x7, pixels of src and dst farther apart than their channels.
+ * src). Strided, grouped, 1x1 to 7x7, pixels of src and dst farther apart than their channels. A transposed
+ * convolution is the backward-data operation; + bias.
  *
  * cuDNN's sums run over n, h and w, and its prologue knows one scale per channel: a want with stats or
  * prologue runs image by image, n launches with pointers that advance. Any other runs at once, or in equal

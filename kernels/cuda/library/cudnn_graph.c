@@ -92,14 +92,11 @@ cudnnBackendDescriptor_t graph_tensor_add(struct graph_draft *draft, const struc
     return draft->status == ST_OK ? d : NULL;
 }
 
-void graph_convolution(struct graph_draft *draft, const struct graph_window *window,
-                       cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t weights,
-                       cudnnBackendDescriptor_t dst)
+static cudnnBackendDescriptor_t convolution_of(struct graph_draft *draft, const struct graph_window *window)
 {
     const cudnnDataType_t compute = CUDNN_DATA_FLOAT;
     const cudnnConvolutionMode_t mode = CUDNN_CROSS_CORRELATION;
     const int64_t spatial = 2, dilations[2] = { 1, 1 };
-    const float one = 1, zero = 0;
     cudnnBackendDescriptor_t c = create(draft, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
     set(draft, c, CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &compute);
     set(draft, c, CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, 1, &mode);
@@ -109,6 +106,15 @@ void graph_convolution(struct graph_draft *draft, const struct graph_window *win
     set(draft, c, CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, CUDNN_TYPE_INT64, 2, window->stride);
     set(draft, c, CUDNN_ATTR_CONVOLUTION_DILATIONS, CUDNN_TYPE_INT64, 2, dilations);
     finalize(draft, c, "a convolution");
+    return c;
+}
+
+void graph_convolution(struct graph_draft *draft, const struct graph_window *window,
+                       cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t weights,
+                       cudnnBackendDescriptor_t dst)
+{
+    const float one = 1, zero = 0;
+    cudnnBackendDescriptor_t c = convolution_of(draft, window);
     cudnnBackendDescriptor_t o = create(draft, CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR);
     set_descriptor(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, c);
     set_descriptor(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, src);
@@ -117,6 +123,22 @@ void graph_convolution(struct graph_draft *draft, const struct graph_window *win
     set(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, CUDNN_TYPE_FLOAT, 1, &one);
     set(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, CUDNN_TYPE_FLOAT, 1, &zero);
     finalize_operation(draft, o, "a convolution's operation");
+}
+
+void graph_convolution_back(struct graph_draft *draft, const struct graph_window *window,
+                            cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t weights,
+                            cudnnBackendDescriptor_t dst)
+{
+    const float one = 1, zero = 0;
+    cudnnBackendDescriptor_t c = convolution_of(draft, window);
+    cudnnBackendDescriptor_t o = create(draft, CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR);
+    set_descriptor(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, c);
+    set_descriptor(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W, weights);
+    set_descriptor(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX, dst);
+    set_descriptor(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY, src);
+    set(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA, CUDNN_TYPE_FLOAT, 1, &one);
+    set(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA, CUDNN_TYPE_FLOAT, 1, &zero);
+    finalize_operation(draft, o, "a transposed convolution's operation");
 }
 
 void graph_pointwise(struct graph_draft *draft, cudnnPointwiseMode_t mode, cudnnBackendDescriptor_t src,

@@ -10,6 +10,7 @@
  *   CONVOLUTION                    COMP_TYPE FLOAT, CONV_MODE CROSS_CORRELATION, SPATIAL_DIMS 2,
  *                                  PRE_PADDINGS, POST_PADDINGS, FILTER_STRIDES, DILATIONS 1
  *   OPERATION_CONVOLUTION_FORWARD  CONV_DESC, X, W, Y, ALPHA 1 and BETA 0 (float)
+ *   OPERATION_CONVOLUTION_BACKWARD_DATA  CONV_DESC, W, DX, DY, ALPHA 1 and BETA 0 (float)
  *   POINTWISE                      MODE (ADD, MUL, RELU_FWD), MATH_PREC FLOAT
  *   OPERATION_POINTWISE            PW_DESCRIPTOR, XDESC, BDESC (not for RELU_FWD), YDESC
  *   OPERATION_GEN_STATS            MODE SUM_SQSUM, MATH_PREC FLOAT, XDESC, SUMDESC, SQSUMDESC
@@ -69,6 +70,10 @@ struct graph_window { int64_t pad[2], stride[2]; };
 void graph_convolution(struct graph_draft *draft, const struct graph_window *window,
                        cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t weights,
                        cudnnBackendDescriptor_t dst);
+/* A transposed convolution: `window` takes dst to src, and weights are [channels of src, of dst, h, w]. */
+void graph_convolution_back(struct graph_draft *draft, const struct graph_window *window,
+                            cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t weights,
+                            cudnnBackendDescriptor_t dst);
 /* other: NULL for a mode with one operand. */
 void graph_pointwise(struct graph_draft *draft, cudnnPointwiseMode_t mode, cudnnBackendDescriptor_t src,
                      cudnnBackendDescriptor_t other, cudnnBackendDescriptor_t dst);

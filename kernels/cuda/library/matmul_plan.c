@@ -34,20 +34,72 @@ struct saved_matmul {
 
 /* --- which product -------------------------------------------------------------------------------------- */
 
+static int dst_stride(const struct conv_want *want)
+{
+    return want->dst_stride ? want->dst_stride : want->shape.k;
+}
+
+static int src_stride(const struct conv_want *want)
+{
+    return want->src_stride ? want->src_stride : want->shape.c;
+}
+
+/* Does every column of src and dst begin where pointers do? */
+static bool aligned(const struct conv_want *want)
+{
+    int align = ALIGNMENT / (want->math == GPU_F32 || want->math == GPU_TF32 ? 4 : 2);
+    return want->shape.c % align == 0 && want->shape.k % align == 0 && src_stride(want) % align == 0 &&
+           dst_stride(want) % align == 0;
+}
+
+/* Taps that one product does: those of a row lie side by side where nothing is between the pixels. */
+static int taps_at_once(const struct conv_want *want)
+{
+    return dst_stride(want) == want->shape.k ? 2 : 1;
+}
+
+static bool product_of_taps(struct matmul_want *out, const struct conv_want *want)
+{
+    const struct conv_shape *s = &want->shape;
+    int64_t rows = (int64_t)s->n * s->h;
+    if (s->groups != 1 || want->prologue || want->stats || rows > INT32_MAX || !aligned(want))
+        return false;
+    *out = (struct matmul_want){ .m = taps_at_once(want) * s->k, .n = s->w, .k = s->c, .bias = s->bias,
+                                 .lda = 4 * s->k, .ldb = src_stride(want), .ldd = 2 * dst_stride(want),
+                                 .batches = (int)rows, .batch_b = (long long)s->w * src_stride(want),
+                                 .batch_d = 4LL * s->w * dst_stride(want), .math = want->math };
+    return true;
+}
+
 bool matmul_of_conv(struct matmul_want *out, const struct conv_want *want)
 {
     const struct conv_shape *s = &want->shape;
+    if (want->transposed)
+        return product_of_taps(out, want);
     if (s->kernel_h != 1 || s->kernel_w != 1 || s->stride != 1 || s->pad_h || s->pad_w || s->groups != 1 ||
         want->prologue || want->stats || s->h != s->out_h || s->w != s->out_w)
         return false;
     int64_t pixels = (int64_t)s->n * s->h * s->w;
-    int src = want->src_stride ? want->src_stride : s->c, dst = want->dst_stride ? want->dst_stride : s->k;
-    int align = ALIGNMENT / (want->math == GPU_F32 || want->math == GPU_TF32 ? 4 : 2);
-    if (pixels > INT32_MAX || s->c % align || s->k % align || src % align || dst % align)
+    if (pixels > INT32_MAX || !aligned(want))
         return false;
     *out = (struct matmul_want){ .m = s->k, .n = (int)pixels, .k = s->c, .transpose_a = true, .bias = s->bias,
-                                 .lda = s->c, .ldb = src, .ldd = dst, .batches = 1, .math = want->math };
+                                 .lda = s->c, .ldb = src_stride(want), .ldd = dst_stride(want), .batches = 1,
+                                 .math = want->math };
     return true;
+}
+
+int matmul_taps(struct matmul_tap taps[MATMUL_TAPS_MAX], const struct conv_want *want)
+{
+    int count = 0, step = taps_at_once(want);
+    taps[0] = (struct matmul_tap){ 0, 0 };
+    if (!want->transposed)
+        return 1;
+    for (int tap = 0; tap < MATMUL_TAPS_MAX; tap += step) {
+        long long row = tap / 2, column = tap % 2;
+        taps[count++] = (struct matmul_tap){ (long long)tap * want->shape.k,
+                                             (2 * row * want->shape.w + column) * dst_stride(want) };
+    }
+    return count;
 }
 
 struct matmul_want matmul_of_scores(int rows, int tokens, int depth, int heads, int stride,

@@ -1,6 +1,7 @@
 /* matmul_plan.h - products by cuBLASLt. In NHWC a 1x1 convolution is one product over all pixels of all
  * images, between dense tensors or channel slices of wider ones (also the wide one with 4 K outputs that
- * stands for a transposed convolution 2x2); attention in f32 and tf32 is two more.
+ * stands for a transposed convolution 2x2, which itself is four: one per tap); attention in f32 and tf32 is
+ * two more.
  * matmul_list gives plans, matmul_free takes one back; the libraries are borrowed for the plans' life.
  *
  * Descriptors used, with all their attributes:
@@ -38,8 +39,17 @@ struct matmul_want {
     enum gpu_math math;       /* storage of A, B, D and bias: f32 for GPU_F32 and GPU_TF32, else its name's */
 };
 
-/* The product of a convolution; false: it is none (not 1x1 of stride 1 in one group; prologue or sums). */
+/* The product of a convolution; false: it is none (not 1x1 of stride 1 in one group; prologue or sums).
+ *
+ * A transposed one, weights (C,2,2,K), dst (N,2H,2W,K) with pixels L elements apart, is matmul_taps products:
+ * four, of tap 2a + b each, m = K, or where L = K two, of both taps of a row, m = 2 K, whose bias is there
+ * twice. Each has a batch for every row of src, whose W pixels land 2 L apart. */
 bool matmul_of_conv(struct matmul_want *out, const struct conv_want *want);
+/* Where the products of a convolution begin, in elements behind the first of weights and of dst; returns how
+ * many. Of a convolution that is not transposed: one, at 0. */
+struct matmul_tap { long long a, d; };
+#define MATMUL_TAPS_MAX 4
+int matmul_taps(struct matmul_tap taps[MATMUL_TAPS_MAX], const struct conv_want *want);
 /* Scores (rows x tokens, row-major) of `rows` queries: q and k are rows of `stride` elements, depth used, of
  * all heads: head h at h * depth. Scores of head h at h * rows * tokens. */
 struct matmul_want matmul_of_scores(int rows, int tokens, int depth, int heads, int stride,

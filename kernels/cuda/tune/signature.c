@@ -153,9 +153,18 @@ static size_t norm_bytes_of(const struct plan *p, const struct segment_part *par
     return (size_t)dst->h * (size_t)dst->w * (size_t)dst->c * fused_bytes(p->type);
 }
 
+static int scatter_of(const struct plan *p, int conv)
+{
+    int wide = p->steps[conv].u.conv.dst;
+    for (int i = conv + 1; i < p->step_count; i++)
+        if (p->steps[i].kind == STEP_SCATTER && p->steps[i].u.scatter.src == wide)
+            return only_used_by(p, wide, (const int[]){ conv, i }, 2) ? i : PLAN_NONE;
+    return PLAN_NONE;
+}
+
 static struct segment_part part_of(const struct plan *p, int conv)
 {
-    struct segment_part part = { .conv = conv, .stats = stats_of(p, conv) };
+    struct segment_part part = { .conv = conv, .stats = stats_of(p, conv), .scatter = scatter_of(p, conv) };
     part.apply = apply_of(p, &part);
     part.sums = part.stats != PLAN_NONE && p->steps[part.stats].u.stats.pixel == PLAN_NONE;
     part.norm_bytes = norm_bytes_of(p, &part);
@@ -273,8 +282,10 @@ static void put_post(struct line *l, const struct plan *p, const struct segment_
 /* Readers of what the part leaves behind. */
 static int consumers_of(const struct plan *p, const struct segment_part *part)
 {
-    int last = part->apply != PLAN_NONE ? part->apply : part->conv;
+    int last = part->apply != PLAN_NONE ? part->apply : part->scatter != PLAN_NONE ? part->scatter : part->conv;
     int stored = p->steps[part->conv].u.conv.dst;
+    if (part->scatter != PLAN_NONE)
+        stored = p->steps[part->scatter].u.scatter.dst;
     if (part->apply != PLAN_NONE && p->steps[part->apply].u.apply.dst != PLAN_NONE)
         stored = p->steps[part->apply].u.apply.dst;
     int count = 0;
@@ -283,18 +294,34 @@ static int consumers_of(const struct plan *p, const struct segment_part *part)
     return count;
 }
 
+/* What is asked of the libraries at F0, for one image; of a transposed convolution the direct form. */
+static struct conv_want plain_want(const struct plan *p, const struct segment_part *part)
+{
+    const struct conv_step *c = &p->steps[part->conv].u.conv;
+    struct conv_want want = { .shape = c->shape };
+    want.src_stride = stride_of(p, c->src, 0);
+    want.dst_stride = stride_of(p, c->dst, 0);
+    if (part->scatter != PLAN_NONE) {
+        const struct scatter_step *s = &p->steps[part->scatter].u.scatter;
+        want.direct = (struct conv_direct){ stride_of(p, s->dst, p->buffers[s->dst].c), s->bias != NULL };
+    }
+    return want;
+}
+
 void signature_part(char text[SIGNATURE_STEP_MAX], const struct plan *p, const struct segment_part *part,
                     enum gpu_math math)
 {
     struct line l = { text, SIGNATURE_STEP_MAX, 0 };
-    const struct conv_step *c = &p->steps[part->conv].u.conv;
-    const struct conv_shape *s = &c->shape;
+    const struct conv_want wide = plain_want(p, part);
+    const struct conv_want want = part->scatter != PLAN_NONE ? conv_want_direct(&wide) : wide;
+    const struct conv_shape *s = &want.shape;
     text[0] = 0;
-    put(&l, "conv%dx%ds%dp%d", s->kernel_h, s->kernel_w, s->stride, s->pad_h);
+    put(&l, "%sconv%dx%ds%dp%d", want.transposed ? "t" : "", s->kernel_h, s->kernel_w, s->stride, s->pad_h);
     if (s->pad_w != s->pad_h)
         put(&l, ",%d", s->pad_w);
     put(&l, " g%d c%d k%d h%d w%d ld%d/%d %s%s", s->groups, s->c, s->k, s->h, s->w,
-        stride_of(p, c->src, s->c), stride_of(p, c->dst, s->k), gpu_math_name(math), s->bias ? " bias" : "");
+        want.src_stride ? want.src_stride : s->c, want.dst_stride ? want.dst_stride : s->k, gpu_math_name(math),
+        s->bias ? " bias" : "");
     put_post(&l, p, part);
     put(&l, " consumers=%d", consumers_of(p, part));
 }
@@ -470,13 +497,11 @@ struct conv_want segment_want(const struct plan *p, const struct segment *s, int
                               enum gpu_math math)
 {
     const struct segment_part *part = &s->part[slot];
-    const struct conv_step *c = &p->steps[part->conv].u.conv;
-    struct conv_want want = { .shape = c->shape, .math = math,
-                              .stats = (level == F1 || level == F2) && part->sums,
-                              .prologue = level == F2 && part->prologue };
+    struct conv_want want = plain_want(p, part);
+    want.math = math;
+    want.stats = (level == F1 || level == F2) && part->sums;
+    want.prologue = level == F2 && part->prologue;
     want.shape.n = batch;
-    want.src_stride = stride_of(p, c->src, 0);
-    want.dst_stride = stride_of(p, c->dst, 0);
     return want;
 }
 

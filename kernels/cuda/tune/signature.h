@@ -1,7 +1,9 @@
 /* signature.h - what a convolution step looks like to the tuner, as one line of text:
  *   conv3x3s1p1 g1 c48 k48 h256 w256 ld48/48 f16 post=in+res+relu consumers=2
  * operation, groups, channels in and out, size of src, channels of the buffers read and written, arithmetic,
- * what follows, how many read the result. Two steps with equal lines cost the same and are tuned once. The
+ * what follows, how many read the result. A transposed convolution, in whatever form it is computed, is
+ *   tconv2x2s2p0 g1 c96 k48 h512 w512 ld96/96 f16 bias post=- consumers=3
+ * Two steps with equal lines cost the same and are tuned once. The
  * batch size is not in it. Pure functions; nothing is owned. */
 #ifndef CUDA_SIGNATURE_H
 #define CUDA_SIGNATURE_H
@@ -27,6 +29,8 @@ struct segment_part {
     int apply;      /* the pass that stores it normalised; only if that pass reads nothing else raw and so
                      * belongs to this convolution alone */
     bool sums;      /* F1 is possible: plain statistics of the whole output, no factor per pixel */
+    int scatter;    /* brings the product of a transposed convolution into order; only if nobody else reads that:
+                     * then a way may write what the step would, and there is no such step */
     bool prologue;  /* F2 is possible into this one: nobody else reads its src, the previous part's apply */
     size_t norm_bytes;  /* of one image of what apply stores, where apply is a norm as norm_plan.h has it and F3 is
                          * possible in a small batch; 0: it is not */

@@ -18,7 +18,7 @@ struct tensor {
     int32_t is_virtual, by_value;
 };
 
-enum step_kind { STEP_CONVOLUTION, STEP_POINTWISE, STEP_STATS, STEP_ATTENTION, STEP_NORM };
+enum step_kind { STEP_CONVOLUTION, STEP_CONVOLUTION_BACK, STEP_POINTWISE, STEP_STATS, STEP_ATTENTION, STEP_NORM };
 
 /* Tensors by index; -1: none. */
 struct step {

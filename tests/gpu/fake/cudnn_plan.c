@@ -61,22 +61,16 @@ static int32_t add_tensor(struct program *p, const struct descriptor *operation,
     return p->tensor_count++;
 }
 
-static cudnnStatus_t add_convolution(struct program *p, struct step *s, const struct descriptor *d)
+/* Padding and stride of the window; x is the larger side, y what a convolution makes of it. */
+static cudnnStatus_t add_window(struct step *s, const struct descriptor *c, const float *alpha, const float *beta,
+                                const int64_t *x, const int64_t *w, const int64_t *y)
 {
-    const struct descriptor *c = attribute_child(d, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, 0);
-    const float *alpha = attribute_get(d, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, NULL);
-    const float *beta = attribute_get(d, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, NULL);
-    *s = (struct step){ .kind = STEP_CONVOLUTION, .third = -1, .dst2 = -1, .scale = -1 };
-    s->src = add_tensor(p, d, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X);
-    s->other = add_tensor(p, d, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W);
-    s->dst = add_tensor(p, d, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y);
-    if (s->src < 0 || s->other < 0 || s->dst < 0 || c->type != CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR)
-        return fail(CUDNN_STATUS_BAD_PARAM, "a convolution without X, W, Y or with too many tensors");
+    if (c->type != CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR)
+        return fail(CUDNN_STATUS_BAD_PARAM, "a convolution of no window");
     memcpy(s->pad, attribute_get(c, CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, NULL), sizeof s->pad);
     memcpy(s->stride, attribute_get(c, CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, NULL), sizeof s->stride);
     const int64_t *post = attribute_get(c, CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, NULL);
     const int64_t *dilations = attribute_get(c, CUDNN_ATTR_CONVOLUTION_DILATIONS, NULL);
-    const int64_t *x = p->tensors[s->src].dims, *w = p->tensors[s->other].dims, *y = p->tensors[s->dst].dims;
     if (*alpha != 1 || *beta != 0 || dilations[0] != 1 || dilations[1] != 1 ||
         word(c, CUDNN_ATTR_CONVOLUTION_CONV_MODE) != CUDNN_CROSS_CORRELATION ||
         word(c, CUDNN_ATTR_CONVOLUTION_COMP_TYPE) != CUDNN_DATA_FLOAT ||
@@ -90,6 +84,38 @@ static cudnnStatus_t add_convolution(struct program *p, struct step *s, const st
             return fail(CUDNN_STATUS_BAD_PARAM, "y has %lld rows or columns of %lld", (long long)y[2 + i],
                         (long long)x[2 + i]);
     return CUDNN_STATUS_SUCCESS;
+}
+
+static cudnnStatus_t add_convolution(struct program *p, struct step *s, const struct descriptor *d)
+{
+    const struct descriptor *c = attribute_child(d, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, 0);
+    const float *alpha = attribute_get(d, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, NULL);
+    const float *beta = attribute_get(d, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, NULL);
+    *s = (struct step){ .kind = STEP_CONVOLUTION, .third = -1, .dst2 = -1, .scale = -1 };
+    s->src = add_tensor(p, d, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X);
+    s->other = add_tensor(p, d, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W);
+    s->dst = add_tensor(p, d, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y);
+    if (s->src < 0 || s->other < 0 || s->dst < 0)
+        return fail(CUDNN_STATUS_BAD_PARAM, "a convolution without X, W, Y or with too many tensors");
+    return add_window(s, c, alpha, beta, p->tensors[s->src].dims, p->tensors[s->other].dims,
+                      p->tensors[s->dst].dims);
+}
+
+static cudnnStatus_t add_convolution_back(struct program *p, struct step *s, const struct descriptor *d)
+{
+    const struct descriptor *c = attribute_child(d, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, 0);
+    const float *alpha = attribute_get(d, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA, NULL);
+    const float *beta = attribute_get(d, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA, NULL);
+    *s = (struct step){ .kind = STEP_CONVOLUTION_BACK, .third = -1, .dst2 = -1, .scale = -1 };
+    s->src = add_tensor(p, d, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY);
+    s->other = add_tensor(p, d, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W);
+    s->dst = add_tensor(p, d, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX);
+    if (s->src < 0 || s->other < 0 || s->dst < 0)
+        return fail(CUDNN_STATUS_BAD_PARAM, "a convolution back without DY, W, DX or with too many tensors");
+    if (p->tensors[s->other].dims[1] != p->tensors[s->dst].dims[1])
+        return fail(CUDNN_STATUS_NOT_SUPPORTED, "a convolution back in groups");
+    return add_window(s, c, alpha, beta, p->tensors[s->dst].dims, p->tensors[s->other].dims,
+                      p->tensors[s->src].dims);
 }
 
 static cudnnStatus_t add_pointwise(struct program *p, struct step *s, const struct descriptor *d)
@@ -186,6 +212,7 @@ cudnnStatus_t graph_finalize(struct descriptor *graph)
         cudnnStatus_t (*add)(struct program *, struct step *, const struct descriptor *);
     } kinds[] = {
         { CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR, add_convolution },
+        { CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR, add_convolution_back },
         { CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR, add_pointwise },
         { CUDNN_BACKEND_OPERATION_GEN_STATS_DESCRIPTOR, add_stats },
         { CUDNN_BACKEND_OPERATION_SDPA_FWD_DESCRIPTOR, add_attention },
@@ -264,10 +291,8 @@ static unsigned pattern(const struct program *p)
         if (s->kind == STEP_STATS &&
             (i + 1 < p->step_count || !convolutions || p->tensors[s->src].dims[0] != 1))
             return 0;
-        if (s->kind != STEP_CONVOLUTION)
-            continue;
-        convolutions++;
-        if (p->tensors[s->other].dims[1] != p->tensors[s->src].dims[1])
+        convolutions += s->kind == STEP_CONVOLUTION || s->kind == STEP_CONVOLUTION_BACK;
+        if (s->kind == STEP_CONVOLUTION && p->tensors[s->other].dims[1] != p->tensors[s->src].dims[1])
             fits = FOR_GROUPS;
     }
     return convolutions == 1 ? fits : 0;

@@ -129,6 +129,41 @@ static void convolution(struct arrays *a, const struct step *s)
     write_array(a, s->dst, y);
 }
 
+/* What one pixel x[c] of src adds to dst (oh,ow,k), the image y. */
+static void spread(float *y, const float *x, const float *w, const struct tensor *src, const struct tensor *weights,
+                   const struct tensor *dst, const struct step *s, int64_t h, int64_t w_at)
+{
+    int64_t k = dst->dims[1], kh = weights->dims[2], kw = weights->dims[3];
+    for (int64_t i = 0; i < kh; i++)
+        for (int64_t j = 0; j < kw; j++) {
+            int64_t oh = h * s->stride[0] + i - s->pad[0], ow = w_at * s->stride[1] + j - s->pad[1];
+            if (oh < 0 || ow < 0 || oh >= dst->dims[2] || ow >= dst->dims[3])
+                continue;
+            float *out = y + (oh * dst->dims[3] + ow) * k;
+            for (int64_t c = 0; c < src->dims[1]; c++)
+                for (int64_t o = 0; o < k; o++)
+                    out[o] += x[c] * w[((c * kh + i) * kw + j) * k + o];
+        }
+}
+
+/* dst (n,oh,ow,k) = src (n,h,w,c) back through a convolution of weights (c,kh,kw,k) */
+static void convolution_back(struct arrays *a, const struct step *s)
+{
+    const struct tensor *t = a->run->program.tensors, *src = &t[s->src], *weights = &t[s->other],
+                        *dst = &t[s->dst];
+    float *x = number_copy(read_array(a, s->src), count_of(src), a->run->program.tf32);
+    float *w = number_copy(read_array(a, s->other), count_of(weights), a->run->program.tf32);
+    float *y = number_array(count_of(dst));
+    const float *pixel = x;
+    for (int64_t n = 0; n < src->dims[0]; n++)
+        for (int64_t h = 0; h < src->dims[2]; h++)
+            for (int64_t at = 0; at < src->dims[3]; at++, pixel += src->dims[1])
+                spread(y + n * dst->dims[1] * dst->dims[2] * dst->dims[3], pixel, w, src, weights, dst, s, h, at);
+    free(x);
+    free(w);
+    write_array(a, s->dst, y);
+}
+
 /* The element of `t` that goes with these coordinates of the result: dimensions of 1 are repeated. */
 static int64_t broadcast(const struct tensor *t, int64_t n, int64_t c, int64_t h, int64_t w)
 {
@@ -247,8 +282,9 @@ static void scribble(const struct run *run, unsigned number)
 void program_run(void *argument)
 {
     static void (*const steps[])(struct arrays *, const struct step *) = {
-        [STEP_CONVOLUTION] = convolution, [STEP_POINTWISE] = pointwise, [STEP_STATS] = stats,
-        [STEP_ATTENTION] = attention, [STEP_NORM] = norm,
+        [STEP_CONVOLUTION] = convolution, [STEP_CONVOLUTION_BACK] = convolution_back,
+        [STEP_POINTWISE] = pointwise, [STEP_STATS] = stats, [STEP_ATTENTION] = attention,
+        [STEP_NORM] = norm,
     };
     const struct run *run = argument;
     unsigned number = atomic_fetch_add(&executions, 1);
@@ -257,7 +293,7 @@ void program_run(void *argument)
     for (int i = 0; i < run->program.step_count; i++) {
         const struct step *s = &run->program.steps[i];
         steps[s->kind](&a, s);
-        if (run->program.noise && (s->kind == STEP_CONVOLUTION || s->kind == STEP_NORM)) { /* another result each time */
+        if (run->program.noise && (s->kind <= STEP_CONVOLUTION_BACK || s->kind == STEP_NORM)) { /* another result each time */
             float *values = number_copy(a.of[s->dst], count_of(&run->program.tensors[s->dst]), false);
             for (size_t v = 0; v < count_of(&run->program.tensors[s->dst]); v++)
                 values[v] *= 1 + 0.01f * (float)(number % 7);
