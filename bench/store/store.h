@@ -24,8 +24,9 @@
 #include "kernels/base/err.h"
 
 /* 1: campaigns that end with a race; 2: looks, verification, fill table, incumbents and imports; 3: nights and
- * accepts; 4: telemetry packed, a row for each block. An older store is brought up to date when it is opened
- * for writing; one that is only read is read as it is, with what it does not have unknown. */
+ * accepts; 4: telemetry packed, a row for each block; 5: the limit and the group each line of a night was judged
+ * by. An older store is brought up to date when it is opened for writing; one that is only read is read as it is,
+ * with what it does not have unknown. */
 #define STORE_SCHEMA_VERSION 5
 
 #define STORE_FILE "bench.sqlite"    /* below the folder of --out */

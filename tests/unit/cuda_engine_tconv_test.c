@@ -26,7 +26,7 @@ static const struct { enum gpu_math math; double limit; } maths[] = {
 
 static bool has_scatter(const struct gpu_net *net, int segment)
 {
-    return net->segments[segment].part[0].scatter != PLAN_NONE;
+    return net->segments[segment].parts > 0 && net->segments[segment].part[0].scatter != PLAN_NONE;
 }
 
 /* --- ways by force ------------------------------------------------------------------------------------------------- */
@@ -204,7 +204,7 @@ static void make_room(struct trial *t, struct world *w, struct prepared *p)
     need.workspace = w->net.net.workspace_cap;
     for (int i = 0; i < w->net.net.segment_count; i++) {
         size_t bytes = 0;
-        MUST(trial_image_bytes(&bytes, &w->net.net, t->choices, i, TUNE_F0, &err));
+        MUST(trial_image_bytes(&bytes, &w->net.net, t->choices, i, 1u << TUNE_F0, &err));
         need.arena = bytes * 2 > need.arena ? bytes * 2 : need.arena;
     }
     MUST(ready_resize(&w->ready, &need, &err));
