@@ -54,9 +54,34 @@ bool bind_is_norm(const struct gpu_net *net, const struct choice *choices, int s
     return choices[segment].level[slot] == TUNE_F3 && net->segments[segment].part[slot].norm_bytes > 0;
 }
 
-bool bind_is_direct(const struct choice *choices, int segment, int slot)
+enum conv_form bind_form(const struct choice *choices, int segment, int slot)
 {
-    return conv_is_direct(choices[segment].way[slot]);
+    return conv_form(choices[segment].way[slot]);
+}
+
+int bind_source(const struct gpu_net *net, const struct choice *choices, int index)
+{
+    static const int image[CONV_FORMS] = { [CONV_WIDE4] = 1, [CONV_WIDE8] = 2 };
+    const struct place_in_segment at = net->places[index];
+    int wide = at.segment < 0 ? 0 : image[bind_form(choices, at.segment, at.slot)];
+    return wide ? net->plan->image[wide] : net->plan->steps[index].u.conv.src;
+}
+
+bool bind_is_read(const struct gpu_net *net, const struct choice *choices, int index)
+{
+    const struct plan *p = net->plan;
+    int image = p->steps[index].u.pack.dst;
+    for (int i = 0; i < p->step_count; i++) {
+        int ids[PLAN_STEP_BUFFERS], count = step_buffers(ids, &p->steps[i]);
+        if (p->steps[i].kind == STEP_CONV) {
+            ids[0] = bind_source(net, choices, i);
+            count = 1;
+        }
+        for (int k = 0; k < count && i != index; k++)
+            if (ids[k] == image)
+                return true;
+    }
+    return false;
 }
 
 static const struct part_memory *memory_of(const struct binding *w, int segment, int slot)
@@ -78,12 +103,15 @@ static enum gpu_shape shape_of(const struct binding *w, struct place_in_segment 
     return at.shaped >= 0 ? w->choices[at.shaped].shapes.of[kernel] : GPU_SHAPE_EVEN;
 }
 
-static void bind_pack(struct bound *b, const struct binding *w, const struct pack_step *s)
+static void bind_pack(struct bound *b, const struct binding *w, const struct pack_step *s, int index)
 {
     const struct placement m = placement_of(w);
     b->u.pack = (struct fused_pack){ .src = w->at.input, .c_real = w->net->plan->input[0],
                                      .dst = placed_view(&m, s->dst) };
-    b->scratch_bytes = gpu_pack_scratch(&b->u.pack, LIMITS(w));
+    if (bind_is_read(w->net, w->choices, index))
+        b->scratch_bytes = gpu_pack_scratch(&b->u.pack, LIMITS(w));
+    else
+        b->kind = BOUND_NOTHING;
 }
 
 /* src of a prologue: the raw output of the part before, with the coefficients that its fold left. */
@@ -110,16 +138,21 @@ static void write_direct(struct conv_buffers *buffers, const struct binding *w, 
     buffers->bias = uploads_bias(w->net->uploads, scatter->bias);
 }
 
-static void bind_conv(struct bound *b, const struct binding *w, const struct conv_step *s, struct place_in_segment at)
+static void bind_conv(struct bound *b, const struct binding *w, int index, struct place_in_segment at)
 {
+    const struct conv_step *s = &w->net->plan->steps[index].u.conv;
+    const enum conv_form form = bind_form(w->choices, at.segment, at.slot);
     struct bound_conv *c = &b->u.conv;
     struct conv_want want = bind_want(w->net, w->choices, at.segment, at.slot, w->batch);
     c->way = w->choices[at.segment].way[at.slot];
-    c->buffers = (struct conv_buffers){ .src = data_of(w, s->src), .dst = data_of(w, s->dst),
+    c->buffers = (struct conv_buffers){ .src = data_of(w, bind_source(w->net, w->choices, index)),
+                                        .dst = data_of(w, s->dst),
                                         .weights = uploads_weights(w->net->uploads, s->weights),
                                         .bias = uploads_bias(w->net->uploads, s->bias) };
-    if (bind_is_direct(w->choices, at.segment, at.slot))
+    if (form == CONV_DIRECT)
         write_direct(&c->buffers, w, s, at);
+    else if (form != CONV_PLAIN)
+        c->buffers.weights = uploads_widened(w->net->uploads, s->weights, conv_form_channels(form, 0));
     if (want.prologue)
         read_raw(&c->buffers, w, at);
     if (want.stats) {
@@ -225,7 +258,7 @@ static void bind_scatter(struct bound *b, const struct binding *w, const struct 
 {
     const struct placement m = placement_of(w);
     b->u.scatter = placed_scatter(&m, s);
-    if (at.segment >= 0 && bind_is_direct(w->choices, at.segment, at.slot))
+    if (at.segment >= 0 && bind_form(w->choices, at.segment, at.slot) == CONV_DIRECT)
         b->kind = BOUND_NOTHING;
     else
         b->scratch_bytes = gpu_scatter_scratch(&b->u.scatter, LIMITS(w));
@@ -254,11 +287,11 @@ enum status bind_step(struct bound *b, const struct binding *w, int index, struc
     const struct place_in_segment at = w->net->places[index];
     *b = (struct bound){ .kind = (enum bound_kind)s->kind };
     switch (s->kind) {
-    case STEP_PACK:       bind_pack(b, w, &s->u.pack); break;
+    case STEP_PACK:       bind_pack(b, w, &s->u.pack, index); break;
     case STEP_CONV:
         if (at.segment < 0)
             return err_set(err, ST_INTERNAL, "step %d is a convolution of no segment", index);
-        bind_conv(b, w, &s->u.conv, at);
+        bind_conv(b, w, index, at);
         break;
     case STEP_STATS:      bind_stats(b, w, &s->u.stats, at); break;
     case STEP_APPLY:      bind_apply(b, w, &s->u.apply, at); break;

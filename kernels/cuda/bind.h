@@ -4,7 +4,8 @@
  * the statistics step is a fold of the sums that the convolution left; at F2 the pass between two convolutions is left
  * out, and the second one reads the first one's raw output with the coefficients of the fold. At F3 the statistics step is
  * left out and a norm of cuDNN's stands in the place of the pass. A direct way of a transposed convolution leaves the
- * scatter step out.
+ * scatter step out. A wide way reads the input as it is packed with more channels; an input packed in a form that
+ * nobody reads is left out.
  *
  * An address_book says where the buffers lie: those of the plan, and per part of a segment its sums and its coefficients
  * in the storage type. Steps are bound twice: first against no memory at all, to learn how much scratch they need
@@ -117,8 +118,13 @@ struct conv_want bind_want(const struct gpu_net *net, const struct choice *choic
 bool bind_is_norm(const struct gpu_net *net, const struct choice *choices, int segment, int slot);
 /* Is the apply of this part left out? */
 bool bind_leaves_out(const struct gpu_net *net, const struct choice *choices, int segment, int slot, int batch);
-/* Does this part write a transposed convolution's dst itself, with neither the wide product nor the scatter step? */
-bool bind_is_direct(const struct choice *choices, int segment, int slot);
+/* Of the way of this part. CONV_DIRECT: it writes a transposed convolution's dst itself, with neither the wide product
+ * nor the scatter step. */
+enum conv_form bind_form(const struct choice *choices, int segment, int slot);
+/* The buffer that convolution step `index` reads: the plan's, or that of a wide form. */
+int bind_source(const struct gpu_net *net, const struct choice *choices, int index);
+/* Does any step read what the pack step `index` writes? */
+bool bind_is_read(const struct gpu_net *net, const struct choice *choices, int index);
 
 /* b must stay where it is afterwards. ST_INTERNAL for a step that no segment explains. */
 enum status bind_step(struct bound *b, const struct binding *with, int index, struct err *err);

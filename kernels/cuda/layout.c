@@ -13,6 +13,8 @@ static int written_by(int *ids, const struct step *s)
 {
     int count = 0;
 #define PUT(id) do { if ((id) != PLAN_NONE) ids[count++] = (id); } while (0)
+    if (s->kind == STEP_PACK)
+        PUT(s->u.pack.dst);
     if (s->kind == STEP_CONV)
         PUT(s->u.conv.dst);
     if (s->kind == STEP_SCATTER)
@@ -91,9 +93,11 @@ int layout_buffers(int *ids, int *written, const struct gpu_net *net, const stru
     if (at.segment >= 0 && s->kind == STEP_APPLY &&
         bind_leaves_out(net, choices, at.segment, at.slot, ANY_BATCH))
         return 0;
-    if (at.segment >= 0 && s->kind == STEP_SCATTER && bind_is_direct(choices, at.segment, at.slot))
+    if (s->kind == STEP_PACK && !bind_is_read(net, choices, index))
         return 0;
-    if (at.segment >= 0 && s->kind == STEP_CONV && bind_is_direct(choices, at.segment, at.slot)) {
+    if (at.segment >= 0 && s->kind == STEP_SCATTER && bind_form(choices, at.segment, at.slot) == CONV_DIRECT)
+        return 0;
+    if (at.segment >= 0 && s->kind == STEP_CONV && bind_form(choices, at.segment, at.slot) == CONV_DIRECT) {
         *written = 1;
         return direct_buffers(ids, net, at, s->u.conv.src);
     }
@@ -111,7 +115,7 @@ int layout_buffers(int *ids, int *written, const struct gpu_net *net, const stru
     *written = count;
     for (int i = 0; i < touched; i++)
         if (!among(ids, *written, all[i]))
-            ids[count++] = all[i];
+            ids[count++] = s->kind == STEP_CONV ? bind_source(net, choices, index) : all[i];
     return count;
 }
 

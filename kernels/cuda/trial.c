@@ -12,7 +12,7 @@
 #define PIXELS_MAX 256              /* read back of one tensor */
 #define SAMPLE_NS 1e6
 #define REPEATS_MAX 1000
-#define STEPS_MAX (4 * SEGMENT_SLOTS)   /* 1 where there is no part */
+#define STEPS_MAX (1 + 4 * SEGMENT_SLOTS)   /* the input packed, and those of the parts; 1 where there is no part */
 #define POISON 0xff                 /* a NaN in every type */
 
 /* --- life ------------------------------------------------------------------------------------------------------ */
@@ -80,11 +80,26 @@ static int by_number(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-static void list_steps(struct passage *p, const struct segment *s)
+/* The step that packs the input as the segment reads it, whose time counts: another choice may do without; PLAN_NONE
+ * where it reads no input. */
+static int pack_of(const struct gpu_net *net, const struct choice *choices, const struct segment *s)
 {
+    const struct plan *plan = net->plan;
+    int src = bind_source(net, choices, s->part[0].conv);
+    for (int i = 0; i < s->part[0].conv; i++)
+        if (plan->steps[i].kind == STEP_PACK && plan->steps[i].u.pack.dst == src)
+            return i;
+    return PLAN_NONE;
+}
+
+static void list_steps(struct passage *p, const struct gpu_net *net, const struct choice *choices, int segment)
+{
+    const struct segment *s = &net->segments[segment];
     p->count = 0;
     if (s->parts == 0)
         p->index[p->count++] = s->lone;
+    else if (pack_of(net, choices, s) != PLAN_NONE)
+        p->index[p->count++] = pack_of(net, choices, s);
     for (int slot = 0; slot < s->parts; slot++) {
         const int steps[] = { s->part[slot].conv, s->part[slot].stats, s->part[slot].apply, s->part[slot].scatter };
         for (int i = 0; i < 4; i++)
@@ -105,7 +120,7 @@ static enum status bind_passage(struct passage *p, struct trial *t, int segment,
                                 struct err *err)
 {
     t->choices[segment] = *choice;
-    list_steps(p, &t->net->segments[segment]);
+    list_steps(p, t->net, t->choices, segment);
     enum status st = layout_plan(&p->layout, t->net, t->choices, p->index, p->count, true, NULL, err);
     if (st == ST_OK && p->layout.image_bytes * (size_t)t->batch > t->pool->arena.bytes)
         st = err_set(err, ST_INTERNAL, "a trial of %s needs more than the arena", t->net->segments[segment].text);
@@ -117,12 +132,28 @@ static enum status bind_passage(struct passage *p, struct trial *t, int segment,
     return st;
 }
 
+/* The choice's ways are borrowed until here. */
+static void end_passage(struct passage *p, struct trial *t, int segment)
+{
+    layout_free(&p->layout);
+    t->choices[segment] = (struct choice){ .level = { 0 } };
+}
+
+static size_t widest_image(const struct plan *plan)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < PLAN_IMAGES; i++)
+        if (plan->image[i] != PLAN_NONE && plan->buffers[plan->image[i]].image_bytes > bytes)
+            bytes = plan->buffers[plan->image[i]].image_bytes;
+    return bytes;
+}
+
 enum status trial_image_bytes(size_t *bytes, const struct gpu_net *net, struct choice *choices, int segment,
                               unsigned levels, struct err *err)
 {
     struct passage p = { .count = 0 };
     const struct choice before = choices[segment];
-    list_steps(&p, &net->segments[segment]);
+    list_steps(&p, net, choices, segment);
     *bytes = 0;
     enum status st = ST_OK;
     for (int level = TUNE_F0; level < TUNE_LEVELS && st == ST_OK; level++) {
@@ -135,6 +166,8 @@ enum status trial_image_bytes(size_t *bytes, const struct gpu_net *net, struct c
             *bytes = p.layout.image_bytes;
         layout_free(&p.layout);
     }
+    if (p.count > 0 && net->plan->steps[p.index[0]].kind == STEP_PACK)
+        *bytes += widest_image(net->plan); /* a wide form needs no more than this besides */
     choices[segment] = before;
     return st;
 }
@@ -168,6 +201,14 @@ static bool written_before(const struct trial *t, const struct passage *p, int s
     return false;
 }
 
+static enum status fill_input(const struct trial *t, struct err *err)
+{
+    const int *input = t->net->plan->input;
+    size_t count = (size_t)t->batch * (size_t)input[0] * (size_t)input[1] * (size_t)input[2];
+    return fill_block(t->pool->input[0].data, count * sizeof(float), t->positive, NOISE_COUNT * sizeof(float),
+                      t->net->device, err);
+}
+
 /* What step number `step` reads and no step before it wrote. */
 static enum status fill_step(const struct trial *t, const struct passage *p, int step, struct err *err)
 {
@@ -175,7 +216,7 @@ static enum status fill_step(const struct trial *t, const struct passage *p, int
     size_t n = (size_t)t->batch, element = fused_bytes(plan->type);
     int ids[PLAN_STEP_BUFFERS], written;
     int count = layout_buffers(ids, &written, t->net, t->choices, p->index[step]);
-    enum status st = ST_OK;
+    enum status st = plan->steps[p->index[step]].kind == STEP_PACK ? fill_input(t, err) : ST_OK;
     for (int i = written; i < count && st == ST_OK; i++) {
         int id = plan->buffers[ids[i]].parent == PLAN_NONE ? ids[i] : plan->buffers[ids[i]].parent;
         const struct buffer *b = &plan->buffers[id];
@@ -205,7 +246,7 @@ static enum status fill(struct trial *t, const struct passage *p, int segment, s
     t->segment = st == ST_OK ? segment : -1;
     memcpy(t->level, t->choices[segment].level, sizeof t->level);
     for (int slot = 0; slot < SEGMENT_SLOTS; slot++)
-        t->direct[slot] = bind_is_direct(t->choices, segment, slot);
+        t->form[slot] = bind_form(t->choices, segment, slot);
     t->repeats = 0;
     return st;
 }
@@ -389,7 +430,7 @@ enum status trial_values(struct trial *t, int segment, const struct choice *choi
     if (st == ST_OK)
         st = read_results(&r, t, &p, err);
     *count = r.count;
-    layout_free(&p.layout);
+    end_passage(&p, t, segment);
     return gpu_settle(t->net->device, st, err);
 }
 
@@ -417,7 +458,7 @@ static bool is_filled_for(const struct trial *t, int segment, const struct choic
 {
     bool same = t->segment == segment && memcmp(t->level, choice->level, sizeof t->level) == 0;
     for (int slot = 0; slot < SEGMENT_SLOTS; slot++)
-        same = same && t->direct[slot] == conv_is_direct(choice->way[slot]);
+        same = same && t->form[slot] == conv_form(choice->way[slot]);
     return same;
 }
 
@@ -437,6 +478,6 @@ enum status trial_sample(struct trial *t, int segment, const struct choice *choi
     }
     if (st == ST_OK)
         st = time_passes(ns, t, &p, t->repeats, err);
-    layout_free(&p.layout);
+    end_passage(&p, t, segment);
     return gpu_settle(t->net->device, st, err);
 }

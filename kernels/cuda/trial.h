@@ -17,7 +17,7 @@ struct trial {
     struct choice *choices;         /* [segment_count]: the one tried at its place */
     int segment;                    /* whose input lies in the arena, at these levels; -1: nobody's */
     int level[SEGMENT_SLOTS];
-    bool direct[SEGMENT_SLOTS];
+    enum conv_form form[SEGMENT_SLOTS];
     int repeats;                    /* passes of one sample */
 };
 

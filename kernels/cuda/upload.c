@@ -8,12 +8,13 @@
 
 #define ALIGNMENT 256
 
-enum piece_kind { PIECE_WEIGHTS, PIECE_CONSTANT, PIECE_BIAS, PIECE_TURNED };
+enum piece_kind { PIECE_WEIGHTS, PIECE_CONSTANT, PIECE_BIAS, PIECE_TURNED, PIECE_WIDENED };
 
 struct piece {
     enum piece_kind kind;
     const float *host;      /* of a constant or bias: where the plan has it */
-    int of;                 /* of turned weights: the index of what they were */
+    int of;                 /* of turned and widened weights: the index of what they were */
+    int c;                  /* of widened ones: channels, padding included */
     void *data;             /* converted; NULL once it is on the device */
     size_t bytes, offset;
 };
@@ -90,8 +91,8 @@ static enum status keep_weights(int *index, void *context, const struct conv_sha
 
 struct lower_target uploads_target(struct uploads *u)
 {
-    return (struct lower_target){ .type = u->type, .channel_block = 8, .ordered = true, .keep_weights = keep_weights,
-                                   .context = u };
+    return (struct lower_target){ .type = u->type, .channel_block = 8, .ordered = true, .wide_images = true,
+                                   .keep_weights = keep_weights, .context = u };
 }
 
 static const struct piece *find(const struct uploads *u, enum piece_kind kind, const float *host)
@@ -132,29 +133,60 @@ static void add_bias_twice(struct adding *a, const float *host, size_t count)
         store(p->data, i, a->u->type, host[i % count]);
 }
 
-static const struct piece *find_turned(const struct uploads *u, int of)
+static const struct piece *find_form(const struct uploads *u, enum piece_kind kind, int of, int c)
 {
     for (int i = 0; i < u->count; i++)
-        if (u->pieces[i].kind == PIECE_TURNED && u->pieces[i].of == of)
+        if (u->pieces[i].kind == kind && u->pieces[i].of == of && u->pieces[i].c == c)
             return &u->pieces[i];
     return NULL;
+}
+
+/* Weights number `of` in another form; NULL if that is there, or there is no memory. */
+static struct piece *add_form(struct adding *a, enum piece_kind kind, int of, int c, size_t bytes)
+{
+    if (a->failed || find_form(a->u, kind, of, c))
+        return NULL;
+    struct piece *p = add_piece(a->u, kind, NULL, bytes);
+    a->failed = !p;
+    if (p) {
+        p->of = of;
+        p->c = c;
+    }
+    return p;
 }
 
 /* dst (columns, rows) from weights number `of`, (rows, columns) */
 static void add_turned(struct adding *a, int of, size_t rows, size_t columns)
 {
     size_t element = fused_bytes(a->u->type);
-    if (a->failed || find_turned(a->u, of))
-        return;
-    struct piece *p = add_piece(a->u, PIECE_TURNED, NULL, rows * columns * element);
-    a->failed = !p;
+    struct piece *p = add_form(a, PIECE_TURNED, of, 0, rows * columns * element);
     if (!p)
         return;
-    p->of = of;
     const char *src = a->u->pieces[of].data;
     for (size_t row = 0; row < rows; row++)
         for (size_t column = 0; column < columns; column++, src += element)
             memcpy((char *)p->data + (column * rows + row) * element, src, element);
+}
+
+/* dst (rows, c) from weights number `of`, (rows, shape->c): zeros behind */
+static void add_widened(struct adding *a, int of, const struct conv_shape *shape, int c)
+{
+    size_t element = fused_bytes(a->u->type), rows = conv_shape_weights(shape) / (size_t)shape->c;
+    size_t row = (size_t)shape->c * element, wide = (size_t)c * element;
+    struct piece *p = add_form(a, PIECE_WIDENED, of, c, rows * wide);
+    if (!p)
+        return;
+    memset(p->data, 0, rows * wide);
+    for (size_t i = 0; i < rows; i++)
+        memcpy((char *)p->data + i * wide, (const char *)a->u->pieces[of].data + i * row, row);
+}
+
+static void add_conv(struct adding *a, const struct plan *p, const struct conv_step *s)
+{
+    add(a, PIECE_BIAS, s->bias, (size_t)s->shape.k);
+    for (int i = 1; i < PLAN_IMAGES; i++)
+        if (s->src == p->image[0] && p->image[i] != PLAN_NONE && s->shape.groups == 1)
+            add_widened(a, s->weights, &s->shape, p->buffers[p->image[i]].c);
 }
 
 static void add_norm(struct adding *a, const struct norm_ref *n, int channels)
@@ -197,7 +229,7 @@ static void add_constants(struct adding *a, const struct plan *p, const struct s
 {
     enum { MAP_WEIGHTS = 2 * 7 * 7 };
     switch (s->kind) {
-    case STEP_CONV:    add(a, PIECE_BIAS, s->u.conv.bias, (size_t)s->u.conv.shape.k); break;
+    case STEP_CONV:    add_conv(a, p, &s->u.conv); break;
     case STEP_STATS:   add_stats(a, p, &s->u.stats); break;
     case STEP_APPLY:   add_apply(a, &s->u.apply); break;
     case STEP_SE:      add_se(a, &s->u.se); break;
@@ -253,7 +285,12 @@ const void *uploads_weights(const struct uploads *u, int index)
 
 const void *uploads_turned(const struct uploads *u, int index)
 {
-    return address(u, find_turned(u, index));
+    return address(u, find_form(u, PIECE_TURNED, index, 0));
+}
+
+const void *uploads_widened(const struct uploads *u, int index, int c)
+{
+    return address(u, find_form(u, PIECE_WIDENED, index, c));
 }
 
 const float *uploads_constant(const struct uploads *u, const float *host)

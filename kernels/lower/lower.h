@@ -14,6 +14,8 @@ struct lower_target {
     /* What a transposed convolution leaves is read only in the order of its dst, as a slice of channels too:
      * nobody but the scatter step reads its product, so that a way may do without both. */
     bool ordered;
+    /* The image is packed with 4 and with 8 channels besides its own, where it has fewer; plan.h's image[]. */
+    bool wide_images;
     /* Keeps the weights of one convolution: plain is (k, c/groups, kh, kw) f32, padded as the buffers
      * are, borrowed for the call. *index is what the step carries. */
     enum status (*keep_weights)(int *index, void *context, const struct conv_shape *shape, const float *plain,

@@ -76,10 +76,6 @@ static void lower_dot(struct lowering *l, int node)
         return;
     struct step s = lower_apply(l, in, terms, count);
     struct apply_step *a = &s.u.apply;
-    if (a->c % l->p->channel_block != 0) {
-        lower_fail(l, ST_UNSUPPORTED, "a one-channel convolution of the image itself is not supported");
-        return;
-    }
     s.flops = 2 * graph_node_macs(l->g, node);
     a->act = act;
     a->dot = lower_floats(l, (size_t)n->h * (size_t)n->w);
@@ -143,7 +139,7 @@ static struct value times_pixel(int src, int pixel)
 void lower_conv(struct lowering *l, int node)
 {
     const struct node *n = &l->g->nodes[node], *in = &l->g->nodes[n->in[0]];
-    if (n->c == 1 && n->kernel_h == 1 && n->kernel_w == 1 && n->stride == 1 && n->groups == 1) {
+    if (lower_is_dot(n)) {
         lower_dot(l, node);
         return;
     }
@@ -205,6 +201,16 @@ void lower_tconv(struct lowering *l, int node)
         lower_stored(l, node);
 }
 
+/* Do its channels follow each other, so that it can be read as one tensor? */
+static bool has_no_gaps(const struct channel_map *map)
+{
+    int next = 0;
+    for (int i = 0; i < map->segments; next += map->real[i++])
+        if (map->at[i] != next)
+            return false;
+    return true;
+}
+
 void lower_concat(struct lowering *l, int node)
 {
     const struct node *n = &l->g->nodes[node];
@@ -216,9 +222,8 @@ void lower_concat(struct lowering *l, int node)
         const struct buffer *from = &l->p->buffers[term.src], *to = &l->p->buffers[slice];
         if (from->parent == to->parent && from->first_channel == to->first_channel)
             continue; /* written in place */
-        if (from->c != to->c) {
-            lower_fail(l, ST_UNSUPPORTED,
-                       "an input of a concatenation may not be the image or a concatenation");
+        if (from->c != to->c || !has_no_gaps(&from->map)) {
+            lower_fail(l, ST_UNSUPPORTED, "an input of a concatenation may not be one with padding in between");
             return;
         }
         struct step s = lower_apply(l, n->in[k], &term, 1);

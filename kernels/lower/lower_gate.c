@@ -18,8 +18,6 @@ static struct value as_scaled(struct lowering *l, int node)
     scaled.point = l->values[node].point;
     scaled.point_factor = l->values[node].point_factor;
     scaled.own = lower_readers(l, node) == 1 && l->p->buffers[scaled.buffer].parent == PLAN_NONE;
-    if (lower_channels(l, scaled.buffer) % l->p->channel_block != 0)
-        lower_fail(l, ST_UNSUPPORTED, "a gate on the image itself is not supported");
     return scaled;
 }
 
@@ -125,8 +123,6 @@ void lower_simam(struct lowering *l, int node)
         if (l->status != ST_OK)
             return;
         int c = lower_channels(l, v.term[0].src);
-        if (c % l->p->channel_block != 0)
-            lower_fail(l, ST_UNSUPPORTED, "SimAM of the image itself is not supported");
         v.center = lower_floats(l, (size_t)c);
         v.rate = lower_floats(l, (size_t)c);
         struct norm_ref norm = { .scale = PLAN_NONE, .shift = PLAN_NONE, .center = v.center, .rate = v.rate };

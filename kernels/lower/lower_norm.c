@@ -72,10 +72,6 @@ void lower_norm(struct lowering *l, int node)
     }
     if (l->status != ST_OK)
         return;
-    if (lower_channels(l, v.term[0].src) % l->p->channel_block != 0) {
-        lower_fail(l, ST_UNSUPPORTED, "a norm of the image itself is not supported");
-        return;
-    }
     struct norm_ref norm = make_norm(l, node, v.term[0].src);
     bool whole = v.terms == 1 && (v.term[0].resize == FUSED_SAME || v.term[0].resize == FUSED_WIDE);
     v.norm_step = whole ? tensor_statistics(l, &v.term[0], &norm) : sum_statistics(l, node, &v, &norm);
@@ -173,8 +169,6 @@ void lower_maxpool(struct lowering *l, int node)
     if (pool == PLAN_NONE) {
         struct step s = lower_apply(l, n->in[0], &term, 1);
         s.u.apply.pool = pool = plan_tensor(l->p, n->h, n->w, s.u.apply.c, lower_map(l, term.src));
-        if (s.u.apply.c % l->p->channel_block != 0)
-            lower_fail(l, ST_UNSUPPORTED, "pooling of the image itself is not supported");
         lower_step(l, s);
     }
     l->values[node] = value_stored(pool);

@@ -135,16 +135,36 @@ static int store_wide(struct lowering *l, int node)
     return dst;
 }
 
-/* The image keeps its own channel count: first convolutions are fastest on three. */
-static int store_image(struct lowering *l, int node)
+static int pack_image(struct lowering *l, const struct node *n, int channels)
 {
-    const struct node *n = &l->g->nodes[node];
     struct channel_map map = channel_map_simple(n->c);
-    int dst = plan_tensor(l->p, n->h, n->w, n->c, &map);
+    int dst = plan_tensor(l->p, n->h, n->w, channels, &map);
     if (dst == PLAN_NONE)
         return lower_fail(l, ST_OUT_OF_MEMORY, "no memory for the plan");
     lower_step(l, (struct step){ .kind = STEP_PACK, .u.pack = { .dst = dst } });
     return dst;
+}
+
+static bool only_convolved(const struct lowering *l, int node)
+{
+    bool dots = false;
+    for (int i = node + 1; i < l->g->node_count; i++)
+        dots = dots || (l->g->nodes[i].in[0] == node && lower_is_dot(&l->g->nodes[i]));
+    return !dots && lower_read_only_by(l, node, GRAPH_CONV);
+}
+
+/* Where convolutions alone read the image it keeps its own channel count: on a CPU first convolutions are fastest on
+ * three. A target that would rather measure it gets it with 4 and 8 as well. Passes of ours read whole blocks of
+ * channels. */
+static int store_image(struct lowering *l, int node)
+{
+    const int real = l->g->nodes[node].c, channels[PLAN_IMAGES] = { real, 4, 8 };
+    if (!only_convolved(l, node))
+        return l->p->image[0] = pack_image(l, &l->g->nodes[node], plan_padded(l->p, real));
+    for (int i = 0; i < PLAN_IMAGES; i++)
+        if (i == 0 || (l->target->wide_images && channels[i] > real))
+            l->p->image[i] = pack_image(l, &l->g->nodes[node], channels[i]);
+    return l->p->image[0];
 }
 
 static int store(struct lowering *l, int node, int mean)

@@ -14,6 +14,8 @@ struct plan *plan_new(enum fused_type type, int channel_block)
     p->type = type;
     p->channel_block = channel_block;
     p->output_buffer = PLAN_NONE;
+    for (int i = 0; i < PLAN_IMAGES; i++)
+        p->image[i] = PLAN_NONE;
     return p;
 }
 

@@ -18,6 +18,7 @@
 #define PLAN_NONE (-1)
 #define PLAN_SEGMENTS_MAX GRAPH_INPUTS_MAX
 #define PLAN_STEP_BUFFERS 32
+#define PLAN_IMAGES 3
 
 /* Where the network's channels lie in a buffer: segment s holds `real[s]` channels from `at[s]` on; all
  * others are zero. One segment unless the buffer is a concatenation. */
@@ -139,6 +140,7 @@ struct plan {
     int constant_count, constant_room;
     size_t constant_bytes;
     int input[3], output[3];        /* C,H,W of the network */
+    int image[PLAN_IMAGES];         /* the packed input: as the steps read it, with 4 channels, with 8; PLAN_NONE */
     int output_buffer;              /* f32 [C][H][W] per image */
     size_t arena_image_bytes;       /* per image */
 };

@@ -110,6 +110,11 @@ bool lower_is_pointwise(const struct node *n)
            n->pad_h == 0 && n->pad_w == 0 && n->param[1] == GRAPH_NONE;
 }
 
+bool lower_is_dot(const struct node *n)
+{
+    return n->op == GRAPH_CONV && n->c == 1 && n->kernel_h == 1 && n->kernel_w == 1 && n->stride == 1 && n->groups == 1;
+}
+
 const struct channel_map *lower_map(const struct lowering *l, int buffer)
 {
     return &l->p->buffers[buffer].map;

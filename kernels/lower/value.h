@@ -66,6 +66,7 @@ int lower_readers(const struct lowering *l,
                   int node); /* how many inputs of nodes name it; the output counts */
 bool lower_read_only_by(const struct lowering *l, int node, enum graph_op op);
 bool lower_is_pointwise(const struct node *n);             /* 1x1, stride 1, one group, no bias */
+bool lower_is_dot(const struct node *n);                   /* a 1x1 to one channel: no convolution step but a pass */
 const struct channel_map *lower_map(const struct lowering *l, int buffer);
 int lower_channels(const struct lowering *l, int buffer);  /* stored, padding included */
 

@@ -276,7 +276,7 @@ static float *run(struct conv_way *way, const struct tconv *t, const struct memo
     float *dst = gaps(&m->numbers);
     void *device = to_device(dst, m->numbers.out);
     struct conv_buffers b = { .src = m->src, .weights = m->wide, .dst = m->product, .workspace = m->workspace };
-    if (conv_is_direct(way)) {
+    if (conv_form(way) == CONV_DIRECT) {
         b.weights = m->weights;
         b.bias = m->bias;
         b.dst = (float *)device + t->first;
@@ -284,7 +284,7 @@ static float *run(struct conv_way *way, const struct tconv *t, const struct memo
     GOOD(conv_run(way, &b, NULL, &err));
     OK(cudaMemcpy(dst, device, m->numbers.out * sizeof *dst, cudaMemcpyDeviceToHost));
     OK(cudaFree(device));
-    if (conv_is_direct(way))
+    if (conv_form(way) == CONV_DIRECT)
         return dst;
     size_t count = (size_t)(4 * t->n * t->h * t->w * t->k);
     float *wide = malloc(count * sizeof *wide);
@@ -318,7 +318,7 @@ static void every_way_writes_the_same(void **state)
         size_t count, direct = 0, products = 0;
         GOOD(conv_list(&ways, &count, l, &want, 8, CAP, &err));
         for (size_t k = 0; k < count; k++) {
-            bool is_direct = conv_is_direct(ways[k]);
+            bool is_direct = conv_form(ways[k]) == CONV_DIRECT;
             assert_true(is_direct || direct == 0);      /* they stand behind all others */
             direct += is_direct;
             products += is_direct && is_product(ways[k]);
@@ -332,7 +332,7 @@ static void every_way_writes_the_same(void **state)
         assert_true(products > 0 && direct > products && count > direct);
         conv_free_all(ways, count);
         GOOD(conv_list(&ways, &count, l, &want, 1, CAP, &err));
-        assert_true(count == 1 && !conv_is_direct(ways[0]));        /* the first guess is the wide product */
+        assert_true(count == 1 && conv_form(ways[0]) == CONV_PLAIN);        /* the first guess is the wide product */
         conv_free_all(ways, count);
         memory_free(&m);
     }
@@ -356,10 +356,10 @@ static void the_name_says_the_form(void **state)
         void *bytes;
         conv_name(ways[k], name, sizeof name);
         char *end = strstr(name, " direct");
-        assert_int_equal(end != NULL, conv_is_direct(ways[k]));
+        assert_int_equal(end != NULL, conv_form(ways[k]) == CONV_DIRECT);
         GOOD(conv_save(ways[k], &bytes, &size, &err));
         GOOD(conv_load(&again, l, &want, name, bytes, size, &err));
-        assert_int_equal(conv_is_direct(again), conv_is_direct(ways[k]));
+        assert_int_equal(conv_form(again), conv_form(ways[k]));
         assert_int_equal(conv_launches(again), conv_launches(ways[k]));
         float *dst = run(again, t, &m);
         assert_int_equal(wrong_values(&m.numbers, dst), 0);
@@ -399,7 +399,7 @@ static void patience_ends_the_direct_ones(void **state)
         want.patience = &patience;
         GOOD(conv_list(&ways, &count, l, &want, 8, CAP, &err));
         for (size_t k = 0; k < count; k++)
-            direct += conv_is_direct(ways[k]);
+            direct += conv_form(ways[k]) == CONV_DIRECT;
         assert_true(count > direct && count >= before);
         assert_true(time > 0 || direct == 0);
         before = count;

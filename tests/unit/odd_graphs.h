@@ -105,6 +105,41 @@ static int pool_of_conv(struct graph *g, int x)
     return two(g, graph_maxpool(g, a), graph_relu(g, graph_maxpool(g, graph_relu(g, a))));
 }
 
+static int concat_in_concat(struct graph *g, int x)
+{
+    int a = conv(g, "a", x, 32, 3, true), b = conv(g, "b", x, 19, 1, true);
+    return conv(g, "y", graph_concat(g, (int[]){ graph_concat(g, (int[]){ a, b }, 2), a }, 2), 6, 3, true);
+}
+
+/* The input itself in a sum and behind a relu, beside a convolution that reads it. */
+static int input_in_sums(struct graph *g, int x)
+{
+    int a = two(g, conv(g, "a", x, 3, 3, true), x);
+    return two(g, conv(g, "y", two(g, a, graph_relu(g, x)), 3, 3, false), graph_relu(g, x));
+}
+
+/* The input itself in everything else that reads a tensor. */
+static int input_read_by_all(struct graph *g, int x)
+{
+    int b = graph_relu(g, norm(g, "x.n", x)), c = graph_resize(g, graph_maxpool(g, x), 6, 8, false);
+    int up = graph_resize(g, graph_maxpool(g, graph_tconv(g, "up", x, 5)), 6, 8, true);
+    int all = graph_concat(g, (int[]){ x, b, c, up }, 4), mask = graph_sigmoid(g, conv(g, "m", x, 1, 1, true));
+    return graph_mul(g, conv(g, "z", all, 10, 3, false), mask);
+}
+
+static int input_in_gates(struct graph *g, int x)
+{
+    int a = graph_concat(g, (int[]){ graph_spatial_gate(g, "sa", x), graph_simam(g, x), graph_triplet(g, "t", x) }, 3);
+    return conv(g, "y", a, 10, 3, true);
+}
+
+/* Convolutions alone read the input, one of them a mask. */
+static int input_as_mask(struct graph *g, int x)
+{
+    int mask = graph_sigmoid(g, conv(g, "m", x, 1, 1, true));
+    return graph_mul(g, conv(g, "a", x, 10, 3, false), mask);
+}
+
 static const struct odd_graph {
     const char *name;
     int (*build)(struct graph *g, int x);
@@ -116,6 +151,8 @@ static const struct odd_graph {
     ROW(factor_behind_pointwise, 9, 8), ROW(tconv_read_many_ways, 5, 7), ROW(resizes, 9, 12),
     ROW(attention, 3, 4),              ROW(attention, 23, 25), /* 575 tokens: a whole block of keys and a rest */
     ROW(depthwise, 6, 6),              ROW(pool_of_conv, 7, 5),
+    ROW(input_in_sums, 6, 8),          ROW(input_read_by_all, 6, 8),   ROW(input_in_gates, 7, 9),
+    ROW(input_as_mask, 9, 5),          ROW(concat_in_concat, 6, 7),
 #undef ROW
 };
 

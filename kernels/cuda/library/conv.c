@@ -15,9 +15,10 @@ struct conv_way {
     struct matmul_tap tap[MATMUL_TAPS_MAX];
     int taps;
     size_t element;                 /* bytes */
-    bool direct;
+    enum conv_form form;
 };
-#define DIRECT " direct"            /* behind its name */
+
+static const char *const suffixes[CONV_FORMS] = { "", " direct", " c4", " c8" };   /* behind its name */
 
 /* The list as it grows. */
 struct list {
@@ -43,19 +44,42 @@ static enum status add_way(struct list *l, struct conv_way way, struct err *err)
     return ST_OK;
 }
 
+/* --- forms -------------------------------------------------------------------------------------------- */
+
+static bool has_form(const struct conv_want *want, enum conv_form form)
+{
+    if (form == CONV_PLAIN)
+        return true;
+    if (form == CONV_DIRECT)
+        return want->direct.stride > 0;
+    return want->image && want->shape.groups == 1 && conv_form_channels(form, 0) > want->shape.c;
+}
+
+/* A want of its own; has_form must hold. */
+static struct conv_want want_in_form(const struct conv_want *want, enum conv_form form)
+{
+    if (form == CONV_DIRECT)
+        return conv_want_direct(want);
+    struct conv_want w = *want;
+    w.shape.c = conv_form_channels(form, want->shape.c);
+    w.image = want->image && form == CONV_PLAIN;
+    return w;
+}
+
 /* --- the two providers ---------------------------------------------------------------------------------- */
 
-static struct conv_way way_of(const struct conv_want *want)
+static struct conv_way way_of(const struct conv_want *want, enum conv_form form)
 {
     bool half = want->math == GPU_F16 || want->math == GPU_BF16;
-    struct conv_way way = { .element = half ? 2 : 4, .direct = want->transposed };
+    struct conv_way way = { .element = half ? 2 : 4, .form = form };
     way.taps = matmul_taps(way.tap, want);
     return way;
 }
 
 struct ask {
     struct gpu_libraries *libraries;
-    const struct conv_want *want;
+    const struct conv_want *want;   /* of the form */
+    enum conv_form form;
     size_t most, cap;
 };
 
@@ -66,7 +90,7 @@ static enum status add_plans(struct list *l, const struct ask *ask, struct err *
     enum status st =
         conv_plan_list(&plans, &count, ask->libraries, ask->want, ask->most, ask->cap, NULL, err);
     for (; st == ST_OK && taken < count; taken++) {
-        struct conv_way way = way_of(ask->want);
+        struct conv_way way = way_of(ask->want, ask->form);
         way.plan = plans[taken];
         st = add_way(l, way, err);
         if (st != ST_OK)
@@ -87,7 +111,7 @@ static enum status add_products(struct list *l, const struct ask *ask, struct er
         return err_set(err, ST_UNSUPPORTED, "this convolution is no single product");
     enum status st = matmul_list(&plans, &count, ask->libraries, &want, ask->most, ask->cap, err);
     for (; st == ST_OK && taken < count; taken++) {
-        struct conv_way way = way_of(ask->want);
+        struct conv_way way = way_of(ask->want, ask->form);
         way.product = plans[taken];
         st = add_way(l, way, err);
         if (st != ST_OK)
@@ -128,9 +152,9 @@ static enum status add_ways(struct list *l, const struct ask *ask, struct err *e
 }
 
 /* Behind the others, so that none of these is owed once patience is over. */
-static enum status add_direct(struct list *l, const struct ask *ask, struct err *err)
+static enum status add_form(struct list *l, const struct ask *ask, enum conv_form form, struct err *err)
 {
-    struct conv_want want = conv_want_direct(ask->want);
+    struct conv_want want = want_in_form(ask->want, form);
     struct patience patience;
     if (want.patience) {
         patience = *want.patience;
@@ -140,7 +164,7 @@ static enum status add_direct(struct list *l, const struct ask *ask, struct err 
     if (!patience_left(want.patience, l->count))
         return ST_OK;
     struct err why = { .status = ST_OK };
-    enum status st = add_ways(l, &(struct ask){ ask->libraries, &want, ask->most, ask->cap }, &why);
+    enum status st = add_ways(l, &(struct ask){ ask->libraries, &want, form, ask->most, ask->cap }, &why);
     if (st == ST_OK || st == ST_UNSUPPORTED)
         return ST_OK;
     if (err)
@@ -151,11 +175,12 @@ static enum status add_direct(struct list *l, const struct ask *ask, struct err 
 enum status conv_list(struct conv_way ***ways, size_t *count, struct gpu_libraries *libraries,
                       const struct conv_want *want, size_t most, size_t cap, struct err *err)
 {
-    const struct ask ask = { libraries, want, most, cap };
+    const struct ask ask = { libraries, want, CONV_PLAIN, most, cap };
     struct list l = { .count = 0 };
     enum status st = add_ways(&l, &ask, err);
-    if (st == ST_OK && want->direct.stride && most > 1)
-        st = add_direct(&l, &ask, err);
+    for (int form = CONV_PLAIN + 1; form < CONV_FORMS && st == ST_OK && most > 1; form++)
+        if (has_form(want, (enum conv_form)form))
+            st = add_form(&l, &ask, (enum conv_form)form, err);
     *ways = l.ways;
     *count = l.count;
     if (st == ST_OK)
@@ -194,9 +219,9 @@ int conv_launches(const struct conv_way *way)
     return way->plan ? conv_plan_launches(way->plan) : way->taps;
 }
 
-bool conv_is_direct(const struct conv_way *way)
+enum conv_form conv_form(const struct conv_way *way)
 {
-    return way && way->direct;
+    return way ? way->form : CONV_PLAIN;
 }
 
 bool conv_precompiled(const struct conv_way *way)
@@ -211,8 +236,7 @@ void conv_name(const struct conv_way *way, char *text, size_t size)
     else
         matmul_name(way->product, text, size);
     size_t used = strlen(text);
-    if (way->direct)
-        snprintf(text + used, size - used, DIRECT);
+    snprintf(text + used, size - used, "%s", suffixes[way->form]);
 }
 
 enum status conv_save(const struct conv_way *way, void **bytes, size_t *size, struct err *err)
@@ -234,25 +258,30 @@ static enum status load_product(struct conv_way *way, struct gpu_libraries *libr
     return matmul_load(&way->product, libraries, &product, bytes, size, err);
 }
 
-static bool is_direct_name(const char *name)
+/* CONV_PLAIN for a form that the want does not have, too. */
+static enum conv_form form_of_name(const char *name, const struct conv_want *want)
 {
-    size_t size = strlen(name), end = strlen(DIRECT);
-    return size >= end && strcmp(name + size - end, DIRECT) == 0;
+    const char *suffix = strrchr(name, ' ');
+    for (int form = CONV_PLAIN + 1; suffix && form < CONV_FORMS; form++)
+        if (strcmp(suffix, suffixes[form]) == 0 && has_form(want, (enum conv_form)form))
+            return (enum conv_form)form;
+    return CONV_PLAIN;
 }
 
 enum status conv_load(struct conv_way **out, struct gpu_libraries *libraries, const struct conv_want *want,
                       const char *name, const void *bytes, size_t size, struct err *err)
 {
-    const struct conv_want form = is_direct_name(name) && want->direct.stride ? conv_want_direct(want) : *want;
+    const enum conv_form form = form_of_name(name, want);
+    const struct conv_want formed = want_in_form(want, form);
     struct conv_way *way = malloc(sizeof *way);
     char found[96];
     *out = NULL;
     if (!way)
         return err_set(err, ST_OUT_OF_MEMORY, "no memory for a way of a convolution");
-    *way = way_of(&form);
+    *way = way_of(&formed, form);
     enum status st = strncmp(name, "cublaslt:", 9) == 0
-                         ? load_product(way, libraries, &form, bytes, size, err)
-                         : conv_plan_load(&way->plan, libraries, &form, bytes, size, err);
+                         ? load_product(way, libraries, &formed, bytes, size, err)
+                         : conv_plan_load(&way->plan, libraries, &formed, bytes, size, err);
     if (st == ST_OK) {
         conv_name(way, found, sizeof found);
         if (strcmp(found, name) != 0)

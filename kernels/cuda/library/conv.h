@@ -22,6 +22,10 @@ struct conv_direct {
     bool bias;
 };
 
+/* In which form a way computes a step. WIDE4, WIDE8: with src and weights of 4 or 8 channels, those behind the step's
+ * own being zero in the weights. */
+enum conv_form { CONV_PLAIN, CONV_DIRECT, CONV_WIDE4, CONV_WIDE8, CONV_FORMS };
+
 /* What a step needs. src and dst are dense NHWC unless a stride (elements from pixel to pixel) is given. */
 struct conv_want {
     struct conv_shape shape;       /* n is the batch */
@@ -29,6 +33,7 @@ struct conv_want {
     int  src_stride, dst_stride;   /* 0: dense */
     bool transposed;               /* 2x2, stride 2: (n,h,w,c) to (n,2h,2w,k); no prologue, no sums */
     struct conv_direct direct;     /* ways may also compute this, and leave the product out */
+    bool image;                    /* src is there with 4 and 8 channels as well: ways may read these */
     bool prologue;                 /* src is read as relu(scale * src + shift), both [n][c] in storage type */
     bool stats;                    /* also sums of dst and of dst^2, [n][k] f32 each */
     const struct patience *patience; /* of conv_list: none is built once it is over; NULL: all that are asked for */
@@ -49,7 +54,14 @@ static inline struct conv_want conv_want_direct(const struct conv_want *want)
     return w;
 }
 
-/* Device pointers; NULL where the want has none. A way that is direct gets those of conv_want_direct. */
+/* Channels that a form reads, given those of the step: more only in the wide ones. */
+static inline int conv_form_channels(enum conv_form form, int c)
+{
+    return form == CONV_WIDE4 ? 4 : form == CONV_WIDE8 ? 8 : c;
+}
+
+/* Device pointers; NULL where the want has none. A way gets those of its form: of conv_want_direct, or src and weights
+ * with the channels of a wide one. */
 struct conv_buffers {
     const void *src, *weights, *bias;   /* weights (K, kh, kw, C / groups), bias [K], both in storage type;
                                          * transposed: (C, 2, 2, K), and the bias twice where dst is dense */
@@ -60,7 +72,8 @@ struct conv_buffers {
 };
 
 /* Up to `most` ways of each provider, best guess first (most = 1: that one alone), none with more workspace
- * than `cap` bytes. Direct ways stand behind all others, up to `most` of each provider again. *count may be 0 only
+ * than `cap` bytes. Ways of other forms than CONV_PLAIN stand behind all others, up to `most` of each provider and form
+ * again. *count may be 0 only
  * with a status: ST_UNSUPPORTED with the libraries' chain of reasons, or because patience was over before there
  * was one.
  * *ways is one array for conv_free_all. */
@@ -72,9 +85,9 @@ void conv_free_all(struct conv_way **ways, size_t count);    /* the array and ev
 size_t conv_workspace(const struct conv_way *way);           /* bytes */
 int    conv_launches(const struct conv_way *way);            /* plans executed for one call: n with stats */
 bool   conv_precompiled(const struct conv_way *way);         /* nothing had to be compiled for it */
-bool   conv_is_direct(const struct conv_way *way);           /* it does conv_want_direct; NULL does not */
-/* "cudnn:62", "cublaslt:66.20.15": provider and engine, or algorithm, tile and stages; " direct" behind it if
- * it is. */
+enum conv_form conv_form(const struct conv_way *way);        /* NULL: CONV_PLAIN */
+/* "cudnn:62", "cublaslt:66.20.15": provider and engine, or algorithm, tile and stages; behind it " direct", " c4" or
+ * " c8" for a form. */
 void   conv_name(const struct conv_way *way, char *text, size_t size);
 /* The way as bytes for a later process with the same libraries; *bytes for free(). conv_load makes it again
  * for the same want; a status if the libraries do not take it. name as conv_name gave it. */

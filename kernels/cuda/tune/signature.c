@@ -301,6 +301,7 @@ static struct conv_want plain_want(const struct plan *p, const struct segment_pa
     struct conv_want want = { .shape = c->shape };
     want.src_stride = stride_of(p, c->src, 0);
     want.dst_stride = stride_of(p, c->dst, 0);
+    want.image = c->src == p->image[0] && p->image[PLAN_IMAGES - 1] != PLAN_NONE && c->shape.groups == 1;
     if (part->scatter != PLAN_NONE) {
         const struct scatter_step *s = &p->steps[part->scatter].u.scatter;
         want.direct = (struct conv_direct){ stride_of(p, s->dst, p->buffers[s->dst].c), s->bias != NULL };
@@ -322,6 +323,7 @@ void signature_part(char text[SIGNATURE_STEP_MAX], const struct plan *p, const s
     put(&l, " g%d c%d k%d h%d w%d ld%d/%d %s%s", s->groups, s->c, s->k, s->h, s->w,
         want.src_stride ? want.src_stride : s->c, want.dst_stride ? want.dst_stride : s->k, gpu_math_name(math),
         s->bias ? " bias" : "");
+    put(&l, "%s", want.image ? " image" : "");
     put_post(&l, p, part);
     put(&l, " consumers=%d", consumers_of(p, part));
 }

@@ -4,7 +4,7 @@
  * what follows, how many read the result. A transposed convolution, in whatever form it is computed, is
  *   tconv2x2s2p0 g1 c96 k48 h512 w512 ld96/96 f16 bias post=- consumers=3
  * Two steps with equal lines cost the same and are tuned once. The
- * batch size is not in it. Pure functions; nothing is owned. */
+ * batch size is not in it. "image" behind the arithmetic: src is the packed input, there with 4 and 8 channels too. Pure functions; nothing is owned. */
 #ifndef CUDA_SIGNATURE_H
 #define CUDA_SIGNATURE_H
 

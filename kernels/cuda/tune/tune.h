@@ -30,7 +30,7 @@ enum tune_mode { TUNE_AUTO, TUNE_CACHE, TUNE_FRESH, TUNE_OFF };
 /* ST_INVALID with the words allowed. */
 enum status tune_mode_of(enum tune_mode *out, const char *text, struct err *err);
 
-#define TUNE_WAYS_MAX 128                         /* of one segment: levels x parts x 8, with room */
+#define TUNE_WAYS_MAX 192                         /* of one segment: levels x parts x 8 x forms, with room */
 
 /* One way to compute one part of a segment at one level, in the order in which the libraries offered them. At F3 it is a
  * way for the norm alone, behind one of F0 for the convolution. */

@@ -10,7 +10,7 @@
 
 #include "kernels/base/err.h"
 
-#define RACE_LANES_MAX 40           /* 8 ways of two providers, and as many direct ones */
+#define RACE_LANES_MAX 64           /* 8 ways of two providers in every form */
 #define RACE_ROUNDS 12              /* at most */
 #define RACE_DECIDES 3              /* rounds before anybody is dropped or wins */
 #define RACE_TIE 0.02               /* a lead below this part is none */

@@ -1,0 +1,121 @@
+/* cuda_forms_help.h - ways of other forms than the plain one, forced upon the engine on fakes, tried, and remembered. */
+#ifndef TESTS_CUDA_FORMS_HELP_H
+#define TESTS_CUDA_FORMS_HELP_H
+
+#include "kernels/cuda/trial.h"
+#include "tests/unit/cuda_engine_help.h"
+
+#define WAYS 8
+#define WAYS_OF_ALL_FORMS (2 * CONV_FORMS * WAYS)
+#define VALUES 4096
+
+static const struct { enum gpu_math math; double limit; } maths[] = {
+    { GPU_F32, 2e-5 }, { GPU_TF32, 5e-3 }, { GPU_F16, 5e-3 }, { GPU_BF16, 0.03 },
+};
+
+/* The ways of a segment, in the order of conv_list; the execution owns them. */
+static inline int ways_of(struct conv_way *out[WAYS_OF_ALL_FORMS], struct exec *e, int segment)
+{
+    struct err err = { .status = ST_OK };
+    struct conv_way **ways;
+    size_t count;
+    struct conv_want want = bind_want(e->net, e->choices, segment, 0, e->batch);
+    MUST(conv_list(&ways, &count, e->net->libraries, &want, WAYS, e->net->workspace_cap, &err));
+    assert_in_range(count, 1, WAYS_OF_ALL_FORMS);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = ways[i];
+        MUST(exec_own(e, ways[i], &err));
+    }
+    free(ways);
+    return (int)count;
+}
+
+/* The first part of every segment by its way number `index` in that form, where there are so many. How many were changed. */
+static inline int choose_form(struct exec *e, enum conv_form form, int index)
+{
+    int changed = 0;
+    for (int i = 0; i < e->net->segment_count; i++) {
+        struct conv_way *ways[WAYS_OF_ALL_FORMS];
+        int count = e->net->segments[i].parts > 0 ? ways_of(ways, e, i) : 0, left = index;
+        for (int k = 0; k < count; k++)
+            if (conv_form(ways[k]) == form && left-- == 0) {
+                e->choices[i].way[0] = ways[k];
+                changed++;
+            }
+    }
+    return changed;
+}
+
+static inline void plan_again(struct world *w, struct prepared *p)
+{
+    struct err err = { .status = ST_OK };
+    MUST(exec_plan(p->exec, &err));
+    MUST(ready_again(&w->ready, p, &err));
+}
+
+static inline int steps_left(const struct exec *e, enum step_kind kind)
+{
+    int count = 0;
+    for (int i = 0; i < e->net->plan->step_count; i++)
+        count += e->net->plan->steps[i].kind == kind && e->steps[0][i].kind != BOUND_NOTHING;
+    return count;
+}
+
+static inline size_t trial_of(struct trial *t, const struct exec *e, int segment, struct conv_way *way, float *values)
+{
+    struct err err = { .status = ST_OK };
+    struct choice choice = e->choices[segment];
+    size_t count = 0;
+    choice.way[0] = way;
+    MUST(trial_values(t, segment, &choice, values, VALUES, &count, &err));
+    return count;
+}
+
+/* Memory for trials of any segment. */
+static inline void make_room(struct trial *t, struct world *w, struct prepared *p)
+{
+    struct err err = { .status = ST_OK };
+    struct pool_need need = w->ready.pool.size;
+    MUST(trial_new(t, p->exec, &w->ready.pool, &err));
+    need.workspace = w->net.net.workspace_cap;
+    for (int i = 0; i < w->net.net.segment_count; i++) {
+        size_t bytes = 0;
+        MUST(trial_image_bytes(&bytes, &w->net.net, t->choices, i, 1u << TUNE_F0, &err));
+        need.arena = bytes * 2 > need.arena ? bytes * 2 : need.arena;
+    }
+    MUST(ready_resize(&w->ready, &need, &err));
+}
+
+static inline struct world *tuned_world(const struct source *s, enum tune_mode mode, const char *folder)
+{
+    struct world *w = world_open(s, (struct how){ .math = GPU_F16, .level = OPTIONS_LEVEL_TUNED, .batch = 1 });
+    const struct cache_device device = { "fake", 90, 91900, 13000 };
+    const struct cache_build build = { 130100, "test" };
+    cache_close(w->ready.cache);
+    w->ready.cache = cache_open(folder, &device, &build);
+    assert_non_null(w->ready.cache);
+    w->options.tune = mode;
+    w->options.tune_budget_ns = UINT64_C(600000000000);
+    w->options.workspace_cap = w->net.net.workspace_cap = 1 << 20;
+    return w;
+}
+
+/* An entry as the tuner would write it, for the way. */
+static inline void remember(struct cache *c, const struct gpu_net *net, int segment, const struct conv_way *way)
+{
+    struct err err = { .status = ST_OK };
+    struct cache_entry entry = { .batch = 1, .winner = { .median_ns = 1, .samples = 1, .parts = 1 },
+                                 .runner_up = { .level = -1 } };
+    struct cache_part *part = &entry.winner.part[0];
+    void *bytes;
+    size_t size;
+    snprintf(entry.signature, sizeof entry.signature, "%s", net->segments[segment].text);
+    conv_name(way, part->name, sizeof part->name);
+    part->workspace = conv_workspace(way);
+    MUST(conv_save(way, &bytes, &size, &err));
+    cache_keep_plan(c, part->plan, bytes, size);
+    free(bytes);
+    assert_true(cache_add(c, &entry));
+}
+
+#endif
