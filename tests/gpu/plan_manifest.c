@@ -108,15 +108,14 @@ static void add(struct manifest *m, const struct entry *e)
     m->entries[m->count++] = *e;
 }
 
-/* Every level that a part of a segment has, and what the levels below it do; both forms of a transposed
- * convolution. */
+/* Every level that a part of a segment has, and what the levels below it do, in every form. */
 static void add_part(struct manifest *m, const struct plan *p, const struct segment *s, int slot)
 {
     for (int level = TUNE_F0; level <= TUNE_F2; level++) {
-        struct entry e = { .conv = segment_want(p, s, slot, level, 1, GPU_F32) };
-        add(m, &e);
-        if (level == 0 && e.conv.direct.stride)
-            add(m, &(struct entry){ .conv = conv_want_direct(&e.conv) });
+        const struct conv_want want = segment_want(p, s, slot, level, 1, GPU_F32);
+        for (int form = CONV_PLAIN; form < CONV_FORMS; form++)
+            if (conv_has_form(&want, (enum conv_form)form))
+                add(m, &(struct entry){ .conv = conv_want_in_form(&want, (enum conv_form)form) });
     }
     struct entry e = { .norm_bytes = s->part[slot].norm_bytes };
     if (e.norm_bytes) {
@@ -149,7 +148,7 @@ static enum status add_model(struct manifest *m, const char *name, struct err *e
     struct weights plain = { 0 }, w = { 0 };
     struct plan *p = NULL;
     const struct lower_target target = { .type = FUSED_F32, .channel_block = 8, .ordered = true,
-                                         .keep_weights = keep_nothing };
+                                         .wide_images = true, .keep_weights = keep_nothing };
     enum status st = model_build_named(&built, name, (int[]){ 3, SIDE, SIDE }, "", err);
     if (st == ST_OK)
         st = weights_load(&plain, built, "seeded", err);

@@ -44,28 +44,6 @@ static enum status add_way(struct list *l, struct conv_way way, struct err *err)
     return ST_OK;
 }
 
-/* --- forms -------------------------------------------------------------------------------------------- */
-
-static bool has_form(const struct conv_want *want, enum conv_form form)
-{
-    if (form == CONV_PLAIN)
-        return true;
-    if (form == CONV_DIRECT)
-        return want->direct.stride > 0;
-    return want->image && want->shape.groups == 1 && conv_form_channels(form, 0) > want->shape.c;
-}
-
-/* A want of its own; has_form must hold. */
-static struct conv_want want_in_form(const struct conv_want *want, enum conv_form form)
-{
-    if (form == CONV_DIRECT)
-        return conv_want_direct(want);
-    struct conv_want w = *want;
-    w.shape.c = conv_form_channels(form, want->shape.c);
-    w.image = want->image && form == CONV_PLAIN;
-    return w;
-}
-
 /* --- the two providers ---------------------------------------------------------------------------------- */
 
 static struct conv_way way_of(const struct conv_want *want, enum conv_form form)
@@ -152,9 +130,9 @@ static enum status add_ways(struct list *l, const struct ask *ask, struct err *e
 }
 
 /* Behind the others, so that none of these is owed once patience is over. */
-static enum status add_form(struct list *l, const struct ask *ask, enum conv_form form, struct err *err)
+static enum status add_form(struct list *l, const struct ask *plain, enum conv_form form, struct err *err)
 {
-    struct conv_want want = want_in_form(ask->want, form);
+    struct conv_want want = conv_want_in_form(plain->want, form);
     struct patience patience;
     if (want.patience) {
         patience = *want.patience;
@@ -164,7 +142,7 @@ static enum status add_form(struct list *l, const struct ask *ask, enum conv_for
     if (!patience_left(want.patience, l->count))
         return ST_OK;
     struct err why = { .status = ST_OK };
-    enum status st = add_ways(l, &(struct ask){ ask->libraries, &want, form, ask->most, ask->cap }, &why);
+    enum status st = add_ways(l, &(struct ask){ plain->libraries, &want, form, plain->most, plain->cap }, &why);
     if (st == ST_OK || st == ST_UNSUPPORTED)
         return ST_OK;
     if (err)
@@ -179,7 +157,7 @@ enum status conv_list(struct conv_way ***ways, size_t *count, struct gpu_librari
     struct list l = { .count = 0 };
     enum status st = add_ways(&l, &ask, err);
     for (int form = CONV_PLAIN + 1; form < CONV_FORMS && st == ST_OK && most > 1; form++)
-        if (has_form(want, (enum conv_form)form))
+        if (conv_has_form(want, (enum conv_form)form))
             st = add_form(&l, &ask, (enum conv_form)form, err);
     *ways = l.ways;
     *count = l.count;
@@ -263,7 +241,7 @@ static enum conv_form form_of_name(const char *name, const struct conv_want *wan
 {
     const char *suffix = strrchr(name, ' ');
     for (int form = CONV_PLAIN + 1; suffix && form < CONV_FORMS; form++)
-        if (strcmp(suffix, suffixes[form]) == 0 && has_form(want, (enum conv_form)form))
+        if (strcmp(suffix, suffixes[form]) == 0 && conv_has_form(want, (enum conv_form)form))
             return (enum conv_form)form;
     return CONV_PLAIN;
 }
@@ -272,7 +250,7 @@ enum status conv_load(struct conv_way **out, struct gpu_libraries *libraries, co
                       const char *name, const void *bytes, size_t size, struct err *err)
 {
     const enum conv_form form = form_of_name(name, want);
-    const struct conv_want formed = want_in_form(want, form);
+    const struct conv_want formed = conv_want_in_form(want, form);
     struct conv_way *way = malloc(sizeof *way);
     char found[96];
     *out = NULL;

@@ -60,6 +60,26 @@ static inline int conv_form_channels(enum conv_form form, int c)
     return form == CONV_WIDE4 ? 4 : form == CONV_WIDE8 ? 8 : c;
 }
 
+static inline bool conv_has_form(const struct conv_want *want, enum conv_form form)
+{
+    if (form == CONV_PLAIN)
+        return true;
+    if (form == CONV_DIRECT)
+        return want->direct.stride > 0;
+    return want->image && want->shape.groups == 1 && conv_form_channels(form, 0) > want->shape.c;
+}
+
+/* The want as a way of that form computes it; it must have the form. */
+static inline struct conv_want conv_want_in_form(const struct conv_want *want, enum conv_form form)
+{
+    if (form == CONV_DIRECT)
+        return conv_want_direct(want);
+    struct conv_want w = *want;
+    w.shape.c = conv_form_channels(form, want->shape.c);
+    w.image = want->image && form == CONV_PLAIN;
+    return w;
+}
+
 /* Device pointers; NULL where the want has none. A way gets those of its form: of conv_want_direct, or src and weights
  * with the channels of a wide one. */
 struct conv_buffers {
