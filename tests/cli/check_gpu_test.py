@@ -6,6 +6,7 @@ the CPU engine and everything that check-gpu asks them are real. So is every fil
 """
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -209,6 +210,10 @@ def usage(home):
                             (["--out"], "--out needs a value"), (["--quick"], "unknown argument")):
         done = run(home, *arguments)
         tell(done.returncode == 2 and said in done.stdout, "refused: %s" % " ".join(arguments), done.stdout)
+    helped = run(home, "--help")
+    flags = re.findall(r"^\s+(--[a-z-]+)", helped.stdout, re.M)
+    named = set(re.findall(r"--[a-z-]+", run(home, "--quick").stdout)) - {"--quick", "--help"}
+    tell(helped.returncode == 0 and named and set(flags) == named, "--help has every flag that is allowed", helped.stdout)
 
 
 def main():
