@@ -21,29 +21,6 @@ static bool reads_image(const struct gpu_net *net, int segment)
            net->plan->steps[net->segments[segment].part[0].conv].u.conv.src == net->plan->image[0];
 }
 
-static void check_output(struct world *w, struct prepared *p, const struct source *s, double limit)
-{
-    size_t count = 2 * values_out(s);
-    float *images = images_of(s, 2);
-    double *want = reference_of(s, images, 2);
-    float *got = world_output(w, s, 2, images), *twice = world_output(w, s, 2, images);
-    double d = relative_l2(got, want, count);
-    if (!(d < limit))
-        fail_msg("%s: %g", gpu_math_name(w->net.net.math), d);
-    assert_memory_equal(got, twice, count * sizeof *got);
-    p->exec->lanes_most = 4;
-    plan_again(w, p);
-    float *lanes = world_output(w, s, 2, images);
-    assert_memory_equal(got, lanes, count * sizeof *got);
-    p->exec->lanes_most = 1;
-    plan_again(w, p);
-    free(want);
-    free(images);
-    free(got);
-    free(twice);
-    free(lanes);
-}
-
 /* --- ways by force ------------------------------------------------------------------------------------------------- */
 
 /* Both convolutions by all ways in a form, as far as each has one: one packed input is left. */
@@ -87,6 +64,7 @@ static void every_reader_has_its_form(void **state)
     for (int i = 0; i < w->net.net.segment_count; i++) {
         struct conv_way *ways[WAYS_OF_ALL_FORMS];
         int count = reads_image(&w->net.net, i) ? ways_of(ways, p->exec, i) : 0;
+        assert_int_equal(strstr(w->net.net.segments[i].text, " image ") != NULL, reads_image(&w->net.net, i));
         for (int k = 0; k < count; k++)
             if (conv_form(ways[k]) == (next % 2 ? CONV_WIDE8 : CONV_WIDE4))
                 p->exec->choices[i].way[0] = ways[k];
@@ -191,82 +169,26 @@ static void trials_compare_the_forms(void **state)
 {
     (void)state;
     struct source s = readers(3);
-    for (size_t m = 0; m < LEN(maths); m++) {
-        struct world *w = world_open(&s, (struct how){ .math = maths[m].math, .level = TUNE_F0, .batch = 2 });
-        struct trial t;
-        w->options.workspace_cap = w->net.net.workspace_cap = 1 << 20;
-        struct prepared *p = world_prepare(w, 2);
-        make_room(&t, w, p);
-        for (int i = 0; i < w->net.net.segment_count; i++)
-            if (reads_image(&w->net.net, i))
-                check_trial(&t, p->exec, i, tune_limit((int)maths[m].math));
-        trial_free(&t);
-        world_close(w);
-    }
+    check_trials(&s, reads_image, check_trial);
     source_free(&s);
 }
 
 /* --- the tuner and its cache --------------------------------------------------------------------------------------- */
 
-static void check_restored(const struct source *s, const char *folder, enum conv_form form)
-{
-    struct world *w = tuned_world(s, TUNE_CACHE, folder);
-    struct prepared *p = world_prepare(w, 1);
-    assert_int_equal(choose_form(p->exec, form, 0), 2);
-    for (int i = 0; i < w->net.net.segment_count; i++)
-        if (reads_image(&w->net.net, i)) {
-            assert_non_null(strstr(w->net.net.segments[i].text, " image "));
-            remember(w->ready.cache, &w->net.net, i, p->exec->choices[i].way[0]);
-        }
-    cache_save(w->ready.cache);
-    assert_string_equal(cache_warning(w->ready.cache), "");
-    world_close(w);
-
-    w = tuned_world(s, TUNE_CACHE, folder);
-    p = world_prepare(w, 1);
-    assert_int_equal(p->tuned.cached, 2);
-    for (int i = 0; i < w->net.net.segment_count; i++)
-        if (reads_image(&w->net.net, i))
-            assert_int_equal(bind_form(p->exec->choices, i, 0), form);
-    float *images = images_of(s, 1), *got = world_output(w, s, 1, images);
-    double *want = reference_of(s, images, 1);
-    assert_true(relative_l2(got, want, values_out(s)) < 5e-3);
-    free(want);
-    free(got);
-    free(images);
-    world_close(w);
-}
-
 static void a_cache_gives_the_form_back(void **state)
 {
     (void)state;
     struct source s = readers(3);
-    for (int form = CONV_WIDE4; form <= CONV_WIDE8; form++) {
-        char folder[] = "/tmp/cuda_engine_image_XXXXXX", command[128];
-        assert_non_null(mkdtemp(folder));
-        check_restored(&s, folder, (enum conv_form)form);
-        snprintf(command, sizeof command, "rm -r %s", folder);
-        assert_int_equal(system(command), 0);
-    }
+    for (int form = CONV_WIDE4; form <= CONV_WIDE8; form++)
+        check_cache(&s, (enum conv_form)form, 0);
     source_free(&s);
 }
 
-/* Whatever wins on a fake: nothing is refused, and the network is computed. */
 static void the_tuner_takes_all_forms(void **state)
 {
     (void)state;
     struct source s = readers(3);
-    struct world *w = tuned_world(&s, TUNE_FRESH, "");
-    const struct tune_result *t = &world_prepare(w, 1)->tuned;
-    float *images = images_of(&s, 1), *got = world_output(w, &s, 1, images);
-    double *want = reference_of(&s, images, 1);
-    assert_int_equal(t->rejected, 0);
-    assert_int_equal(t->measured, t->segments);
-    assert_true(relative_l2(got, want, values_out(&s)) < 5e-3);
-    free(want);
-    free(got);
-    free(images);
-    world_close(w);
+    check_tuner(&s);
     source_free(&s);
 }
 

@@ -28,9 +28,7 @@ static void check_direct_ways(const struct source *s, enum gpu_math math, double
 {
     struct world *w = world_open(s, (struct how){ .math = math, .level = TUNE_F0, .batch = 2 });
     struct prepared *p = world_prepare(w, 2);
-    size_t count = 2 * values_out(s), before = p->exec->layout.image_bytes;
-    float *images = images_of(s, 2);
-    double *want = reference_of(s, images, 2);
+    size_t before = p->exec->layout.image_bytes;
     assert_int_equal(steps_left(p->exec, STEP_SCATTER), 2);
     int tried = 0;
     for (int changed = 2; changed > 0; tried += changed) {
@@ -38,23 +36,9 @@ static void check_direct_ways(const struct source *s, enum gpu_math math, double
         plan_again(w, p);
         assert_int_equal(steps_left(p->exec, STEP_SCATTER), 0);
         assert_true(p->exec->layout.image_bytes < before); /* no room for what nobody writes */
-        float *got = world_output(w, s, 2, images), *twice = world_output(w, s, 2, images);
-        double d = relative_l2(got, want, count);
-        if (!(d < limit))
-            fail_msg("%s, direct way %d: %g", gpu_math_name(math), tried / 2, d);
-        assert_memory_equal(got, twice, count * sizeof *got);
-        p->exec->lanes_most = 4;
-        plan_again(w, p);
-        float *lanes = world_output(w, s, 2, images);
-        assert_memory_equal(got, lanes, count * sizeof *got);
-        p->exec->lanes_most = 1;
-        free(got);
-        free(twice);
-        free(lanes);
+        check_output(w, p, s, limit);
     }
     assert_true(tried >= 8);    /* two of each library */
-    free(want);
-    free(images);
     world_close(w);
 }
 
@@ -132,78 +116,26 @@ static void trials_compare_what_is_left(void **state)
 {
     (void)state;
     struct source s = two_ups();
-    for (size_t m = 0; m < LEN(maths); m++) {
-        struct world *w = world_open(&s, (struct how){ .math = maths[m].math, .level = TUNE_F0, .batch = 2 });
-        struct trial t;
-        w->options.workspace_cap = w->net.net.workspace_cap = 1 << 20;
-        struct prepared *p = world_prepare(w, 2);
-        make_room(&t, w, p);
-        for (int i = 0; i < w->net.net.segment_count; i++)
-            if (has_scatter(&w->net.net, i))
-                check_trial(&t, p->exec, i, tune_limit((int)maths[m].math));
-        trial_free(&t);
-        world_close(w);
-    }
+    check_trials(&s, has_scatter, check_trial);
     source_free(&s);
 }
 
 /* --- the tuner and its cache --------------------------------------------------------------------------------------- */
 
-static void check_restored(const struct source *s, const char *folder, int index)
-{
-    struct world *w = tuned_world(s, TUNE_CACHE, folder);
-    struct prepared *p = world_prepare(w, 1);
-    assert_int_equal(choose_form(p->exec, CONV_DIRECT, index), 2);
-    for (int i = 0; i < w->net.net.segment_count; i++)
-        if (has_scatter(&w->net.net, i))
-            remember(w->ready.cache, &w->net.net, i, p->exec->choices[i].way[0]);
-    cache_save(w->ready.cache);
-    assert_string_equal(cache_warning(w->ready.cache), "");
-    world_close(w);
-
-    w = tuned_world(s, TUNE_CACHE, folder);
-    p = world_prepare(w, 1);
-    assert_int_equal(p->tuned.cached, 2);
-    assert_int_equal(steps_left(p->exec, STEP_SCATTER), 0);
-    float *images = images_of(s, 1), *got = world_output(w, s, 1, images);
-    double *want = reference_of(s, images, 1);
-    assert_true(relative_l2(got, want, values_out(s)) < 5e-3);
-    free(want);
-    free(got);
-    free(images);
-    world_close(w);
-}
-
 static void a_cache_gives_the_form_back(void **state)
 {
     (void)state;
     struct source s = two_ups();
-    for (int index = 0; index < 4; index++) {
-        char folder[] = "/tmp/cuda_engine_tconv_XXXXXX", command[128];
-        assert_non_null(mkdtemp(folder));
-        check_restored(&s, folder, index);
-        snprintf(command, sizeof command, "rm -r %s", folder);
-        assert_int_equal(system(command), 0);
-    }
+    for (int index = 0; index < 4; index++)
+        check_cache(&s, CONV_DIRECT, index);
     source_free(&s);
 }
 
-/* Whatever wins on a fake: nothing is refused, and the network is computed. */
 static void the_tuner_takes_both_forms(void **state)
 {
     (void)state;
     struct source s = two_ups();
-    struct world *w = tuned_world(&s, TUNE_FRESH, "");
-    const struct tune_result *t = &world_prepare(w, 1)->tuned;
-    float *images = images_of(&s, 1), *got = world_output(w, &s, 1, images);
-    double *want = reference_of(&s, images, 1);
-    assert_int_equal(t->rejected, 0);
-    assert_int_equal(t->measured, t->segments);
-    assert_true(relative_l2(got, want, values_out(&s)) < 5e-3);
-    free(want);
-    free(got);
-    free(images);
-    world_close(w);
+    check_tuner(&s);
     source_free(&s);
 }
 

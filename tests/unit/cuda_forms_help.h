@@ -61,6 +61,30 @@ static inline int steps_left(const struct exec *e, enum step_kind kind)
     return count;
 }
 
+/* Two images: as the reference says, the same again, and the same on lanes. */
+static inline void check_output(struct world *w, struct prepared *p, const struct source *s, double limit)
+{
+    size_t count = 2 * values_out(s);
+    float *images = images_of(s, 2);
+    double *want = reference_of(s, images, 2);
+    float *got = world_output(w, s, 2, images), *twice = world_output(w, s, 2, images);
+    double d = relative_l2(got, want, count);
+    if (!(d < limit))
+        fail_msg("%s: %g", gpu_math_name(w->net.net.math), d);
+    assert_memory_equal(got, twice, count * sizeof *got);
+    p->exec->lanes_most = 4;
+    plan_again(w, p);
+    float *lanes = world_output(w, s, 2, images);
+    assert_memory_equal(got, lanes, count * sizeof *got);
+    p->exec->lanes_most = 1;
+    plan_again(w, p);
+    free(want);
+    free(images);
+    free(got);
+    free(twice);
+    free(lanes);
+}
+
 static inline size_t trial_of(struct trial *t, const struct exec *e, int segment, struct conv_way *way, float *values)
 {
     struct err err = { .status = ST_OK };
@@ -84,6 +108,24 @@ static inline void make_room(struct trial *t, struct world *w, struct prepared *
         need.arena = bytes * 2 > need.arena ? bytes * 2 : need.arena;
     }
     MUST(ready_resize(&w->ready, &need, &err));
+}
+
+/* In every precision, for the segments that `has` says. */
+static inline void check_trials(const struct source *s, bool (*has)(const struct gpu_net *net, int segment),
+                                void (*check)(struct trial *t, struct exec *e, int segment, double limit))
+{
+    for (size_t m = 0; m < LEN(maths); m++) {
+        struct world *w = world_open(s, (struct how){ .math = maths[m].math, .level = TUNE_F0, .batch = 2 });
+        struct trial t;
+        w->options.workspace_cap = w->net.net.workspace_cap = 1 << 20;
+        struct prepared *p = world_prepare(w, 2);
+        make_room(&t, w, p);
+        for (int i = 0; i < w->net.net.segment_count; i++)
+            if (has(&w->net.net, i))
+                check(&t, p->exec, i, tune_limit((int)maths[m].math));
+        trial_free(&t);
+        world_close(w);
+    }
 }
 
 static inline struct world *tuned_world(const struct source *s, enum tune_mode mode, const char *folder)
@@ -116,6 +158,61 @@ static inline void remember(struct cache *c, const struct gpu_net *net, int segm
     cache_keep_plan(c, part->plan, bytes, size);
     free(bytes);
     assert_true(cache_add(c, &entry));
+}
+
+/* One image, whatever computes it. */
+static inline void check_half(struct world *w, const struct source *s)
+{
+    float *images = images_of(s, 1), *got = world_output(w, s, 1, images);
+    double *want = reference_of(s, images, 1);
+    assert_true(relative_l2(got, want, values_out(s)) < 5e-3);
+    free(want);
+    free(got);
+    free(images);
+}
+
+/* The two segments of the graph that have such a way, by way number `index` in that form: remembered, then found again. */
+static inline void check_restored(const struct source *s, const char *folder, enum conv_form form, int index)
+{
+    int restored = 0;
+    struct world *w = tuned_world(s, TUNE_CACHE, folder);
+    struct prepared *p = world_prepare(w, 1);
+    assert_int_equal(choose_form(p->exec, form, index), 2);
+    for (int i = 0; i < w->net.net.segment_count; i++)
+        if (bind_form(p->exec->choices, i, 0) == form)
+            remember(w->ready.cache, &w->net.net, i, p->exec->choices[i].way[0]);
+    cache_save(w->ready.cache);
+    assert_string_equal(cache_warning(w->ready.cache), "");
+    world_close(w);
+
+    w = tuned_world(s, TUNE_CACHE, folder);
+    p = world_prepare(w, 1);
+    assert_int_equal(p->tuned.cached, 2);
+    for (int i = 0; i < w->net.net.segment_count; i++)
+        restored += bind_form(p->exec->choices, i, 0) == form;
+    assert_int_equal(restored, 2);
+    check_half(w, s);
+    world_close(w);
+}
+
+static inline void check_cache(const struct source *s, enum conv_form form, int index)
+{
+    char folder[] = "/tmp/cuda_forms_XXXXXX", command[128];
+    assert_non_null(mkdtemp(folder));
+    check_restored(s, folder, form, index);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
+/* Whatever wins on a fake: nothing is refused, and the network is computed. */
+static inline void check_tuner(const struct source *s)
+{
+    struct world *w = tuned_world(s, TUNE_FRESH, "");
+    const struct tune_result *t = &world_prepare(w, 1)->tuned;
+    assert_int_equal(t->rejected, 0);
+    assert_int_equal(t->measured, t->segments);
+    check_half(w, s);
+    world_close(w);
 }
 
 #endif
