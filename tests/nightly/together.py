@@ -42,7 +42,7 @@ def put(store, chance, rows, values, nights):
     runs = [dict(row) for row in store.execute("SELECT * FROM run WHERE kind = 'night' ORDER BY id")]
     machines = [dict(row) for row in store.execute("SELECT * FROM night WHERE target = 0 GROUP BY series")]
     store.execute("DELETE FROM night")
-    last = runs[-1]["id"]
+    last = store.execute("SELECT max(id) FROM run").fetchone()[0]
     for n in range(nights):
         run = dict(runs[-1], id=last + 1 + n, name="together-%d" % n, start_unix_s=runs[-1]["start_unix_s"] + (n + 1) * DAY)
         store.execute("INSERT INTO run VALUES (%s)" % ",".join("?" * len(run)), list(run.values()))
