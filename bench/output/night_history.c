@@ -10,6 +10,7 @@
 #include "bench/output/table.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/len.h"
+#include "tuner/common_mode.h"
 
 struct line {
     char   series[RECORD_TEXT], night[40], date[24], verdict[32], path[16], events[RECORD_TEXT];
@@ -92,6 +93,14 @@ static struct table table_of(const struct history_view *series, const struct lin
                            .row_count = series->count, .marked = -1, .colour = colour };
 }
 
+static bool says_nothing(const struct line *lines, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (lines[i].verdict[0] || lines[i].events[0] || !isnan(lines[i].images_per_s))
+            return false;
+    return true;
+}
+
 void night_history_write(FILE *file, const struct history_view *series, bool colour)
 {
     const struct paint paint = paint_of(colour);
@@ -102,7 +111,11 @@ void night_history_write(FILE *file, const struct history_view *series, bool col
     fputs(paint.bold, file);
     paint_plain(file, series->name);
     fprintf(file, "%s\n", paint.off);
-    table_write_text(file, &table);
+    if (says_nothing(lines, series->count))
+        fprintf(file, "%zu night%s without a word: what is common to the series of a device is told from %d of them on\n",
+                series->count, series->count == 1 ? "" : "s", COMMON_SERIES);
+    else
+        table_write_text(file, &table);
     free(lines);
 }
 

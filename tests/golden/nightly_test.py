@@ -112,6 +112,9 @@ def a_quiet_night_is_ok(folder):
     check(done.returncode == 0 and night["verdict"] == "OK", done.stdout + done.stderr)
     check(night["nights"] == 16 and all(s["base_nights"] >= 14 for s in night["series"]), done.stdout)
     check(all(abs(s["change_percent"]) < 1 for s in night["series"]), done.stdout)
+    shown = bench("history", "MACHINE", "--out", os.path.join(folder, "out"), cwd=folder).stdout
+    check(shown.endswith(" without a word: what is common to the series of a device is told from 8 of them on\n") and
+          len(shown.splitlines()) == 2, shown)  # rule 7.2; three are watched here
 
 
 def a_gross_loss_is_told_at_once(folder):
