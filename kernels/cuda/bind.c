@@ -149,9 +149,9 @@ static void bind_conv(struct bound *b, const struct binding *w, int index, struc
                                         .dst = data_of(w, s->dst),
                                         .weights = uploads_weights(w->net->uploads, s->weights),
                                         .bias = uploads_bias(w->net->uploads, s->bias) };
-    if (form == CONV_DIRECT)
+    if (conv_form_is_direct(form))
         write_direct(&c->buffers, w, s, at);
-    else if (form != CONV_PLAIN)
+    else if (conv_form_channels(form, 0))
         c->buffers.weights = uploads_widened(w->net->uploads, s->weights, conv_form_channels(form, 0));
     if (want.prologue)
         read_raw(&c->buffers, w, at);
@@ -258,7 +258,7 @@ static void bind_scatter(struct bound *b, const struct binding *w, const struct 
 {
     const struct placement m = placement_of(w);
     b->u.scatter = placed_scatter(&m, s);
-    if (at.segment >= 0 && bind_form(w->choices, at.segment, at.slot) == CONV_DIRECT)
+    if (at.segment >= 0 && conv_form_is_direct(bind_form(w->choices, at.segment, at.slot)))
         b->kind = BOUND_NOTHING;
     else
         b->scratch_bytes = gpu_scatter_scratch(&b->u.scatter, LIMITS(w));

@@ -118,7 +118,7 @@ struct conv_want bind_want(const struct gpu_net *net, const struct choice *choic
 bool bind_is_norm(const struct gpu_net *net, const struct choice *choices, int segment, int slot);
 /* Is the apply of this part left out? */
 bool bind_leaves_out(const struct gpu_net *net, const struct choice *choices, int segment, int slot, int batch);
-/* Of the way of this part. CONV_DIRECT: it writes a transposed convolution's dst itself, with neither the wide product
+/* Of the way of this part. A direct one: it writes a transposed convolution's dst itself, with neither the wide product
  * nor the scatter step. */
 enum conv_form bind_form(const struct choice *choices, int segment, int slot);
 /* The buffer that convolution step `index` reads: the plan's, or that of a wide form. */

@@ -95,9 +95,9 @@ int layout_buffers(int *ids, int *written, const struct gpu_net *net, const stru
         return 0;
     if (s->kind == STEP_PACK && !bind_is_read(net, choices, index))
         return 0;
-    if (at.segment >= 0 && s->kind == STEP_SCATTER && bind_form(choices, at.segment, at.slot) == CONV_DIRECT)
+    if (at.segment >= 0 && s->kind == STEP_SCATTER && conv_form_is_direct(bind_form(choices, at.segment, at.slot)))
         return 0;
-    if (at.segment >= 0 && s->kind == STEP_CONV && bind_form(choices, at.segment, at.slot) == CONV_DIRECT) {
+    if (at.segment >= 0 && s->kind == STEP_CONV && conv_form_is_direct(bind_form(choices, at.segment, at.slot))) {
         *written = 1;
         return direct_buffers(ids, net, at, s->u.conv.src);
     }

@@ -96,14 +96,18 @@ static void both_are_asked_in_order(void **state)
         { &sums, false, false } };
     for (size_t i = 0; i < LEN(rows); i++) {
         struct conv_way **ways;
-        size_t count, products = 0;
+        size_t count, products = 0, copies = 0;
         GOOD(conv_list(&ways, &count, l, rows[i].want, 8, CAP, &err));
         print_message("%s: %zu ways\n", names[i], count);
         for (size_t k = 0; k < count; k++) {
             products += is_product(ways[k]);
             assert_true(conv_workspace(ways[k]) <= CAP);
-            assert_int_equal(conv_launches(ways[k]), rows[i].want->stats ? 2 : 1); /* one for each image */
+            bool copied = conv_form(ways[k]) == CONV_DENSE;     /* they stand behind the others */
+            assert_true(copied || copies == 0);
+            copies += copied;
+            assert_int_equal(conv_launches(ways[k]), (rows[i].want->stats ? 2 : 1) + copied); /* one for each image */
         }
+        assert_int_equal(copies > 0, rows[i].want == &into);
         assert_int_equal(products > 0, rows[i].products);
         assert_true(count > products);
         assert_int_equal(is_product(ways[0]), rows[i].first);
@@ -111,6 +115,29 @@ static void both_are_asked_in_order(void **state)
         GOOD(conv_list(&ways, &count, l, rows[i].want, 1, CAP, &err));     /* the best guess alone */
         assert_int_equal(count, 1);
         assert_int_equal(is_product(ways[0]), rows[i].first);
+        conv_free_all(ways, count);
+    }
+    close_libraries(l);
+}
+
+/* A dense result needs room in the workspace: none is offered beyond the cap. */
+static void dense_results_keep_to_the_cap(void **state)
+{
+    (void)state;
+    struct gpu_libraries *l = open_libraries();
+    struct conv_want into = want_1x1();
+    into.dst_stride = 24;
+    const struct conv_shape *s = &into.shape;
+    size_t dense = (size_t)(s->n * s->out_h * s->out_w * s->k) * 4 + 256;   /* f32, and what aligns it */
+    for (int less = 0; less < 2; less++) {
+        struct conv_way **ways;
+        size_t count, copies = 0;
+        GOOD(conv_list(&ways, &count, l, &into, 8, dense - (size_t)less, &err));
+        for (size_t k = 0; k < count; k++) {
+            copies += conv_form(ways[k]) == CONV_DENSE;
+            assert_true(conv_workspace(ways[k]) <= dense - (size_t)less);
+        }
+        assert_int_equal(copies > 0, !less);
         conv_free_all(ways, count);
     }
     close_libraries(l);
@@ -437,6 +464,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_are_asked_in_order),
+        cmocka_unit_test(dense_results_keep_to_the_cap),
         cmocka_unit_test(a_list_ends_with_patience),
         cmocka_unit_test(without_cublaslt_cudnn_does_all),
         cmocka_unit_test(the_cap_holds_for_both),

@@ -276,7 +276,7 @@ static float *run(struct conv_way *way, const struct tconv *t, const struct memo
     float *dst = gaps(&m->numbers);
     void *device = to_device(dst, m->numbers.out);
     struct conv_buffers b = { .src = m->src, .weights = m->wide, .dst = m->product, .workspace = m->workspace };
-    if (conv_form(way) == CONV_DIRECT) {
+    if (conv_form_is_direct(conv_form(way))) {
         b.weights = m->weights;
         b.bias = m->bias;
         b.dst = (float *)device + t->first;
@@ -284,7 +284,7 @@ static float *run(struct conv_way *way, const struct tconv *t, const struct memo
     GOOD(conv_run(way, &b, NULL, &err));
     OK(cudaMemcpy(dst, device, m->numbers.out * sizeof *dst, cudaMemcpyDeviceToHost));
     OK(cudaFree(device));
-    if (conv_form(way) == CONV_DIRECT)
+    if (conv_form_is_direct(conv_form(way)))
         return dst;
     size_t count = (size_t)(4 * t->n * t->h * t->w * t->k);
     float *wide = malloc(count * sizeof *wide);
@@ -315,21 +315,24 @@ static void every_way_writes_the_same(void **state)
         struct memory m = memory_new(t);
         struct conv_want want = want_of(t);
         struct conv_way **ways;
-        size_t count, direct = 0, products = 0;
+        size_t count, direct = 0, dense = 0, products = 0;
         GOOD(conv_list(&ways, &count, l, &want, 8, CAP, &err));
         for (size_t k = 0; k < count; k++) {
-            bool is_direct = conv_form(ways[k]) == CONV_DIRECT;
+            bool is_direct = conv_form_is_direct(conv_form(ways[k]));
             assert_true(is_direct || direct == 0);      /* they stand behind all others */
             direct += is_direct;
             products += is_direct && is_product(ways[k]);
+            bool copies = conv_form(ways[k]) == CONV_DIRECT_DENSE;
+            assert_true(!copies || t->to > t->k);
+            dense += copies;
             assert_int_equal(conv_launches(ways[k]),
-                             is_direct && is_product(ways[k]) ? (t->to == t->k ? 2 : 4) : 1);
+                             (is_direct && is_product(ways[k]) ? (copies || t->to == t->k ? 2 : 4) : 1) + copies);
             float *dst = run(ways[k], t, &m);
             if (wrong_values(&m.numbers, dst))
                 fail_msg("case %zu, way %zu of %zu: %zu wrong values", i, k, count, wrong_values(&m.numbers, dst));
             free(dst);
         }
-        assert_true(products > 0 && direct > products && count > direct);
+        assert_true(products > 0 && direct > products && count > direct && (dense > 0) == (t->to > t->k));
         conv_free_all(ways, count);
         GOOD(conv_list(&ways, &count, l, &want, 1, CAP, &err));
         assert_true(count == 1 && conv_form(ways[0]) == CONV_PLAIN);        /* the first guess is the wide product */
@@ -356,7 +359,7 @@ static void the_name_says_the_form(void **state)
         void *bytes;
         conv_name(ways[k], name, sizeof name);
         char *end = strstr(name, " direct");
-        assert_int_equal(end != NULL, conv_form(ways[k]) == CONV_DIRECT);
+        assert_int_equal(end != NULL, conv_form_is_direct(conv_form(ways[k])));
         GOOD(conv_save(ways[k], &bytes, &size, &err));
         GOOD(conv_load(&again, l, &want, name, bytes, size, &err));
         assert_int_equal(conv_form(again), conv_form(ways[k]));
@@ -399,7 +402,7 @@ static void patience_ends_the_direct_ones(void **state)
         want.patience = &patience;
         GOOD(conv_list(&ways, &count, l, &want, 8, CAP, &err));
         for (size_t k = 0; k < count; k++)
-            direct += conv_form(ways[k]) == CONV_DIRECT;
+            direct += conv_form_is_direct(conv_form(ways[k]));
         assert_true(count > direct && count >= before);
         assert_true(time > 0 || direct == 0);
         before = count;

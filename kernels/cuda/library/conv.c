@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cuda_runtime_api.h>
+
+#include "kernels/cuda/faults/errors.h"
 #include "kernels/cuda/library/conv_plan.h"
 #include "kernels/cuda/library/libraries.h"
 #include "kernels/cuda/library/matmul_plan.h"
@@ -16,9 +19,11 @@ struct conv_way {
     int taps;
     size_t element;                 /* bytes */
     enum conv_form form;
+    struct { size_t rows, bytes, pitch; } copy; /* from the dense result to dst; rows 0: none */
 };
 
-static const char *const suffixes[CONV_FORMS] = { "", " direct", " c4", " c8" };   /* behind its name */
+static const char *const suffixes[CONV_FORMS] = { "", " direct", " dense", " direct+dense", " c4", " c8" };
+#define ALIGNMENT 256               /* of the dense result behind the workspace of its plan */
 
 /* The list as it grows. */
 struct list {
@@ -46,17 +51,30 @@ static enum status add_way(struct list *l, struct conv_way way, struct err *err)
 
 /* --- the two providers ---------------------------------------------------------------------------------- */
 
-static struct conv_way way_of(const struct conv_want *want, enum conv_form form)
+/* step: as the step wants it; want: the same in the form. */
+static struct conv_way way_of(const struct conv_want *step, const struct conv_want *want, enum conv_form form)
 {
     bool half = want->math == GPU_F16 || want->math == GPU_BF16;
     struct conv_way way = { .element = half ? 2 : 4, .form = form };
     way.taps = matmul_taps(way.tap, want);
+    if (form == CONV_DENSE || form == CONV_DIRECT_DENSE) {
+        int stride = form == CONV_DENSE ? step->dst_stride : step->direct.stride;
+        way.copy.rows = (size_t)want->shape.n * (size_t)want->shape.out_h * (size_t)want->shape.out_w;
+        way.copy.bytes = (size_t)want->shape.k * way.element;
+        way.copy.pitch = (size_t)stride * way.element;
+    }
     return way;
+}
+
+/* Of the workspace, behind the plan's own. */
+static size_t dense_bytes(const struct conv_way *way)
+{
+    return way->copy.rows ? way->copy.rows * way->copy.bytes + ALIGNMENT : 0;
 }
 
 struct ask {
     struct gpu_libraries *libraries;
-    const struct conv_want *want;   /* of the form */
+    const struct conv_want *step, *want;    /* as the step wants it, and the same in the form */
     enum conv_form form;
     size_t most, cap;
 };
@@ -68,7 +86,7 @@ static enum status add_plans(struct list *l, const struct ask *ask, struct err *
     enum status st =
         conv_plan_list(&plans, &count, ask->libraries, ask->want, ask->most, ask->cap, NULL, err);
     for (; st == ST_OK && taken < count; taken++) {
-        struct conv_way way = way_of(ask->want, ask->form);
+        struct conv_way way = way_of(ask->step, ask->want, ask->form);
         way.plan = plans[taken];
         st = add_way(l, way, err);
         if (st != ST_OK)
@@ -89,7 +107,7 @@ static enum status add_products(struct list *l, const struct ask *ask, struct er
         return err_set(err, ST_UNSUPPORTED, "this convolution is no single product");
     enum status st = matmul_list(&plans, &count, ask->libraries, &want, ask->most, ask->cap, err);
     for (; st == ST_OK && taken < count; taken++) {
-        struct conv_way way = way_of(ask->want, ask->form);
+        struct conv_way way = way_of(ask->step, ask->want, ask->form);
         way.product = plans[taken];
         st = add_way(l, way, err);
         if (st != ST_OK)
@@ -139,10 +157,13 @@ static enum status add_form(struct list *l, const struct ask *plain, enum conv_f
         patience.at_least_one = false;
         want.patience = &patience;
     }
-    if (!patience_left(want.patience, l->count))
+    const struct conv_way like = way_of(plain->step, &want, form);
+    const size_t dense = dense_bytes(&like);
+    if (!patience_left(want.patience, l->count) || dense > plain->cap)
         return ST_OK;
+    const struct ask ask = { plain->libraries, plain->step, &want, form, plain->most, plain->cap - dense };
     struct err why = { .status = ST_OK };
-    enum status st = add_ways(l, &(struct ask){ plain->libraries, &want, form, plain->most, plain->cap }, &why);
+    enum status st = add_ways(l, &ask, &why);
     if (st == ST_OK || st == ST_UNSUPPORTED)
         return ST_OK;
     if (err)
@@ -153,7 +174,7 @@ static enum status add_form(struct list *l, const struct ask *plain, enum conv_f
 enum status conv_list(struct conv_way ***ways, size_t *count, struct gpu_libraries *libraries,
                       const struct conv_want *want, size_t most, size_t cap, struct err *err)
 {
-    const struct ask ask = { libraries, want, CONV_PLAIN, most, cap };
+    const struct ask ask = { libraries, want, want, CONV_PLAIN, most, cap };
     struct list l = { .count = 0 };
     enum status st = add_ways(&l, &ask, err);
     for (int form = CONV_PLAIN + 1; form < CONV_FORMS && st == ST_OK && most > 1; form++)
@@ -187,14 +208,19 @@ void conv_free_all(struct conv_way **ways, size_t count)
 
 /* --- one way -------------------------------------------------------------------------------------------- */
 
-size_t conv_workspace(const struct conv_way *way)
+static size_t own_workspace(const struct conv_way *way)
 {
     return way->plan ? conv_plan_workspace(way->plan) : matmul_workspace(way->product);
 }
 
+size_t conv_workspace(const struct conv_way *way)
+{
+    return own_workspace(way) + dense_bytes(way);
+}
+
 int conv_launches(const struct conv_way *way)
 {
-    return way->plan ? conv_plan_launches(way->plan) : way->taps;
+    return (way->plan ? conv_plan_launches(way->plan) : way->taps) + (way->copy.rows > 0);
 }
 
 enum conv_form conv_form(const struct conv_way *way)
@@ -256,7 +282,7 @@ enum status conv_load(struct conv_way **out, struct gpu_libraries *libraries, co
     *out = NULL;
     if (!way)
         return err_set(err, ST_OUT_OF_MEMORY, "no memory for a way of a convolution");
-    *way = way_of(&formed, form);
+    *way = way_of(want, &formed, form);
     enum status st = strncmp(name, "cublaslt:", 9) == 0
                          ? load_product(way, libraries, &formed, bytes, size, err)
                          : conv_plan_load(&way->plan, libraries, &formed, bytes, size, err);
@@ -272,8 +298,7 @@ enum status conv_load(struct conv_way **out, struct gpu_libraries *libraries, co
     return st;
 }
 
-enum status conv_run(struct conv_way *way, const struct conv_buffers *b, struct CUstream_st *stream,
-                     struct err *err)
+static enum status run_own(struct conv_way *way, const struct conv_buffers *b, struct CUstream_st *stream, struct err *err)
 {
     if (way->plan)
         return conv_plan_run(way->plan, b, stream, err);
@@ -282,4 +307,20 @@ enum status conv_run(struct conv_way *way, const struct conv_buffers *b, struct 
         st = matmul_run(way->product, (const char *)b->weights + (size_t)way->tap[i].a * way->element, b->src, b->bias,
                         (char *)b->dst + (size_t)way->tap[i].d * way->element, b->workspace, stream, err);
     return st;
+}
+
+enum status conv_run(struct conv_way *way, const struct conv_buffers *b, struct CUstream_st *stream,
+                     struct err *err)
+{
+    if (way->copy.rows == 0)
+        return run_own(way, b, stream, err);
+    struct conv_buffers dense = *b;
+    size_t before = (own_workspace(way) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    dense.dst = (char *)b->workspace + before;
+    enum status st = run_own(way, &dense, stream, err);
+    if (st != ST_OK)
+        return st;
+    int code = cudaMemcpy2DAsync(b->dst, way->copy.pitch, dense.dst, way->copy.bytes, way->copy.bytes, way->copy.rows,
+                                 cudaMemcpyDeviceToDevice, stream);
+    return code == 0 ? ST_OK : gpu_error_set(err, FAULT_CUDA, code, true, "cudaMemcpy2DAsync", "a slice");
 }

@@ -22,9 +22,10 @@ struct conv_direct {
     bool bias;
 };
 
-/* In which form a way computes a step. WIDE4, WIDE8: with src and weights of 4 or 8 channels, those behind the step's
- * own being zero in the weights. */
-enum conv_form { CONV_PLAIN, CONV_DIRECT, CONV_WIDE4, CONV_WIDE8, CONV_FORMS };
+/* In which form a way computes a step. DIRECT: what conv_want_direct says. DENSE: where dst is a slice, without gaps in
+ * the workspace first, then copied; DIRECT_DENSE: both. WIDE4, WIDE8: with src and weights of 4 or 8 channels, those behind
+ * the step's own being zero in the weights. */
+enum conv_form { CONV_PLAIN, CONV_DIRECT, CONV_DENSE, CONV_DIRECT_DENSE, CONV_WIDE4, CONV_WIDE8, CONV_FORMS };
 
 /* What a step needs. src and dst are dense NHWC unless a stride (elements from pixel to pixel) is given. */
 struct conv_want {
@@ -60,21 +61,28 @@ static inline int conv_form_channels(enum conv_form form, int c)
     return form == CONV_WIDE4 ? 4 : form == CONV_WIDE8 ? 8 : c;
 }
 
+static inline bool conv_form_is_direct(enum conv_form form)
+{
+    return form == CONV_DIRECT || form == CONV_DIRECT_DENSE;
+}
+
 static inline bool conv_has_form(const struct conv_want *want, enum conv_form form)
 {
-    if (form == CONV_PLAIN)
-        return true;
-    if (form == CONV_DIRECT)
-        return want->direct.stride > 0;
-    return want->image && want->shape.groups == 1 && conv_form_channels(form, 0) > want->shape.c;
+    switch (form) {
+    case CONV_PLAIN:        return true;
+    case CONV_DIRECT:       return want->direct.stride > 0;
+    case CONV_DENSE:        return want->dst_stride > want->shape.k;
+    case CONV_DIRECT_DENSE: return want->direct.stride > want->shape.k / 4;
+    default: return want->image && want->shape.groups == 1 && conv_form_channels(form, 0) > want->shape.c;
+    }
 }
 
 /* The want as a way of that form computes it; it must have the form. */
 static inline struct conv_want conv_want_in_form(const struct conv_want *want, enum conv_form form)
 {
-    if (form == CONV_DIRECT)
-        return conv_want_direct(want);
-    struct conv_want w = *want;
+    struct conv_want w = conv_form_is_direct(form) ? conv_want_direct(want) : *want;
+    if (form == CONV_DENSE || form == CONV_DIRECT_DENSE)
+        w.dst_stride = 0;
     w.shape.c = conv_form_channels(form, want->shape.c);
     w.image = want->image && form == CONV_PLAIN;
     return w;
@@ -103,11 +111,11 @@ void conv_free(struct conv_way *way);                        /* NULL is allowed 
 void conv_free_all(struct conv_way **ways, size_t count);    /* the array and every way that is not NULL */
 
 size_t conv_workspace(const struct conv_way *way);           /* bytes */
-int    conv_launches(const struct conv_way *way);            /* plans executed for one call: n with stats */
+int    conv_launches(const struct conv_way *way);            /* plans executed for one call: n with stats; and copies */
 bool   conv_precompiled(const struct conv_way *way);         /* nothing had to be compiled for it */
 enum conv_form conv_form(const struct conv_way *way);        /* NULL: CONV_PLAIN */
-/* "cudnn:62", "cublaslt:66.20.15": provider and engine, or algorithm, tile and stages; behind it " direct", " c4" or
- * " c8" for a form. */
+/* "cudnn:62", "cublaslt:66.20.15": provider and engine, or algorithm, tile and stages; behind it " direct",
+ * " dense", " direct+dense", " c4" or " c8" for a form. */
 void   conv_name(const struct conv_way *way, char *text, size_t size);
 /* The way as bytes for a later process with the same libraries; *bytes for free(). conv_load makes it again
  * for the same want; a status if the libraries do not take it. name as conv_name gave it. */
