@@ -320,7 +320,7 @@ enum status conv_run(struct conv_way *way, const struct conv_buffers *b, struct 
     enum status st = run_own(way, &dense, stream, err);
     if (st != ST_OK)
         return st;
-    int code = cudaMemcpy2DAsync(b->dst, way->copy.pitch, dense.dst, way->copy.bytes, way->copy.bytes, way->copy.rows,
-                                 cudaMemcpyDeviceToDevice, stream);
+    int code = (int)cudaMemcpy2DAsync(b->dst, way->copy.pitch, dense.dst, way->copy.bytes, way->copy.bytes,
+                                      way->copy.rows, cudaMemcpyDeviceToDevice, stream);
     return code == 0 ? ST_OK : gpu_error_set(err, FAULT_CUDA, code, true, "cudaMemcpy2DAsync", "a slice");
 }
