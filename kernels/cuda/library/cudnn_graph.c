@@ -109,36 +109,50 @@ static cudnnBackendDescriptor_t convolution_of(struct graph_draft *draft, const 
     return c;
 }
 
+/* The names that one direction has for its operands: y is what a convolution makes of x. */
+struct convolution_names {
+    cudnnBackendDescriptorType_t type;
+    cudnnBackendAttributeName_t window, x, weights, y, alpha, beta;
+    const char *what;
+};
+#define NAMES(direction, x, y, what) \
+    CUDNN_ATTR_OPERATION_CONVOLUTION_##direction##_CONV_DESC, CUDNN_ATTR_OPERATION_CONVOLUTION_##direction##_##x, \
+    CUDNN_ATTR_OPERATION_CONVOLUTION_##direction##_W, CUDNN_ATTR_OPERATION_CONVOLUTION_##direction##_##y, \
+    CUDNN_ATTR_OPERATION_CONVOLUTION_##direction##_ALPHA, CUDNN_ATTR_OPERATION_CONVOLUTION_##direction##_BETA, what
+static const struct convolution_names
+    forward = { CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR,
+                NAMES(FORWARD, X, Y, "a convolution's operation") },
+    back = { CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR,
+             NAMES(BWD_DATA, DX, DY, "a transposed convolution's operation") };
+#undef NAMES
+
+static void add_convolution(struct graph_draft *draft, const struct convolution_names *n,
+                            const struct graph_window *window, cudnnBackendDescriptor_t x,
+                            cudnnBackendDescriptor_t weights, cudnnBackendDescriptor_t y)
+{
+    const float one = 1, zero = 0;
+    cudnnBackendDescriptor_t c = convolution_of(draft, window), o = create(draft, n->type);
+    set_descriptor(draft, o, n->window, c);
+    set_descriptor(draft, o, n->x, x);
+    set_descriptor(draft, o, n->weights, weights);
+    set_descriptor(draft, o, n->y, y);
+    set(draft, o, n->alpha, CUDNN_TYPE_FLOAT, 1, &one);
+    set(draft, o, n->beta, CUDNN_TYPE_FLOAT, 1, &zero);
+    finalize_operation(draft, o, n->what);
+}
+
 void graph_convolution(struct graph_draft *draft, const struct graph_window *window,
                        cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t weights,
                        cudnnBackendDescriptor_t dst)
 {
-    const float one = 1, zero = 0;
-    cudnnBackendDescriptor_t c = convolution_of(draft, window);
-    cudnnBackendDescriptor_t o = create(draft, CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR);
-    set_descriptor(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, c);
-    set_descriptor(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, src);
-    set_descriptor(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, weights);
-    set_descriptor(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, dst);
-    set(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, CUDNN_TYPE_FLOAT, 1, &one);
-    set(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, CUDNN_TYPE_FLOAT, 1, &zero);
-    finalize_operation(draft, o, "a convolution's operation");
+    add_convolution(draft, &forward, window, src, weights, dst);
 }
 
 void graph_convolution_back(struct graph_draft *draft, const struct graph_window *window,
                             cudnnBackendDescriptor_t src, cudnnBackendDescriptor_t weights,
                             cudnnBackendDescriptor_t dst)
 {
-    const float one = 1, zero = 0;
-    cudnnBackendDescriptor_t c = convolution_of(draft, window);
-    cudnnBackendDescriptor_t o = create(draft, CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR);
-    set_descriptor(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, c);
-    set_descriptor(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W, weights);
-    set_descriptor(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX, dst);
-    set_descriptor(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY, src);
-    set(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA, CUDNN_TYPE_FLOAT, 1, &one);
-    set(draft, o, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA, CUDNN_TYPE_FLOAT, 1, &zero);
-    finalize_operation(draft, o, "a transposed convolution's operation");
+    add_convolution(draft, &back, window, dst, weights, src);
 }
 
 void graph_pointwise(struct graph_draft *draft, cudnnPointwiseMode_t mode, cudnnBackendDescriptor_t src,
