@@ -203,10 +203,12 @@ static void bind_norm(struct bound *b, const struct binding *w, const struct app
     const struct norm_ref *norm = &w->net->plan->steps[part->stats].u.stats.norm;
     int raw = w->net->plan->steps[part->conv].u.conv.dst;
     const struct graph_plan *plan = w->choices[at.segment].norm[at.slot];
+    const struct placement m = placement_of(w);
+    const struct fused_view dst = placed_view(&m, s->dst);
     b->kind = BOUND_NORM;
-    b->u.norm = (struct bound_norm){ plan, { .src = data_of(w, raw), .dst = data_of(w, s->dst),
-                                             .gamma = constant_of(w, norm->gamma),
-                                             .beta = constant_of(w, norm->beta) } };
+    b->u.norm = (struct bound_norm){ plan, dst, { .src = data_of(w, raw), .dst = dst.data,
+                                                  .gamma = constant_of(w, norm->gamma),
+                                                  .beta = constant_of(w, norm->beta) } };
     for (int t = 0; t < s->terms; t++)
         if (s->term[t].src != raw)
             b->u.norm.buffers.residual = data_of(w, s->term[t].src);

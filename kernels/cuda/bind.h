@@ -64,6 +64,7 @@ struct bound_conv {
 };
 struct bound_norm {
     const struct graph_plan *plan;
+    struct fused_view dst;
     struct norm_buffers buffers;
 };
 struct bound_attention {

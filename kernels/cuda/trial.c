@@ -95,11 +95,10 @@ static int pack_of(const struct gpu_net *net, const struct choice *choices, cons
 static void list_steps(struct passage *p, const struct gpu_net *net, const struct choice *choices, int segment)
 {
     const struct segment *s = &net->segments[segment];
+    int before = s->parts == 0 ? s->lone : pack_of(net, choices, s);
     p->count = 0;
-    if (s->parts == 0)
-        p->index[p->count++] = s->lone;
-    else if (pack_of(net, choices, s) != PLAN_NONE)
-        p->index[p->count++] = pack_of(net, choices, s);
+    if (before != PLAN_NONE)
+        p->index[p->count++] = before;
     for (int slot = 0; slot < s->parts; slot++) {
         const int steps[] = { s->part[slot].conv, s->part[slot].stats, s->part[slot].apply, s->part[slot].scatter };
         for (int i = 0; i < 4; i++)
@@ -335,17 +334,6 @@ static enum status read_apply(struct readings *r, const struct fused_apply *a, s
     return st == ST_OK ? read_floats(r, a->dot, pixels, d, err) : st;
 }
 
-/* What a norm of cuDNN's stores. */
-static enum status read_normed(struct readings *r, const struct trial *t, const struct bound_norm *norm, int apply,
-                               struct err *err)
-{
-    const struct plan *p = t->net->plan;
-    const struct buffer *b = &p->buffers[p->steps[apply].u.apply.dst];
-    const struct fused_view dst = { norm->buffers.dst, p->type, t->batch, b->h, b->w, b->c,
-                                    b->parent == PLAN_NONE ? b->c : p->buffers[b->parent].c };
-    return read_tensor(r, &dst, t->net->device, err);
-}
-
 static enum status read_norm(struct readings *r, const struct fused_norm *norm, size_t count, struct gpu_device *d,
                              struct err *err)
 {
@@ -396,7 +384,7 @@ static enum status read_results(struct readings *r, const struct trial *t, const
     for (int i = 0; i < p->count && st == ST_OK; i++) {
         const struct bound *b = &p->steps[i];
         if (p->index[i] == last->apply)
-            st = b->kind == BOUND_NORM ? read_normed(r, t, &b->u.norm, last->apply, err)
+            st = b->kind == BOUND_NORM ? read_tensor(r, &b->u.norm.dst, d, err)
                                        : read_apply(r, &b->u.apply.op, d, err);
         if (last->apply != PLAN_NONE)
             continue;
