@@ -184,8 +184,8 @@ static void add_widened(struct adding *a, int of, const struct conv_shape *shape
 static void add_conv(struct adding *a, const struct plan *p, const struct conv_step *s)
 {
     add(a, PIECE_BIAS, s->bias, (size_t)s->shape.k);
-    for (int i = 1; i < PLAN_IMAGES; i++)
-        if (s->src == p->image[0] && p->image[i] != PLAN_NONE && s->shape.groups == 1)
+    for (int i = 1; i < PLAN_IMAGES && plan_reads_image(p, s); i++)
+        if (p->image[i] != PLAN_NONE)
             add_widened(a, s->weights, &s->shape, p->buffers[p->image[i]].c);
 }
 

@@ -1,6 +1,7 @@
 /* upload.h - the network's parameters on the GPU: weights in the storage type and in the order (K, kh, kw, C / groups),
  * everything else as f32. Of transposed convolutions the weights are there a second time, as (C, 2, 2, K), and the bias
- * too, twice in the storage type; of those that read the image, with zeros for 4 and for 8 channels. Collected on the host while the graph is lowered, copied once, then looked up.
+ * too, twice in the storage type; of those that read the image, with zeros for 4 and for 8 channels. Collected on the
+ * host while the graph is lowered, copied once, then looked up.
  * uploads_new .. uploads_free owns the copies; memory and plan are borrowed. */
 #ifndef CUDA_UPLOAD_H
 #define CUDA_UPLOAD_H

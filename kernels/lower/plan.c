@@ -176,6 +176,11 @@ static void ids_of_scatter(struct id_list *list, const struct scatter_step *s) {
 static void ids_of_attention(struct id_list *list, const struct attention_step *s) { ADD(s->src, s->dst); }
 static void ids_of_unpack(struct id_list *list, const struct unpack_step *s) { ADD(s->src, s->dst); }
 
+bool plan_reads_image(const struct plan *p, const struct conv_step *c)
+{
+    return c->src == p->image[0] && p->image[PLAN_IMAGES - 1] != PLAN_NONE && c->shape.groups == 1;
+}
+
 int step_buffers(int *ids, const struct step *s)
 {
     struct id_list list = { ids, 0 };

@@ -159,6 +159,8 @@ int plan_floats(struct plan *p, size_t floats);
 int plan_step(struct plan *p, const struct step *s);
 /* Zeroed f32 array that lives as long as the plan; NULL: no memory. */
 float *plan_constant(struct plan *p, size_t count);
+/* Does it read the input where that is packed with more channels too? Only in one group these change nothing. */
+bool plan_reads_image(const struct plan *p, const struct conv_step *c);
 /* Buffers a step touches, PLAN_NONE left out; returns how many (at most PLAN_STEP_BUFFERS). */
 int step_buffers(int *ids, const struct step *s);
 const char *step_kind_name(enum step_kind kind); /* "conv", "apply": lower case */

@@ -34,7 +34,7 @@ struct conv_want {
     int  src_stride, dst_stride;   /* 0: dense */
     bool transposed;               /* 2x2, stride 2: (n,h,w,c) to (n,2h,2w,k); no prologue, no sums */
     struct conv_direct direct;     /* ways may also compute this, and leave the product out */
-    bool image;                    /* src is there with 4 and 8 channels as well: ways may read these */
+    bool image;                    /* src is there with 4 and 8 channels as well, in one group: ways may read these */
     bool prologue;                 /* src is read as relu(scale * src + shift), both [n][c] in storage type */
     bool stats;                    /* also sums of dst and of dst^2, [n][k] f32 each */
     const struct patience *patience; /* of conv_list: none is built once it is over; NULL: all that are asked for */
@@ -73,7 +73,7 @@ static inline bool conv_has_form(const struct conv_want *want, enum conv_form fo
     case CONV_DIRECT:       return want->direct.stride > 0;
     case CONV_DENSE:        return want->dst_stride > want->shape.k;
     case CONV_DIRECT_DENSE: return want->direct.stride > want->shape.k / 4;
-    default: return want->image && want->shape.groups == 1 && conv_form_channels(form, 0) > want->shape.c;
+    default:                return want->image && conv_form_channels(form, 0) > want->shape.c;
     }
 }
 

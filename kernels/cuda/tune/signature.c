@@ -301,7 +301,7 @@ static struct conv_want plain_want(const struct plan *p, const struct segment_pa
     struct conv_want want = { .shape = c->shape };
     want.src_stride = stride_of(p, c->src, 0);
     want.dst_stride = stride_of(p, c->dst, 0);
-    want.image = c->src == p->image[0] && p->image[PLAN_IMAGES - 1] != PLAN_NONE && c->shape.groups == 1;
+    want.image = plan_reads_image(p, c);
     if (part->scatter != PLAN_NONE) {
         const struct scatter_step *s = &p->steps[part->scatter].u.scatter;
         want.direct = (struct conv_direct){ stride_of(p, s->dst, p->buffers[s->dst].c), s->bias != NULL };

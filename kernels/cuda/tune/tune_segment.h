@@ -47,9 +47,9 @@ bool tune_same_choice(const struct tune_choice *a, const struct tune_choice *b);
  * part. */
 enum status tune_build(struct tune_run_state *run, struct tune_work *w, unsigned levels, int most,
                        struct err *err);
-/* Checks and races what tune_build made, then the block shapes of the winner's own kernels. source stays TUNE_HEURISTIC and the winner is the guess if time was
- * up before there was a winner. Returns fatal statuses, and that of a guess that cannot run when nothing else
- * can. */
+/* Checks and races what tune_build made, then the block shapes of the winner's own kernels. source stays
+ * TUNE_HEURISTIC and the winner is the guess if time was up before there was a winner. Returns fatal statuses, and
+ * that of a guess that cannot run when nothing else can. */
 enum status tune_measure(struct tune_run_state *run, struct tune_work *w, struct err *err);
 
 #endif
