@@ -1,13 +1,6 @@
 /* Both providers behind conv.h, on the fakes: who is asked first, that every way computes the same, that a
  * way survives being saved, and what happens where one library has nothing. The fakes' arithmetic is tested
  * for itself. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <cuda_runtime_api.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,40 +8,8 @@
 #include "kernels/base/half.h"
 #include "kernels/base/len.h"
 #include "kernels/base/rng.h"
-#include "kernels/cuda/library/conv.h"
-#include "kernels/cuda/library/libraries.h"
 #include "kernels/cuda/library/matmul_plan.h"
-#include "tests/gpu/fake/cudart.h"
-#include "tests/gpu/fake/folder.h"
-
-#define CAP ((size_t)64 << 20)
-#define OK(call) assert_int_equal(call, cudaSuccess)
-#define GOOD(call) \
-    do { \
-        struct err err = { 0 }; \
-        enum status good_ = (call); \
-        if (good_ != ST_OK) \
-            fail_msg("%s", err.text); \
-    } while (0)
-
-static struct gpu_libraries *open_libraries(void)
-{
-    char folder[LIBRARY_PATH_MAX];
-    struct library_search search = fake_search(fake_folder(folder, sizeof folder));
-    struct gpu_libraries *l = NULL;
-    fake_cudart_restart("memory=1GiB");
-    OK(cudaSetDevice(0));
-    GOOD(gpu_libraries_open(&l, &search, &err));
-    assert_true(l->has_cublaslt);
-    GOOD(gpu_libraries_use_device(l, 0, &err));
-    return l;
-}
-
-static void close_libraries(struct gpu_libraries *l)
-{
-    gpu_libraries_close(l);
-    assert_int_equal(fake_cudart_leaks(1), 0);
-}
+#include "tests/unit/cuda_libraries_help.h"
 
 /* 2 images of 6 x 5 pixels, 16 channels to 8. */
 static struct conv_want want_1x1(void)
@@ -70,13 +31,6 @@ static struct conv_want want_3x3(void)
 static void name_of(char name[96], const struct conv_way *way)
 {
     conv_name(way, name, 96);
-}
-
-static bool is_product(const struct conv_way *way)
-{
-    char name[96];
-    name_of(name, way);
-    return strncmp(name, "cublaslt:", 9) == 0;
 }
 
 /* --- who is asked --------------------------------------------------------------------------------------- */
@@ -141,12 +95,6 @@ static void dense_results_keep_to_the_cap(void **state)
         conv_free_all(ways, count);
     }
     close_libraries(l);
-}
-
-/* Time for `left` more plans of cuDNN. */
-static bool one_more(void *left)
-{
-    return (*(int *)left)-- > 0;
 }
 
 static void a_list_ends_with_patience(void **state)

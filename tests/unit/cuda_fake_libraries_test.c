@@ -1,13 +1,6 @@
 /* The fake cuDNN and cuBLASLt through the code that uses the real ones: what they compute is compared with
  * the naive reference in double precision, in every storage type and arithmetic, also from a replayed graph;
  * what they refuse with what the real cuDNN refuses, where that is installed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <cuda_runtime_api.h>
 #include <dlfcn.h>
 #include <math.h>
 #include <stdlib.h>
@@ -17,22 +10,10 @@
 #include "kernels/base/len.h"
 #include "kernels/base/rng.h"
 #include "kernels/cuda/library/conv_plan.h"
-#include "kernels/cuda/library/libraries.h"
 #include "kernels/cuda/library/matmul_plan.h"
 #include "kernels/cuda/library/sdpa_plan.h"
 #include "kernels/reference/reference.h"
-#include "tests/gpu/fake/cudart.h"
-#include "tests/gpu/fake/folder.h"
-
-#define CAP ((size_t)64 << 20)
-#define OK(call) assert_int_equal(call, cudaSuccess)
-#define GOOD(call) \
-    do { \
-        struct err err = { 0 }; \
-        enum status good_ = (call); \
-        if (good_ != ST_OK) \
-            fail_msg("%s", err.text); \
-    } while (0)
+#include "tests/unit/cuda_libraries_help.h"
 
 /* Storage, and the relative error that rounding the factors and the result may leave: 2^-11 for f16 and
  * tf32, 2^-8 for bf16, times 4; float sums of a few hundred terms for f32. */
@@ -41,25 +22,6 @@ static const struct { enum gpu_math math; double limit; } maths[] = {
 };
 
 /* --- a process with libraries --------------------------------------------------------------------------- */
-static struct gpu_libraries *open_libraries(void)
-{
-    char folder[LIBRARY_PATH_MAX];
-    struct library_search search = fake_search(fake_folder(folder, sizeof folder));
-    struct gpu_libraries *l = NULL;
-    fake_cudart_restart("memory=1GiB");
-    OK(cudaSetDevice(0));
-    GOOD(gpu_libraries_open(&l, &search, &err));
-    assert_true(l->has_cublaslt);
-    GOOD(gpu_libraries_use_device(l, 0, &err));
-    return l;
-}
-
-static void close_libraries(struct gpu_libraries *l)
-{
-    gpu_libraries_close(l);
-    assert_int_equal(fake_cudart_leaks(1), 0);
-}
-
 /* --- numbers in device memory --------------------------------------------------------------------------- */
 static size_t element(enum gpu_math math)
 {

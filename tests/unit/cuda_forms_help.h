@@ -110,9 +110,55 @@ static inline void make_room(struct trial *t, struct world *w, struct prepared *
     MUST(ready_resize(&w->ready, &need, &err));
 }
 
+/* What a test expects of a segment: its ways have all these forms and no other, and the last way of `wrong` is of the form
+ * `last` and leaves something else. */
+struct twin {
+    unsigned forms;                 /* bits 1 << enum conv_form */
+    enum conv_form last;
+    struct conv_want wrong;
+};
+
+static inline void check_wrong(struct trial *t, struct exec *e, int segment, const struct twin *twin, const float *want,
+                               size_t values, double limit)
+{
+    static float got[VALUES];
+    struct err err = { .status = ST_OK };
+    struct conv_way **others;
+    size_t count;
+    MUST(conv_list(&others, &count, e->net->libraries, &twin->wrong, WAYS, e->net->workspace_cap, &err));
+    assert_int_equal(conv_form(others[count - 1]), twin->last);
+    assert_int_equal(trial_of(t, e, segment, others[count - 1], got), values);
+    assert_false(tune_agree(want, got, values, limit));
+    conv_free_all(others, count);
+}
+
+/* Every way leaves what the first one does, and is timed behind others. */
+static inline void check_trial(struct trial *t, struct exec *e, int segment, const struct twin *twin, double limit)
+{
+    static float want[VALUES], got[VALUES];
+    struct conv_way *ways[WAYS_OF_ALL_FORMS];
+    struct err err = { .status = ST_OK };
+    int count = ways_of(ways, e, segment);
+    unsigned seen = 0;
+    size_t values = trial_of(t, e, segment, ways[0], want);
+    assert_true(values > 0);
+    for (int k = 0; k < count; k++) {
+        double ns = 0;
+        struct choice choice = e->choices[segment];
+        seen |= 1u << conv_form(ways[k]);
+        assert_int_equal(trial_of(t, e, segment, ways[k], got), values);
+        assert_true(tune_agree(want, got, values, limit));
+        choice.way[0] = ways[(k + count / 2) % count];  /* often another form, whose input lies elsewhere */
+        MUST(trial_sample(t, segment, &choice, &ns, &err));
+        assert_int_equal(t->form[0], conv_form(choice.way[0]));
+    }
+    assert_int_equal(seen, twin->forms);
+    check_wrong(t, e, segment, twin, want, values, limit);
+}
+
 /* In every precision, for the segments that `has` says. */
 static inline void check_trials(const struct source *s, bool (*has)(const struct gpu_net *net, int segment),
-                                void (*check)(struct trial *t, struct exec *e, int segment, double limit))
+                                struct twin (*twin_of)(const struct exec *e, int segment))
 {
     for (size_t m = 0; m < LEN(maths); m++) {
         struct world *w = world_open(s, (struct how){ .math = maths[m].math, .level = TUNE_F0, .batch = 2 });
@@ -121,8 +167,10 @@ static inline void check_trials(const struct source *s, bool (*has)(const struct
         struct prepared *p = world_prepare(w, 2);
         make_room(&t, w, p);
         for (int i = 0; i < w->net.net.segment_count; i++)
-            if (has(&w->net.net, i))
-                check(&t, p->exec, i, tune_limit((int)maths[m].math));
+            if (has(&w->net.net, i)) {
+                const struct twin twin = twin_of(p->exec, i);
+                check_trial(&t, p->exec, i, &twin, tune_limit((int)maths[m].math));
+            }
         trial_free(&t);
         world_close(w);
     }
@@ -160,15 +208,15 @@ static inline void remember(struct cache *c, const struct gpu_net *net, int segm
     assert_true(cache_add(c, &entry));
 }
 
-/* One image, whatever computes it. */
-static inline void check_half(struct world *w, const struct source *s)
+/* Of the output for one image from what the reference says. */
+static inline double difference(struct world *w, const struct source *s)
 {
     float *images = images_of(s, 1), *got = world_output(w, s, 1, images);
-    double *want = reference_of(s, images, 1);
-    assert_true(relative_l2(got, want, values_out(s)) < 5e-3);
+    double *want = reference_of(s, images, 1), d = relative_l2(got, want, values_out(s));
     free(want);
     free(got);
     free(images);
+    return d;
 }
 
 /* The two segments of the graph that have such a way, by way number `index` in that form: remembered, then found again. */
@@ -191,7 +239,7 @@ static inline void check_restored(const struct source *s, const char *folder, en
     for (int i = 0; i < w->net.net.segment_count; i++)
         restored += bind_form(p->exec->choices, i, 0) == form;
     assert_int_equal(restored, 2);
-    check_half(w, s);
+    assert_true(difference(w, s) < 5e-3);
     world_close(w);
 }
 
@@ -211,7 +259,7 @@ static inline void check_tuner(const struct source *s)
     const struct tune_result *t = &world_prepare(w, 1)->tuned;
     assert_int_equal(t->rejected, 0);
     assert_int_equal(t->measured, t->segments);
-    check_half(w, s);
+    assert_true(difference(w, s) < 5e-3);
     world_close(w);
 }
 

@@ -1,35 +1,16 @@
 /* Transposed 2x2 convolutions that are written where they belong: the products of their taps against the definition,
  * by a product of three loops; then the direct ways of both libraries on the fakes, into slices and dense, beside the
  * wide form, and saved. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <cuda_runtime_api.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernels/base/len.h"
 #include "kernels/base/rng.h"
-#include "kernels/cuda/library/conv.h"
-#include "kernels/cuda/library/libraries.h"
 #include "kernels/cuda/library/matmul_plan.h"
-#include "tests/gpu/fake/cudart.h"
-#include "tests/gpu/fake/folder.h"
+#include "tests/unit/cuda_libraries_help.h"
 
-#define CAP ((size_t)64 << 20)
 #define GAP (-7.0f)     /* between the channels of a slice, before and after */
-#define OK(call) assert_int_equal(call, cudaSuccess)
-#define GOOD(call) \
-    do { \
-        struct err err = { 0 }; \
-        enum status good_ = (call); \
-        if (good_ != ST_OK) \
-            fail_msg("%s", err.text); \
-    } while (0)
 
 /* --- one transposed convolution on the host ------------------------------------------------------------------ */
 
@@ -219,24 +200,6 @@ static void not_every_one_is_products(void **state)
 
 /* --- the ways ---------------------------------------------------------------------------------------------------- */
 
-static struct gpu_libraries *open_libraries(void)
-{
-    char folder[LIBRARY_PATH_MAX];
-    struct library_search search = fake_search(fake_folder(folder, sizeof folder));
-    struct gpu_libraries *l = NULL;
-    fake_cudart_restart("memory=1GiB");
-    OK(cudaSetDevice(0));
-    GOOD(gpu_libraries_open(&l, &search, &err));
-    GOOD(gpu_libraries_use_device(l, 0, &err));
-    return l;
-}
-
-static void close_libraries(struct gpu_libraries *l)
-{
-    gpu_libraries_close(l);
-    assert_int_equal(fake_cudart_leaks(1), 0);
-}
-
 static void *to_device(const float *values, size_t count)
 {
     void *device;
@@ -297,13 +260,6 @@ static float *run(struct conv_way *way, const struct tconv *t, const struct memo
     }
     free(wide);
     return dst;
-}
-
-static bool is_product(const struct conv_way *way)
-{
-    char name[96];
-    conv_name(way, name, sizeof name);
-    return strncmp(name, "cublaslt:", 9) == 0;
 }
 
 static void every_way_writes_the_same(void **state)
@@ -380,11 +336,6 @@ static void the_name_says_the_form(void **state)
     conv_free_all(ways, count);
     memory_free(&m);
     close_libraries(l);
-}
-
-static bool one_more(void *left)
-{
-    return (*(int *)left)-- > 0;
 }
 
 /* None of the direct ways is owed once patience is over. */
